@@ -1,0 +1,58 @@
+import eslint from '@eslint/js';
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
+import { importX } from 'eslint-plugin-import-x';
+import rxjsX from 'eslint-plugin-rxjs-x';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** Imports point one way: wire <- transport <- drivers | sfm <- communicator <- entries, cli, testing. */
+const rooms = {
+  wire: ['transport', 'sfm', 'drivers', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
+  transport: ['sfm', 'drivers', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
+  sfm: ['drivers', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
+  drivers: ['sfm', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
+  'communicator.ts': ['cli', 'testing', 'index.ts', 'browser.ts'],
+};
+
+export default defineConfig(
+  globalIgnores(['dist', 'docs/api', 'coverage']),
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [
+      tseslint.configs.strictTypeChecked,
+      tseslint.configs.stylisticTypeChecked,
+      rxjsX.configs.strict,
+      importX.flatConfigs.typescript,
+    ],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-default-export': 'error',
+      'import-x/no-restricted-paths': [
+        'error',
+        {
+          zones: Object.entries(rooms).map(([room, others]) => ({
+            target: `./lib/${room}`,
+            from: others.map((other) => `./lib/${other}`),
+          })),
+        },
+      ],
+      // Streams that cannot fail have no error handler; `firstValueFrom` of an empty one is an error, as it should.
+      'rxjs-x/no-ignored-error': 'off',
+      'rxjs-x/no-ignored-default-value': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    files: ['*.config.ts', 'spec/**/*.ts'],
+    rules: { 'import-x/no-default-export': 'off' },
+  },
+);

@@ -1,0 +1,70 @@
+import { createInterface } from 'node:readline';
+
+import {
+  concat,
+  concatMap,
+  debounceTime,
+  filter,
+  firstValueFrom,
+  from,
+  map,
+  merge,
+  startWith,
+  switchMap,
+  take,
+  ignoreElements,
+  endWith,
+} from 'rxjs';
+
+import { Endpoint, EndpointState } from '../endpoint.js';
+import { Communicator } from '../index.js';
+import { textMessage } from '../message.js';
+import { Mode } from '../transport/driver.js';
+import { endRequested } from './end-requested.js';
+import { narrate, narrateMessages } from './narrate.js';
+import { Printer } from './printer.js';
+import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
+
+interface ConnectOptions extends TlsOptions {
+  readonly name: string;
+  readonly to?: string;
+  readonly app: number;
+  readonly linger: number;
+  readonly json: boolean;
+}
+
+/** `rxflare connect`: standard input out, messages in, until the input ends or the program is asked to. */
+export async function connectCommand(url: string, options: ConnectOptions): Promise<void> {
+  const { name, app, linger, json } = options;
+  const printer = new Printer(json);
+  const site = new Communicator(new Endpoint(name));
+  site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
+  merge(narrate(site), narrateMessages(site, app)).subscribe((output) => printer.print(output));
+
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  const sent$ = from(lines).pipe(concatMap((line) => sendWhenReady(site, options, line)));
+  const quiet$ = site.messages(app).pipe(startWith(undefined), debounceTime(linger), take(1));
+  const done$ = concat(sent$.pipe(ignoreElements()), quiet$).pipe(endWith(undefined), take(1));
+  const ended = firstValueFrom(merge(done$, endRequested()));
+  await site.start();
+  await ended;
+  lines.close();
+  await site.stop();
+}
+
+/** Sends a line as soon as the receiver is there and has room. */
+function sendWhenReady(site: Communicator, { to, app }: ConnectOptions, line: string) {
+  return site.endpoints$.pipe(
+    map((endpoints) =>
+      [...endpoints.values()].find(
+        ({ name, state }) => state === EndpointState.READY && (to === undefined || name === to),
+      ),
+    ),
+    filter((endpoint) => endpoint !== undefined),
+    take(1),
+    switchMap((endpoint) => {
+      site.send(endpoint, app, textMessage(line));
+      return site.drained(endpoint);
+    }),
+  );
+}

@@ -1,0 +1,123 @@
+import { styleText } from 'node:util';
+
+import { match } from 'ts-pattern';
+
+import type { CommErrorCode } from '../comm-error.js';
+import type { EndpointProperties, EndpointState } from '../endpoint.js';
+import type { MessageHeaders } from '../message.js';
+import type { Diagnosis } from '../probe/diagnose.js';
+
+/** Everything that the command prints. With `--json` these are the lines. */
+export type Output =
+  | { readonly event: 'listening'; readonly url: string }
+  | {
+      readonly event: 'endpoint';
+      readonly name: string;
+      readonly state: EndpointState;
+      readonly address: string;
+      readonly peerCn?: string;
+      readonly tls?: string;
+      readonly properties: EndpointProperties;
+    }
+  | {
+      readonly event: 'message';
+      readonly from: string;
+      readonly app: number;
+      readonly headers: MessageHeaders | null;
+      readonly bytes: number;
+      /** The payload, where it is UTF-8. */
+      readonly text: string | null;
+    }
+  | {
+      readonly event: 'ready';
+      readonly name: string;
+      readonly address: string;
+      readonly connectMs: number;
+      readonly handshakeMs: number;
+      readonly tls: string | null;
+      readonly peerCn: string | null;
+      readonly properties: EndpointProperties;
+    }
+  | { readonly event: 'pong'; readonly rttMs: number }
+  | {
+      readonly event: 'summary';
+      readonly sent: number;
+      readonly minMs: number;
+      readonly avgMs: number;
+      readonly maxMs: number;
+    }
+  | { readonly event: 'notice'; readonly message: string }
+  | {
+      readonly event: 'error';
+      readonly code: CommErrorCode;
+      readonly message: string;
+      /** What it most likely means, in a word. */
+      readonly diagnosis?: Diagnosis;
+      /** The next attempt comes after this time. */
+      readonly retryMs?: number;
+    };
+
+/** Prints to standard output: JSON a line, or text for people. Errors in text go to standard error. */
+export class Printer {
+  readonly #json: boolean;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  print(output: Output): void {
+    if (this.#json) process.stdout.write(`${JSON.stringify(output, plainValue)}\n`);
+    else if (output.event === 'error') process.stderr.write(`${toText(output)}\n`);
+    else process.stdout.write(`${toText(output)}\n`);
+  }
+}
+
+function toText(output: Output): string {
+  return match(output)
+    .with({ event: 'listening' }, ({ url }) => `listening on ${bold(url)}`)
+    .with({ event: 'endpoint' }, ({ name, state, address, peerCn, tls, properties }) => {
+      const security = tls === undefined ? '' : `, ${tls}${peerCn === undefined ? '' : ` as ${peerCn}`}`;
+      return `${bold(name)} ${state} (${address}${security})${braces(properties)}`;
+    })
+    .with({ event: 'message' }, ({ from, app, headers, bytes, text }) => {
+      const body = text ?? `${bytes} bytes`;
+      return `${bold(from)} [app ${app}]${headers === null ? '' : braces(headers)} ${body}`;
+    })
+    .with({ event: 'ready' }, ({ name, address, connectMs, handshakeMs, tls, peerCn, properties }) =>
+      [
+        `${bold(name)} at ${address}${braces(properties)}`,
+        `security: ${tls === null ? 'clear' : `${tls}, certificate ${peerCn ?? 'unknown'}`}`,
+        `connected in ${ms(connectMs)}, handshake in ${ms(handshakeMs)}`,
+      ].join('\n'),
+    )
+    .with({ event: 'pong' }, ({ rttMs }) => `PONG in ${ms(rttMs)}`)
+    .with(
+      { event: 'summary' },
+      ({ sent, minMs, avgMs, maxMs }) =>
+        `${sent} PINGs, round trip min ${ms(minMs)}, avg ${ms(avgMs)}, max ${ms(maxMs)}`,
+    )
+    .with({ event: 'notice' }, ({ message }) => message)
+    .with({ event: 'error' }, ({ code, message, retryMs }) => {
+      const again = retryMs === undefined ? '' : ` (trying again in ${(retryMs / 1000).toFixed(1)} s)`;
+      return `rxflare: [${code}] ${message}${again}`;
+    })
+    .exhaustive();
+}
+
+/** Headers and properties may hold what JSON lacks: bytes become base64, large integers text. */
+function plainValue(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
+}
+
+function braces(map: object): string {
+  return Object.keys(map).length === 0 ? '' : ` ${JSON.stringify(map, plainValue)}`;
+}
+
+function bold(text: string): string {
+  return process.stdout.isTTY ? styleText('bold', text) : text;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 1)} ms`;
+}

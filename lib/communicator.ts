@@ -1,0 +1,369 @@
+import {
+  defer,
+  distinctUntilChanged,
+  filter,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  observeOn,
+  of,
+  queueScheduler,
+  Subject,
+  type Subscription,
+  take,
+  throwError,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from './comm-error.js';
+import type { DriverRegistry } from './drivers/driver-registry.js';
+import { type Endpoint, type EndpointMonitor, EndpointState } from './endpoint.js';
+import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
+import type { Message } from './message.js';
+import { type CommunicatorOptions, resolveOptions } from './options.js';
+import { EndpointRegistry } from './sfm/endpoint-registry.js';
+import { Loopback } from './sfm/loopback.js';
+import { type MessageReceiver, MessageRouter, type ReceivedMessage } from './sfm/message-router.js';
+import type { Peer } from './sfm/peer.js';
+import type { SessionRole } from './sfm/session.js';
+import { SessionTable } from './sfm/session-table.js';
+import type { Connector } from './transport/connector.js';
+import { ConnectorTable } from './transport/connector-table.js';
+import { type Driver, type DriverParams, Mode, type Resources } from './transport/driver.js';
+import { isMutualTls, isTrue, parseUrl } from './transport/url.js';
+
+/** How often `startListener` chooses another port when the one it found free was taken meanwhile. */
+const PORT_TRIES = 5;
+
+/** What `startListener` started. */
+export interface StartedListener {
+  /** For `removeConnector`. */
+  readonly handle: string;
+  /** For others to connect to. */
+  readonly connectUrl: string;
+  /** Everything the listener was started with. */
+  readonly params: DriverParams;
+}
+
+/** Hears of each change of state of each remote endpoint: a function, or NVFlare's form. */
+export type Monitor = EndpointMonitor | ((endpoint: Endpoint) => unknown);
+
+/*
+ *   idle --start()--> started --stop()--> stopping --all drained--> stopped
+ *     \______________________stop()________/
+ */
+type State = 'idle' | 'started' | 'stopping' | 'stopped';
+
+/**
+ * Connects named endpoints over many transports and moves messages between them. Everything that happens is a
+ * stream: `connections -> sessions -> lifecycle$ and endpoints$`, and beside it `sessions -> messages(appId)`.
+ *
+ * The constructor of this base takes the drivers; the entries of the package bring their own.
+ */
+export class Communicator {
+  /** The local endpoint as given. */
+  readonly localEndpoint: Endpoint;
+  /** The drivers by scheme; register your own before the first connector that needs it. */
+  readonly drivers: DriverRegistry;
+  /**
+   * The remote endpoints by name, now and on each change: READY ones and those that were. Each emission is an
+   * immutable map of its own.
+   */
+  readonly endpoints$: Observable<ReadonlyMap<string, Endpoint>>;
+  /** Everything that happens to connectors, connections and endpoints, from the subscription on. */
+  readonly lifecycle$: Observable<LifecycleEvent>;
+
+  readonly #connectors: ConnectorTable;
+  readonly #sessions: SessionTable;
+  readonly #registry: EndpointRegistry;
+  readonly #router: MessageRouter;
+  readonly #loopback: Loopback;
+  readonly #lifecycle = new Subject<LifecycleEvent>();
+  #state: State = 'idle';
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #heartbeat: Subscription | undefined;
+
+  /** @throws CommError `BAD_CONFIG` for an option that cannot be */
+  constructor(localEndpoint: Endpoint, options: CommunicatorOptions | undefined, drivers: DriverRegistry) {
+    this.localEndpoint = localEndpoint;
+    this.drivers = drivers;
+    const resolved = resolveOptions(options);
+    this.#router = new MessageRouter(resolved.maxPendingBytes, this.#lifecycle);
+    this.#loopback = new Loopback(localEndpoint, this.#router, resolved.maxQueuedBytes);
+    this.#connectors = new ConnectorTable(resolved);
+    this.#sessions = new SessionTable({ local: localEndpoint, options: resolved, router: this.#router });
+    this.#registry = new EndpointRegistry(resolved, this.#lifecycle);
+    this.endpoints$ = this.#registry.endpoints$;
+
+    // An event that causes another is heard by everyone before it.
+    const ordered = new Subject<LifecycleEvent>();
+    this.#lifecycle.pipe(observeOn(queueScheduler)).subscribe(ordered);
+    this.lifecycle$ = ordered.asObservable();
+
+    this.#connectors.lifecycle$.subscribe((event) => this.#lifecycle.next(event));
+    this.#connectors.connections$
+      .pipe(mergeMap(({ connector, connection }) => this.#sessions.run(connection, roleOf(connector))))
+      .subscribe((event) => this.#registry.apply(event));
+  }
+
+  /**
+   * Starts all connectors. Resolves when the listeners are bound; active connectors keep trying.
+   *
+   * @throws CommError where a listener cannot be bound, and nothing is left open then; `CLOSED` after `stop`
+   */
+  start(): Promise<void> {
+    if (this.#state === 'stopping' || this.#state === 'stopped') {
+      return Promise.reject(
+        new CommError(CommErrorCode.CLOSED, 'a stopped communicator cannot start again: make a new one'),
+      );
+    }
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /**
+   * Delivers what `send` accepted, at most for `drainTimeoutMs`, closes everything and resolves when nothing is
+   * left open. Idempotent. What could not be delivered is told as `dropped` on `lifecycle$`.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** One endpoint, now and on each change; `undefined` while it is not known. */
+  endpoint(name: string): Observable<Endpoint | undefined> {
+    return this.endpoints$.pipe(
+      map((endpoints) => endpoints.get(name)),
+      distinctUntilChanged(),
+    );
+  }
+
+  /** The messages of an app ID, from the subscription on. Many may subscribe, beside the receiver. */
+  messages(appId: number): Observable<ReceivedMessage> {
+    return this.#router.messages(requireAppId(appId));
+  }
+
+  /**
+   * Emits once and completes, as soon as `send` to this endpoint would answer true: at once, or when its queue
+   * has drained. Errors with CommError `CLOSED` when the endpoint goes first.
+   */
+  drained(endpoint: Endpoint | string): Observable<void> {
+    const name = nameOf(endpoint);
+    return defer(() => {
+      if (name === this.localEndpoint.name) return of(undefined);
+      const { queue } = this.#requirePeer(name);
+      if (!queue.isFull) return of(undefined);
+      const gone$ = this.endpoint(name).pipe(
+        filter((current) => current?.state !== EndpointState.READY),
+        mergeMap(() => throwError(() => closedError(name))),
+      );
+      return merge(queue.drained$, gone$).pipe(take(1));
+    });
+  }
+
+  /** Registers a monitor. What it throws is reported on `lifecycle$`. Unsubscribing takes it away. */
+  registerMonitor(monitor: Monitor): Subscription {
+    const stateChange = typeof monitor === 'function' ? monitor : monitor.stateChange.bind(monitor);
+    return this.lifecycle$
+      .pipe(filter((event): event is EndpointEvent => event.type === 'endpoint'))
+      .subscribe(({ endpoint }) => {
+        try {
+          stateChange(endpoint);
+        } catch (thrown) {
+          this.#reportMonitorError(endpoint, thrown);
+        }
+      });
+  }
+
+  /** A remote endpoint that is READY, or was; `undefined` where none of that name was seen. */
+  findEndpoint(name: string): Endpoint | undefined {
+    return this.#registry.peer(name)?.endpoint;
+  }
+
+  /** Closes the connection of an endpoint and forgets it. An active connector will bring it back. */
+  removeEndpoint(name: string): void {
+    void this.#registry.remove(name);
+  }
+
+  /**
+   * Sends a message. It never blocks and never drops silently; messages of one endpoint arrive in the order sent.
+   *
+   * @param endpoint - the receiver, or its name; the local one loops back to the local receivers
+   * @param appId - 0 to 65,535, see {@link AppIds} for the reserved ones
+   * @returns true to go on, false to wait for {@link Communicator.drained}; the message is accepted both times
+   * @throws CommError `CLOSED` where the endpoint was never seen or has gone, `NOT_READY` where it cannot take
+   * messages yet or its queue is at its limit ({@link QueueFullError}), `BAD_DATA` where the message has no form
+   * on the wire
+   */
+  send(endpoint: Endpoint | string, appId: number, message: Message): boolean {
+    const name = nameOf(endpoint);
+    requireAppId(appId);
+    requirePayload(message.payload);
+    if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError();
+    if (name === this.localEndpoint.name) return this.#loopback.send(appId, message);
+    return this.#requirePeer(name).send(appId, message);
+  }
+
+  /**
+   * Registers the receiver of an app ID. Unsubscribing takes it away.
+   *
+   * @throws CommError `BAD_CONFIG` where the app ID has one already
+   */
+  registerMessageReceiver(appId: number, receiver: MessageReceiver): Subscription {
+    return this.#router.register(requireAppId(appId), receiver);
+  }
+
+  /**
+   * Adds a connector for a URL such as `tcp://0:8002` (`0` is any address) with the driver of its scheme. It
+   * starts with the communicator, or at once when that is started.
+   *
+   * @param secure - TLS, where the scheme does not say so
+   * @param resources - more parameters; they win over those of the URL
+   * @returns a handle for {@link Communicator.removeConnector}
+   * @throws CommError `NOT_SUPPORTED` for an unknown scheme, `BAD_CONFIG` for a bad URL or TLS on a driver
+   * without it
+   */
+  addConnector(url: string, mode: Mode, secure = false, resources: Resources = {}): string {
+    const params = { ...parseUrl(url), ...resources };
+    return this.addConnectorAdvanced(this.drivers.find(params.scheme), mode, params, secure);
+  }
+
+  /**
+   * Adds a connector on a driver of your own.
+   *
+   * @param start - start it now, even before the communicator
+   */
+  addConnectorAdvanced(
+    driver: Driver,
+    mode: Mode,
+    params: DriverParams,
+    secure: boolean,
+    start = false,
+  ): string {
+    if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError();
+    const connector = this.#connectors.add(driver, mode, this.#withLocalParams(params, secure));
+    if (start || this.#state === 'started') connector.start();
+    return connector.handle;
+  }
+
+  /**
+   * Starts a listener on an address that the driver chooses.
+   *
+   * @param resources - `host` to advertise (default localhost), `listen_host` to bind, `port` or `ports`,
+   * `secure`, and any driver parameter
+   * @throws CommError `NOT_SUPPORTED` for an unknown scheme, `BAD_CONFIG` where no port is free
+   */
+  async startListener(scheme: string, resources: Resources = {}): Promise<StartedListener> {
+    const driver = this.drivers.find(scheme);
+    for (let tries = 1; ; tries += 1) {
+      const { connectUrl, listenUrl } = await driver.resolveUrls(scheme.toLowerCase(), resources);
+      const params = { ...resources, ...parseUrl(listenUrl) };
+      const handle = this.addConnectorAdvanced(driver, Mode.PASSIVE, params, false, true);
+      try {
+        await this.findConnector(handle)?.started();
+        return { handle, connectUrl, params };
+      } catch (error) {
+        await this.removeConnector(handle);
+        if (resources.port !== undefined || tries === PORT_TRIES) throw error;
+      }
+    }
+  }
+
+  /**
+   * Removes a connector: its connections deliver what `send` accepted, at most for `drainTimeoutMs`, and close.
+   *
+   * @throws CommError `BAD_CONFIG` for an unknown handle
+   */
+  async removeConnector(handle: string): Promise<void> {
+    const connector = this.#connectors.get(handle);
+    if (connector === undefined)
+      throw new CommError(CommErrorCode.BAD_CONFIG, `there is no connector ${handle}`);
+    await this.#closeConnectors([connector]);
+  }
+
+  /** A connector, to look at its state, connections and frames. */
+  findConnector(handle: string): Connector | undefined {
+    return this.#connectors.get(handle);
+  }
+
+  async #start(): Promise<void> {
+    this.#state = 'started';
+    this.#heartbeat = this.#sessions.watch();
+    for (const connector of this.#connectors.all) connector.start();
+    const listeners = this.#connectors.all.filter(({ mode }) => mode === Mode.PASSIVE);
+    try {
+      await Promise.all(listeners.map((listener) => listener.started()));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'stopping';
+    await this.#closeConnectors(this.#connectors.all);
+    this.#state = 'stopped';
+    this.#heartbeat?.unsubscribe();
+    this.#connectors.complete();
+    this.#registry.complete();
+    this.#loopback.complete();
+    this.#router.complete();
+    this.#lifecycle.complete();
+  }
+
+  /** Lets connectors end in good order: no new connections, the old ones drained, then gone. */
+  async #closeConnectors(connectors: readonly Connector[]): Promise<void> {
+    for (const connector of connectors) connector.halt();
+    const handles = new Set(connectors.map(({ handle }) => handle));
+    await this.#sessions.drain(handles, (session) => this.#registry.peerOf(session)?.queue);
+    for (const connector of connectors) this.#connectors.remove(connector);
+  }
+
+  /** The local endpoint's properties win over all else, except for `connection_security` (NVFlare's rule). */
+  #withLocalParams(params: DriverParams, secure: boolean): DriverParams {
+    const merged = { ...params, ...this.localEndpoint.connProps, secure: secure || isTrue(params.secure) };
+    const { connection_security } = params;
+    return connection_security === undefined ? merged : { ...merged, connection_security };
+  }
+
+  #requirePeer(name: string): Peer {
+    const peer = this.#registry.peer(name);
+    if (peer === undefined) throw closedError(name);
+    return peer;
+  }
+
+  #reportMonitorError({ name }: Endpoint, thrown: unknown): void {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const error = new CommError(CommErrorCode.ERROR, `a monitor failed on ${name}: ${reason}`, {
+      cause: thrown,
+    });
+    this.#lifecycle.next({ type: 'callback-error', callback: 'monitor', error });
+  }
+}
+
+function roleOf({ handle, mode, driver, params }: Connector): SessionRole {
+  return { handle, mode, mtls: isMutualTls(params), heartbeat: driver.capabilities.heartbeat };
+}
+
+function nameOf(endpoint: Endpoint | string): string {
+  return typeof endpoint === 'string' ? endpoint : endpoint.name;
+}
+
+function requireAppId(appId: number): number {
+  if (Number.isInteger(appId) && appId >= 0 && appId <= 0xffff) return appId;
+  throw new CommError(CommErrorCode.BAD_CONFIG, `app ID: expected an integer from 0 to 65535, got ${appId}`);
+}
+
+function requirePayload(payload: unknown): void {
+  if (payload === undefined || payload instanceof Uint8Array) return;
+  throw new CommError(CommErrorCode.BAD_DATA, `payload: expected a Uint8Array, got ${typeof payload}`);
+}
+
+function closedError(name: string): CommError {
+  return new CommError(CommErrorCode.CLOSED, `endpoint ${name} is not connected`);
+}
+
+function stoppedError(): CommError {
+  return new CommError(CommErrorCode.CLOSED, 'the communicator is stopped');
+}

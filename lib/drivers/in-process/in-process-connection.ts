@@ -1,0 +1,164 @@
+import { type SchedulerLike, Subscription } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { BaseConnection } from '../../transport/base-connection.js';
+import type { ConnectionProperties } from '../../transport/connection.js';
+
+/** Frames are copied into blocks of this size, which is much faster than one allocation each. */
+const BLOCK_BYTES = 64 * 1024;
+
+/** How a pair of connections delivers. */
+export interface DeliveryOptions {
+  /** From `send` to `frames$`. */
+  readonly latencyMs: number;
+  readonly scheduler: SchedulerLike;
+}
+
+interface FrameInFlight {
+  readonly frame: Uint8Array;
+  readonly dueAt: number;
+}
+
+/** One end of a pair inside the process: what is sent here comes out there, in order, after the latency. */
+export class InProcessConnection extends BaseConnection {
+  readonly #options: DeliveryOptions;
+  #other: InProcessConnection | undefined;
+  /** Frames on their way to this end. */
+  #inbox: FrameInFlight[] = [];
+  #inboxBytes = 0;
+  #isReading = false;
+  #delivery = Subscription.EMPTY;
+  #isFull = false;
+  #peerFinished = false;
+  #block = new Uint8Array(0);
+  #used = 0;
+
+  private constructor(properties: ConnectionProperties, options: DeliveryOptions) {
+    super(properties);
+    this.#options = options;
+  }
+
+  /** Two ends of one connection: of the side that connects, and of the one that listens. */
+  static pair(address: string, options: DeliveryOptions): [InProcessConnection, InProcessConnection] {
+    const active = new InProcessConnection({ local_addr: `${address}#active`, peer_addr: address }, options);
+    const passive = new InProcessConnection({ local_addr: address, peer_addr: `${address}#active` }, options);
+    active.#other = passive;
+    passive.#other = active;
+    return [active, passive];
+  }
+
+  override get bufferedBytes(): number {
+    return this.#other === undefined ? 0 : this.#other.#inboxBytes;
+  }
+
+  override get bufferedFrames(): number {
+    return this.#other === undefined ? 0 : this.#other.#inbox.length;
+  }
+
+  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+    if (this.#other !== undefined) this.#other.#accept(this.#join(head, payload));
+    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
+    return !this.#isFull;
+  }
+
+  protected override startReading(): void {
+    this.#isReading = true;
+    this.#deliver();
+  }
+
+  protected override pauseReading(): void {
+    this.#isReading = false;
+  }
+
+  protected override resumeReading(): void {
+    this.#isReading = true;
+    this.#deliver();
+  }
+
+  protected override finishWriting(): void {
+    const other = this.#other;
+    if (other === undefined) return;
+    other.#peerFinished = true;
+    other.#deliver();
+  }
+
+  protected override release(): Promise<void> {
+    this.#isReading = false;
+    this.#delivery.unsubscribe();
+    const other = this.#other;
+    this.#other = undefined;
+    if (other !== undefined) {
+      other.#peerFinished = true;
+      other.#deliver();
+    }
+    return Promise.resolve();
+  }
+
+  #accept(frame: Uint8Array): void {
+    const { latencyMs, scheduler } = this.#options;
+    this.#inbox.push({ frame, dueAt: scheduler.now() + latencyMs });
+    this.#inboxBytes += frame.length;
+    if (this.#inbox.length === 1) this.#deliverAfter(latencyMs);
+  }
+
+  #deliverAfter(delayMs: number): void {
+    this.#delivery = this.#options.scheduler.schedule(() => this.#deliver(), delayMs);
+  }
+
+  /** Passes on the frames that are due, and the end of the other side behind them. */
+  #deliver(): void {
+    const inbox = this.#inbox;
+    const now = this.#options.scheduler.now();
+    let count = 0;
+    for (const { frame, dueAt } of inbox) {
+      if (dueAt > now || !this.#isReading) break;
+      count += 1;
+      this.#inboxBytes -= frame.length;
+      this.alive();
+      if (frame.length > this.maxFrameBytes) this.end(tooLarge(frame.length, this.maxFrameBytes));
+      else this.receive(frame);
+    }
+    inbox.splice(0, count);
+    if (this.#other !== undefined) this.#other.#noteRoom();
+    const next = inbox[0];
+    if (next !== undefined && this.#isReading) this.#deliverAfter(next.dueAt - now);
+    if (next === undefined && this.#peerFinished) this.#endBoth();
+  }
+
+  #noteRoom(): void {
+    if (!this.#isFull || this.bufferedBytes > this.highWaterMarkBytes / 2) return;
+    this.#isFull = false;
+    this.drained();
+  }
+
+  /** Both ends are done: everything that the other side sent has arrived here. */
+  #endBoth(): void {
+    const other = this.#other;
+    this.end();
+    other?.end();
+  }
+
+  /** The frame in memory of its own, since `head` is only lent and the other side may keep it. */
+  #join(head: Uint8Array, payload: Uint8Array | undefined): Uint8Array {
+    const length = head.length + (payload?.length ?? 0);
+    const frame = length > BLOCK_BYTES / 4 ? new Uint8Array(length) : this.#allocate(length);
+    frame.set(head);
+    if (payload !== undefined) frame.set(payload, head.length);
+    return frame;
+  }
+
+  #allocate(length: number): Uint8Array {
+    if (this.#block.length - this.#used < length) {
+      this.#block = new Uint8Array(BLOCK_BYTES);
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += length;
+    return this.#block.subarray(start, this.#used);
+  }
+}
+
+function tooLarge(length: number, maxFrameBytes: number): CommError {
+  const detail = `bad frame: expected at most ${maxFrameBytes} bytes, got ${length}`;
+  return new CommError(CommErrorCode.BAD_DATA, detail);
+}

@@ -1,0 +1,100 @@
+import { asapScheduler, Observable, type SchedulerLike, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import type { Connection } from '../../transport/connection.js';
+import type {
+  Driver,
+  DriverCapabilities,
+  DriverParams,
+  Listener,
+  ListenerUrls,
+  Resources,
+} from '../../transport/driver.js';
+import { describeParams } from '../../transport/url.js';
+import { InProcessConnection } from './in-process-connection.js';
+
+/** How an in-process network behaves. */
+export interface InProcessOptions {
+  /** From `send` to the other side. 0 unless told. */
+  readonly latencyMs?: number;
+  /** Where time comes from: `asapScheduler` unless told, a `TestScheduler` for virtual time. */
+  readonly scheduler?: SchedulerLike;
+  /** The listeners by name. Drivers that share a map share a network; by default all of the process do. */
+  readonly listeners?: Map<string, Subject<Connection>>;
+}
+
+/** The network of all drivers that were not given one of their own. */
+const processListeners = new Map<string, Subject<Connection>>();
+
+let names = 0;
+
+/**
+ * `inproc://name`: connections inside one process, for tests and for programs whose endpoints share it. A real
+ * driver: frames, back pressure and closing work as on a socket.
+ */
+export class InProcessDriver implements Driver {
+  readonly schemes = ['inproc'] as const;
+  readonly capabilities: DriverCapabilities = { tls: false, heartbeat: false, listen: true };
+  readonly #options: Required<InProcessOptions>;
+
+  constructor({
+    latencyMs = 0,
+    scheduler = asapScheduler,
+    listeners = processListeners,
+  }: InProcessOptions = {}) {
+    this.#options = { latencyMs, scheduler, listeners };
+  }
+
+  connect(params: DriverParams): Observable<Connection> {
+    return new Observable((subscriber) => {
+      const name = requireName(params);
+      const listener = this.#options.listeners.get(name);
+      if (listener === undefined) {
+        subscriber.error(
+          new CommError(CommErrorCode.NOT_READY, `${describeParams(params)}: nobody listens there`),
+        );
+        return undefined;
+      }
+      const [active, passive] = InProcessConnection.pair(`inproc://${name}`, this.#options);
+      listener.next(passive);
+      subscriber.next(active);
+      subscriber.add(active.closed$.subscribe(subscriber));
+      return () =>
+        void active.close(new CommError(CommErrorCode.CLOSED, `${describeParams(params)}: released`));
+    });
+  }
+
+  listen(params: DriverParams): Observable<Listener> {
+    return new Observable((subscriber) => {
+      const { listeners } = this.#options;
+      const name = requireName(params);
+      if (listeners.has(name)) {
+        subscriber.error(
+          new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: the name is taken`),
+        );
+        return undefined;
+      }
+      const connections = new Subject<Connection>();
+      listeners.set(name, connections);
+      subscriber.next({ url: `inproc://${name}`, connections$: connections });
+      return () => {
+        listeners.delete(name);
+        connections.complete();
+      };
+    });
+  }
+
+  resolveUrls(_scheme: string, { host }: Resources): Promise<ListenerUrls> {
+    names += 1;
+    const url = `inproc://${host ?? `listener-${names}`}`;
+    return Promise.resolve({ connectUrl: url, listenUrl: url });
+  }
+}
+
+function requireName(params: DriverParams): string {
+  if (params.host !== undefined && params.host !== '') return params.host;
+  throw new CommError(
+    CommErrorCode.BAD_CONFIG,
+    `${describeParams(params)}: expected a name, as in inproc://hub`,
+  );
+}

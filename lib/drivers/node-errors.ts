@@ -1,0 +1,44 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+
+/** What the errors of node:net and node:tls mean for a communicator. Anything else is an ERROR. */
+const CODES: Readonly<Record<string, CommErrorCode>> = {
+  EADDRINUSE: CommErrorCode.BAD_CONFIG,
+  EADDRNOTAVAIL: CommErrorCode.BAD_CONFIG,
+  EACCES: CommErrorCode.BAD_CONFIG,
+  EPERM: CommErrorCode.BAD_CONFIG,
+  ENOENT: CommErrorCode.BAD_CONFIG,
+  ENOTFOUND: CommErrorCode.NOT_READY,
+  EAI_AGAIN: CommErrorCode.NOT_READY,
+  ECONNREFUSED: CommErrorCode.NOT_READY,
+  EHOSTUNREACH: CommErrorCode.NOT_READY,
+  ENETUNREACH: CommErrorCode.NOT_READY,
+  ETIMEDOUT: CommErrorCode.TIMEOUT,
+  ECONNRESET: CommErrorCode.CLOSED,
+  ECONNABORTED: CommErrorCode.CLOSED,
+  EPIPE: CommErrorCode.CLOSED,
+};
+
+/** Certificates that one side will not have; OpenSSL's own codes begin with ERR_SSL. */
+const CERTIFICATE = /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROTO$)/;
+
+/** Turns an error of node:net, node:tls or node:fs into a CommError that names the connection or URL. */
+export function fromNodeError(error: unknown, context: string): CommError {
+  const code = systemCode(error);
+  const commCode = CERTIFICATE.test(code) ? CommErrorCode.BAD_CONFIG : CODES[code];
+  return CommError.from(withMessage(error, code), context, commCode);
+}
+
+/** `ECONNREFUSED` and the like; empty where there is none. */
+export function systemCode(error: unknown): string {
+  if (error instanceof AggregateError) return systemCode(error.errors[0]);
+  if (error instanceof CommError) return systemCode(error.cause);
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}
+
+/** A connection attempt to many addresses at once fails with an AggregateError, which has no message. */
+function withMessage(error: unknown, code: string): unknown {
+  if (!(error instanceof AggregateError) || error.message !== '') return error;
+  const messages = error.errors.map((each: unknown) => (each instanceof Error ? each.message : String(each)));
+  return Object.assign(new Error(messages.join(', '), { cause: error }), { code });
+}

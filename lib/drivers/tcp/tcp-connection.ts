@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+
+import { Subject, type Subscription, timer } from 'rxjs';
+
+import { CommError } from '../../comm-error.js';
+import { BaseConnection } from '../../transport/base-connection.js';
+import type { ConnectionProperties } from '../../transport/connection.js';
+import { splitFrames } from '../../wire/split-frames.js';
+import { fromNodeError } from '../node-errors.js';
+import { WriteBatch } from './write-batch.js';
+
+/** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
+const WRITE_BYTES = 1024 * 1024;
+
+/** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */
+const LINGER_MS = 1_000;
+
+/** Frames back to back on a TCP or TLS socket. All frames of one tick leave in one write. */
+export class TcpConnection extends BaseConnection {
+  readonly #socket: Socket;
+  readonly #batch = new WriteBatch();
+  readonly #chunks = new Subject<Uint8Array>();
+  #inFlightBytes = 0;
+  #inFlightFrames = 0;
+  #isFlushScheduled = false;
+  /** The system did not take the last write at once. */
+  #isWaiting = false;
+  #isFull = false;
+  #isFinishing = false;
+  #linger: Subscription | undefined;
+
+  constructor(socket: Socket, properties: ConnectionProperties) {
+    super(properties);
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('error', (error) => this.end(fromNodeError(error, this.describe())));
+    socket.on('close', () => this.end());
+    this.#chunks.pipe(splitFrames(() => this.maxFrameBytes)).subscribe({
+      next: (frame) => this.receive(frame),
+      error: (error: unknown) => this.end(withContext(error, this.describe())),
+      complete: () => this.end(),
+    });
+  }
+
+  override get bufferedBytes(): number {
+    return this.#batch.bytes + this.#inFlightBytes;
+  }
+
+  override get bufferedFrames(): number {
+    return this.#batch.frames + this.#inFlightFrames;
+  }
+
+  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+    this.#batch.add(head, payload);
+    if (!this.#isFlushScheduled && this.#inFlightBytes === 0) {
+      this.#isFlushScheduled = true;
+      queueMicrotask(this.#flush);
+    }
+    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
+    return !this.#isFull;
+  }
+
+  protected override startReading(): void {
+    this.#socket.on('data', (chunk: Uint8Array) => {
+      this.alive();
+      this.#chunks.next(chunk);
+    });
+    this.#socket.on('end', () => this.#chunks.complete());
+    if (this.isPaused) this.#socket.pause();
+  }
+
+  protected override pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  protected override resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  protected override finishWriting(): void {
+    this.#isFinishing = true;
+    this.#socket.on('end', () => this.end());
+    this.#socket.resume();
+    if (this.bufferedBytes === 0) this.#finish();
+  }
+
+  protected override async release(): Promise<void> {
+    this.#linger?.unsubscribe();
+    if (this.#socket.closed) return;
+    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    this.#socket.destroy();
+    await closed;
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false;
+    if (this.#batch.bytes === 0 || this.#inFlightBytes > 0 || this.#socket.destroyed) return;
+    const { pieces, bytes, frames } = this.#batch.take(WRITE_BYTES);
+    this.#inFlightBytes = bytes;
+    this.#inFlightFrames = frames;
+    this.#socket.cork();
+    let left = pieces.length;
+    for (const piece of pieces) {
+      left -= 1;
+      if (left > 0) this.#socket.write(piece);
+      else this.#socket.write(piece, this.#written);
+    }
+    this.#socket.uncork();
+    this.#isWaiting = this.#socket.writableLength > 0;
+  };
+
+  readonly #written = (error?: Error | null): void => {
+    if (error !== undefined && error !== null) return; // The socket's error event tells.
+    if (this.#isWaiting) this.alive();
+    this.#inFlightBytes = 0;
+    this.#inFlightFrames = 0;
+    this.#flush();
+    if (this.#isFull && this.bufferedBytes <= this.highWaterMarkBytes / 2) {
+      this.#isFull = false;
+      this.drained();
+    }
+    if (this.#isFinishing && this.bufferedBytes === 0) this.#finish();
+  };
+
+  /** Says that nothing more comes, and waits for the peer to say so too. */
+  #finish(): void {
+    this.#socket.end();
+    this.#linger ??= timer(LINGER_MS).subscribe(() => this.end());
+  }
+}
+
+function withContext(error: unknown, context: string): CommError {
+  const { code, message } = CommError.from(error);
+  return new CommError(code, `${context}: ${message}`, { cause: error });
+}

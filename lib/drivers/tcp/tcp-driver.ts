@@ -1,0 +1,128 @@
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
+import { connect as connectTls, createServer as createTlsServer, TLSSocket } from 'node:tls';
+
+import { Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { logger } from '../../log.js';
+import type { Connection, ConnectionProperties } from '../../transport/connection.js';
+import type {
+  Driver,
+  DriverCapabilities,
+  DriverParams,
+  Listener,
+  ListenerUrls,
+  Resources,
+} from '../../transport/driver.js';
+import { describeParams, formatAddress, formatUrl } from '../../transport/url.js';
+import { bindHost, requirePort, resolveTcpUrls } from '../listen-address.js';
+import { fromNodeError } from '../node-errors.js';
+import { clientTls, serverTls, tlsProperties } from '../tls.js';
+import { TcpConnection } from './tcp-connection.js';
+
+const log = logger('tcp');
+
+/** A client that has not finished its TLS handshake by then is let go. */
+const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** `tcp` and `stcp` (also `atcp` and `satcp`): frames back to back on a socket, with TLS where it is asked for. */
+export class TcpDriver implements Driver {
+  readonly schemes = ['tcp', 'stcp', 'atcp', 'satcp'] as const;
+  readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
+
+  connect(params: DriverParams): Observable<Connection> {
+    return new Observable((subscriber) => {
+      const context = describeParams(params);
+      const { socket, readyEvent } = openSocket(params);
+      const fail = (error: Error) => subscriber.error(fromNodeError(error, context));
+      const failClosed = () => fail(new Error('the peer closed the connection while it was being made'));
+      socket.once('error', fail).once('close', failClosed);
+      socket.once(readyEvent, () => {
+        socket.off('error', fail).off('close', failClosed);
+        const connection = new TcpConnection(socket, socketProperties(socket));
+        subscriber.next(connection);
+        subscriber.add(connection.closed$.subscribe(subscriber));
+        subscriber.add(
+          () => void connection.close(new CommError(CommErrorCode.CLOSED, `${context}: released`)),
+        );
+      });
+      return () => socket.destroy();
+    });
+  }
+
+  listen(params: DriverParams): Observable<Listener> {
+    return new Observable((subscriber) => {
+      const context = describeParams(params);
+      const connections = new Subject<Connection>();
+      const { server, readyEvent } = openServer(params);
+      /** Sockets in the middle of their TLS handshake, by remote address. */
+      const greeting = new Map<string, Socket>();
+      server.on('connection', (socket: Socket) => {
+        const address = remoteAddress(socket);
+        greeting.set(address, socket);
+        socket.once('close', () => greeting.delete(address));
+      });
+      server.on('tlsClientError', (error: Error) =>
+        log('%s: a TLS handshake failed: %s', context, error.message),
+      );
+      server.on(readyEvent, (socket: Socket) => {
+        greeting.delete(remoteAddress(socket));
+        connections.next(new TcpConnection(socket, socketProperties(socket)));
+      });
+      server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
+      server.listen({ port: requirePort(params), host: bindHost(params.host) }, () => {
+        const { port } = server.address() as AddressInfo;
+        subscriber.next({
+          url: formatUrl(params.scheme, params.host ?? '', port),
+          connections$: connections,
+        });
+      });
+      return () => {
+        server.close();
+        for (const socket of greeting.values()) socket.destroy();
+        connections.complete();
+      };
+    });
+  }
+
+  resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
+    return resolveTcpUrls(scheme, resources);
+  }
+}
+
+function openSocket(params: DriverParams): { socket: Socket; readyEvent: string } {
+  const material = clientTls(params);
+  const address = {
+    host: params.host === '' ? 'localhost' : (params.host ?? 'localhost'),
+    port: requirePort(params),
+  };
+  if (material === undefined) return { socket: connectTcp(address), readyEvent: 'connect' };
+  // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
+  const socket = connectTls({ ...address, ...material, checkServerIdentity: () => undefined });
+  return { socket, readyEvent: 'secureConnect' };
+}
+
+function openServer(params: DriverParams): { server: Server; readyEvent: string } {
+  const material = serverTls(params);
+  if (material === undefined) return { server: createTcpServer(), readyEvent: 'connection' };
+  const server = createTlsServer({ ...material, handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS });
+  return { server, readyEvent: 'secureConnection' };
+}
+
+function socketProperties(socket: Socket): ConnectionProperties {
+  return {
+    local_addr: formatAddress(socket.localAddress, socket.localPort),
+    peer_addr: remoteAddress(socket),
+    ...(socket instanceof TLSSocket ? tlsProperties(socket) : {}),
+  };
+}
+
+function remoteAddress(socket: Socket): string {
+  return formatAddress(socket.remoteAddress, socket.remotePort);
+}

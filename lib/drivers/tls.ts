@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type PeerCertificate, type SecureVersion, type TLSSocket } from 'node:tls';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ConnectionProperties } from '../transport/connection.js';
+import { ConnectionSecurity, type DriverParams, type Pem } from '../transport/driver.js';
+import { describeParams, needsTls } from '../transport/url.js';
+
+/** Certificates and rules for one side of a TLS connection, in the words of node:tls. */
+export interface TlsMaterial {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  /** A server asks the client for its certificate. */
+  readonly requestCert: boolean;
+  readonly rejectUnauthorized: boolean;
+  readonly minVersion: SecureVersion;
+}
+
+/**
+ * What a listener needs for TLS; `undefined` in the clear. Files are read at each call, so that a renewed
+ * certificate counts from the next start.
+ *
+ * @throws CommError `BAD_CONFIG` where one is missing or unreadable
+ */
+export function serverTls(params: DriverParams): TlsMaterial | undefined {
+  const security = securityOf(params);
+  if (security === ConnectionSecurity.CLEAR) return undefined;
+  const mutual = security === ConnectionSecurity.MTLS;
+  const material: TlsMaterial = {
+    ...(mutual ? { ca: readPem(params, 'ca_cert') } : {}),
+    ...readPair(params, 'server', 'client'),
+    requestCert: mutual,
+    rejectUnauthorized: mutual,
+    minVersion: 'TLSv1.2',
+  };
+  return checked(material, params);
+}
+
+/** What an active side needs for TLS; `undefined` in the clear. As {@link serverTls}. */
+export function clientTls(params: DriverParams): TlsMaterial | undefined {
+  const security = securityOf(params);
+  if (security === ConnectionSecurity.CLEAR) return undefined;
+  const mutual = security === ConnectionSecurity.MTLS;
+  const material: TlsMaterial = {
+    ca: readPem(params, !mutual && params.custom_ca_cert !== undefined ? 'custom_ca_cert' : 'ca_cert'),
+    ...(mutual ? readPair(params, 'client', 'server') : {}),
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+  };
+  return checked(material, params);
+}
+
+/** What TLS adds to the properties of a connection. */
+export function tlsProperties(socket: TLSSocket): Partial<ConnectionProperties> {
+  const { CN } = (socket.getPeerCertificate() as PeerCertificate | undefined)?.subject ?? {};
+  const peerName: unknown = Array.isArray(CN) ? CN[0] : CN;
+  const tls = socket.getProtocol();
+  return {
+    ...(tls === null ? {} : { tls }),
+    ...(typeof peerName === 'string' && socket.authorized ? { peer_cn: peerName } : {}),
+  };
+}
+
+function securityOf(params: DriverParams): ConnectionSecurity {
+  if (!needsTls(params)) return ConnectionSecurity.CLEAR;
+  const { connection_security: security = ConnectionSecurity.MTLS } = params;
+  if (security === ConnectionSecurity.TLS || security === ConnectionSecurity.MTLS) return security;
+  const detail = `a secure connection needs connection_security tls or mtls, got ${JSON.stringify(security)}`;
+  throw new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: ${detail}`);
+}
+
+type Role = 'server' | 'client';
+
+/** The pair of one's own role; a side that lacks it but has the other role's complete pair uses that one. */
+function readPair(params: DriverParams, own: Role, other: Role): { cert: Buffer; key: Buffer } {
+  const hasOwn = params[`${own}_cert`] !== undefined || params[`${own}_key`] !== undefined;
+  const hasOther = params[`${other}_cert`] !== undefined && params[`${other}_key`] !== undefined;
+  const role = !hasOwn && hasOther ? other : own;
+  return { cert: readPem(params, `${role}_cert`), key: readPem(params, `${role}_key`) };
+}
+
+type PemName = 'ca_cert' | 'custom_ca_cert' | `${Role}_cert` | `${Role}_key`;
+
+function readPem(params: DriverParams, name: PemName): Buffer {
+  const pem: Pem | undefined = params[name];
+  if (pem === undefined) {
+    throw new CommError(
+      CommErrorCode.BAD_CONFIG,
+      `${describeParams(params)}: TLS needs ${name}, a PEM file or its content`,
+    );
+  }
+  if (typeof pem !== 'string') return Buffer.from(pem);
+  if (pem.includes('-----BEGIN')) return Buffer.from(pem);
+  try {
+    return readFileSync(pem);
+  } catch (error) {
+    throw CommError.from(
+      error,
+      `${describeParams(params)}: ${name} cannot be read`,
+      CommErrorCode.BAD_CONFIG,
+    );
+  }
+}
+
+/** Lets OpenSSL look at the material now, so that a wrong file is told as such and not as a failed handshake. */
+function checked(material: TlsMaterial, params: DriverParams): TlsMaterial {
+  try {
+    createSecureContext(material);
+  } catch (error) {
+    throw CommError.from(
+      error,
+      `${describeParams(params)}: certificate or key is not usable`,
+      CommErrorCode.BAD_CONFIG,
+    );
+  }
+  return material;
+}

@@ -1,0 +1,96 @@
+import { CommError, CommErrorCode } from './comm-error.js';
+import type { HeaderValue } from './message.js';
+
+/**
+ * The states of an endpoint, as NVFlare names them.
+ *
+ * A remote endpoint becomes `READY` at the handshake, `DISCONNECTED` when its last connection closes, and
+ * `READY` again when it comes back. `IDLE` is the local endpoint before `start`, `CLOSING` while it stops.
+ */
+export const EndpointState = {
+  IDLE: 'IDLE',
+  READY: 'READY',
+  CLOSING: 'CLOSING',
+  DISCONNECTED: 'DISCONNECTED',
+  ERROR: 'ERROR',
+} as const;
+
+/** One of the states of {@link EndpointState}. */
+export type EndpointState = (typeof EndpointState)[keyof typeof EndpointState];
+
+/** Public properties of an endpoint, exchanged in the handshake. */
+export type EndpointProperties = Readonly<Record<string, HeaderValue | undefined>>;
+
+/** The keys of the handshake that belong to the protocol, and so cannot be properties. */
+const RESERVED = ['endpoint_name', 'timestamp'];
+
+/**
+ * A named party: the local one, or a remote one that has connected.
+ *
+ * Endpoints are immutable: a change of state is a new object under the same name, so that `endpoints$`,
+ * `distinctUntilChanged` and Angular's change detection can tell by reference.
+ */
+export class Endpoint {
+  readonly name: string;
+  /** Public properties, exchanged in the handshake. */
+  readonly properties: EndpointProperties;
+  /**
+   * Of the local endpoint: parameters for all its connectors, certificates above all. Of a remote one: the
+   * properties of its connection (`local_addr`, `peer_addr`, `peer_cn`).
+   */
+  readonly connProps: Readonly<Record<string, unknown>>;
+  readonly state: EndpointState;
+
+  /**
+   * @param name - an FQCN: parts of `A-Z a-z 0-9 _ ~ -` joined by `.`, no part twice; surrounding blanks are cut
+   * @throws CommError `BAD_CONFIG` where the name or a property breaks the rules
+   */
+  constructor(
+    name: string,
+    properties: EndpointProperties = {},
+    connProps: Readonly<Record<string, unknown>> = {},
+    state: EndpointState = EndpointState.IDLE,
+  ) {
+    this.name = name.trim();
+    const fault = endpointNameFault(this.name);
+    if (fault !== undefined) {
+      throw new CommError(CommErrorCode.BAD_CONFIG, `endpoint name ${JSON.stringify(name)}: ${fault}`);
+    }
+    for (const key of RESERVED) {
+      if (Object.hasOwn(properties, key)) {
+        throw new CommError(
+          CommErrorCode.BAD_CONFIG,
+          `endpoint ${name}: property ${key} belongs to the protocol`,
+        );
+      }
+    }
+    this.properties = properties;
+    this.connProps = connProps;
+    this.state = state;
+  }
+
+  /** The same endpoint in another state. */
+  withState(state: EndpointState): Endpoint {
+    return new Endpoint(this.name, this.properties, this.connProps, state);
+  }
+}
+
+/**
+ * What is wrong with a trimmed endpoint name, or `undefined` for a good one.
+ * The rules are NVFlare's for FQCNs (`nvflare.fuel.f3.cellnet.fqcn`).
+ */
+export function endpointNameFault(name: string): string | undefined {
+  if (name === '') return 'it is empty';
+  const parts = name.split('.');
+  for (const part of parts) {
+    if (part === '') return 'it has an empty part';
+    if (!/^[A-Za-z0-9_~-]+$/.test(part)) return `part "${part}" has a character outside A-Z a-z 0-9 _ ~ -`;
+  }
+  if (new Set(parts).size < parts.length) return 'it has a part twice';
+  return undefined;
+}
+
+/** Hears of each change of state of each remote endpoint, once. */
+export interface EndpointMonitor {
+  stateChange(endpoint: Endpoint): void;
+}

@@ -1,0 +1,91 @@
+import type { CommError } from './comm-error.js';
+import type { Endpoint } from './endpoint.js';
+import type { Connection } from './transport/connection.js';
+import type { Mode } from './transport/driver.js';
+
+/** A change of state of a remote endpoint. Monitors hear of these. */
+export interface EndpointEvent {
+  readonly type: 'endpoint';
+  readonly endpoint: Endpoint;
+}
+
+/** A passive connector is bound. */
+export interface ListeningEvent {
+  readonly type: 'listening';
+  readonly handle: string;
+  /** With the real port, where port 0 was asked for. */
+  readonly url: string;
+}
+
+/** A connector ended and will be started again. */
+export interface RetryingEvent {
+  readonly type: 'retrying';
+  readonly handle: string;
+  readonly url: string;
+  readonly mode: Mode;
+  readonly delayMs: number;
+  /** Why it ended; absent after a clean end. */
+  readonly error?: CommError;
+}
+
+/** A connection exists, and its handshake begins. */
+export interface ConnectedEvent {
+  readonly type: 'connected';
+  readonly handle: string;
+  readonly connection: Connection;
+}
+
+/** A connection ended: after its handshake, or because the peer was refused. */
+export interface DisconnectedEvent {
+  readonly type: 'disconnected';
+  readonly handle: string;
+  readonly connection: Connection;
+  /** The name of the peer, once it was known. */
+  readonly endpointName?: string;
+  /** Why; absent after a clean end. */
+  readonly error?: CommError;
+}
+
+/** A second connection under a live name: the newcomer stays, the older connection is closed. */
+export interface EvictedEvent {
+  readonly type: 'evicted';
+  readonly endpointName: string;
+  readonly evicted: Connection;
+  readonly newcomer: Connection;
+  /** Names both addresses in plain words. */
+  readonly message: string;
+}
+
+/**
+ * Messages that will not be delivered: `disconnected` ones were accepted by `send` and not written when the
+ * connection ended, `no-receiver` ones arrived for an app ID that nobody listens to (counted since the start,
+ * told at 1, 2, 4, 8, ...).
+ */
+export interface DroppedEvent {
+  readonly type: 'dropped';
+  readonly reason: 'disconnected' | 'no-receiver';
+  readonly endpointName: string;
+  /** The application, where it is one. */
+  readonly appId?: number;
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** A receiver or monitor of the user threw, or its promise was rejected. */
+export interface CallbackErrorEvent {
+  readonly type: 'callback-error';
+  readonly callback: 'receiver' | 'monitor';
+  /** The error, with what was thrown as its cause. */
+  readonly error: CommError;
+}
+
+/** Everything that happens to connectors, connections and endpoints, in order. */
+export type LifecycleEvent =
+  | EndpointEvent
+  | ListeningEvent
+  | RetryingEvent
+  | ConnectedEvent
+  | DisconnectedEvent
+  | EvictedEvent
+  | DroppedEvent
+  | CallbackErrorEvent;

@@ -1,0 +1,103 @@
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+
+import { CommError, CommErrorCode } from './comm-error.js';
+
+/**
+ * What a Communicator can be told. Every field has a default in {@link DEFAULTS}; times are milliseconds, sizes
+ * bytes.
+ */
+export interface CommunicatorOptions {
+  /** A PING is sent after this long without a sign of life. 0 turns the heartbeat off. */
+  readonly heartbeatIntervalMs?: number;
+  /**
+   * A connection that shows no sign of life this long after a PING is closed with TIMEOUT: its other side is
+   * gone without a word. 0 turns this off, for NVFlare 2.3 peers, which do not answer PING.
+   */
+  readonly heartbeatTimeoutMs?: number;
+  /** A connection whose handshake takes longer is closed. */
+  readonly handshakeTimeoutMs?: number;
+  /**
+   * After the handshake, messages are held until the peer shows that it knows us by answering a PING, at most
+   * this long. NVFlare handles frames on many threads, so a message right behind the handshake can overtake it
+   * there and be lost. 0 sends at once.
+   */
+  readonly settleTimeoutMs?: number;
+  /** An attempt to connect that takes longer is given up and tried again. */
+  readonly connectTimeoutMs?: number;
+  /** The first wait before a connector that ended is started again. It doubles each time. */
+  readonly reconnectDelayMs?: number;
+  /** The longest such wait. */
+  readonly maxReconnectDelayMs?: number;
+  /** A run longer than this sets the wait back to the first one. */
+  readonly reconnectResetMs?: number;
+  /** 0 to 1: the part of each wait that is cut at random, so that many sites do not come back in step. */
+  readonly reconnectJitter?: number;
+  /** How long `stop` and `removeConnector` try to deliver what `send` accepted. */
+  readonly drainTimeoutMs?: number;
+  /** The largest frame accepted. */
+  readonly maxFrameBytes?: number;
+  /** `send` answers false from this many waiting bytes on an endpoint. */
+  readonly highWaterMarkBytes?: number;
+  /** `send` throws from this many. One message larger than that is accepted when nothing waits. */
+  readonly maxQueuedBytes?: number;
+  /** When receivers that returned a promise hold this many bytes of a connection, reading from it pauses. */
+  readonly maxPendingBytes?: number;
+  /** How many disconnected endpoints are remembered; the longest gone is forgotten first. */
+  readonly maxDisconnectedEndpoints?: number;
+  /** Which certificate belongs to which endpoint name, where the rule of names does not say it (mtls). */
+  readonly identityMap?: IdentityMap;
+  /** Where time comes from: a `TestScheduler` for virtual time. */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** Endpoint names to the common names of their certificates. */
+export interface IdentityMap {
+  /** For exactly this name. */
+  readonly exact?: Readonly<Record<string, string>>;
+  /** For this name and all below it; the longest one counts. */
+  readonly prefix?: Readonly<Record<string, string>>;
+}
+
+/** Options with nothing left out. */
+export type ResolvedOptions = Required<CommunicatorOptions>;
+
+/** The default of every option. */
+export const DEFAULTS: ResolvedOptions = {
+  heartbeatIntervalMs: 60_000,
+  heartbeatTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
+  settleTimeoutMs: 500,
+  connectTimeoutMs: 10_000,
+  reconnectDelayMs: 1_000,
+  maxReconnectDelayMs: 10_000,
+  reconnectResetMs: 10_000,
+  reconnectJitter: 0.1,
+  drainTimeoutMs: 5_000,
+  maxFrameBytes: 2 * 1024 ** 3 - 2 * 1024 ** 2,
+  highWaterMarkBytes: 1024 ** 2,
+  maxQueuedBytes: 64 * 1024 ** 2,
+  maxPendingBytes: 16 * 1024 ** 2,
+  maxDisconnectedEndpoints: 1_000,
+  identityMap: {},
+  scheduler: asyncScheduler,
+};
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws CommError `BAD_CONFIG` where a number is negative or not a number
+ */
+export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptions {
+  const resolved = { ...DEFAULTS };
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(DEFAULTS, name)) throw badOption(name, 'there is no such option');
+    if (typeof value === 'number' && !(value >= 0)) throw badOption(name, `expected 0 or more, got ${value}`);
+    Object.assign(resolved, { [name]: value as unknown });
+  }
+  return resolved;
+}
+
+function badOption(name: string, detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_CONFIG, `option ${name}: ${detail}`);
+}

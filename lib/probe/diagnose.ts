@@ -1,0 +1,99 @@
+import { match, P } from 'ts-pattern';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { ProbeError, type ProbeStage } from './probe.js';
+
+/** One finding that a person can act on. */
+export type Diagnosis =
+  | 'bad-request'
+  | 'name-not-resolved'
+  | 'refused'
+  | 'timed-out'
+  | 'certificate-not-trusted'
+  | 'client-certificate-wanted'
+  | 'own-certificate-not-trusted'
+  | 'not-tls'
+  | 'not-f3'
+  | 'handshake-refused'
+  | 'name-connected-elsewhere'
+  | 'failed';
+
+const TEXT: Readonly<Record<Diagnosis, string>> = {
+  'bad-request': 'what was asked for cannot work',
+  'name-not-resolved': 'the host name cannot be resolved: check its spelling and the DNS',
+  refused: 'connection refused: nothing listens on that port, or a firewall says no',
+  'timed-out': 'timed out: the host, a firewall or the peer does not answer',
+  'certificate-not-trusted':
+    'the certificate of the peer is not trusted: check --ca-cert, and that it is not expired',
+  'client-certificate-wanted':
+    'the peer wants a client certificate: give --cert and --key, or its mtls is not for you',
+  'own-certificate-not-trusted':
+    'the peer does not trust our certificate: --cert must come from a CA that it knows',
+  'not-tls': 'the peer does not speak TLS on that port: try the scheme without TLS',
+  'not-f3': 'this is not F3: something else, or a peer that hangs, has that port',
+  'handshake-refused':
+    'handshake refused: the peer does not take us under that name (see --name, and its certificate under mtls)',
+  'name-connected-elsewhere':
+    'name already connected elsewhere: the peer dropped us, most likely for another party of that name',
+  failed: 'failed',
+};
+
+/** Tells what a failed probe most likely means. */
+export function diagnose(error: unknown): {
+  readonly diagnosis: Diagnosis;
+  readonly text: string;
+  readonly error: CommError;
+} {
+  const commError = CommError.from(error);
+  const stage: ProbeStage = commError instanceof ProbeError ? commError.stage : 'connect';
+  const diagnosis = classify(stage, commError.code, causeCode(commError), commError.message);
+  return { diagnosis, text: TEXT[diagnosis], error: commError };
+}
+
+function classify(stage: ProbeStage, code: CommErrorCode, cause: string, message: string): Diagnosis {
+  return match({ stage, code, cause, message })
+    .returnType<Diagnosis>()
+    .with({ cause: P.union('ENOTFOUND', 'EAI_AGAIN') }, () => 'name-not-resolved')
+    .with({ cause: 'ECONNREFUSED' }, () => 'refused')
+    .with({ cause: P.union('ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH') }, () => 'timed-out')
+    .with(
+      { cause: P.string.regex(/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_)/) },
+      () => 'certificate-not-trusted',
+    )
+    .with(
+      { cause: P.string.regex(/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|DECRYPT_ERROR)/) },
+      () => 'own-certificate-not-trusted',
+    )
+    .with(
+      { cause: P.string.regex(/ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)/) },
+      () => 'client-certificate-wanted',
+    )
+    .with(
+      { cause: P.string.regex(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/) },
+      () => 'not-tls',
+    )
+    .with(
+      { stage: 'connect', code: P.union(CommErrorCode.BAD_CONFIG, CommErrorCode.NOT_SUPPORTED) },
+      () => 'bad-request',
+    )
+    .with({ stage: 'handshake', code: CommErrorCode.TIMEOUT }, () => 'not-f3')
+    .with({ code: CommErrorCode.TIMEOUT }, () => 'timed-out')
+    .with(
+      { stage: 'handshake', message: P.string.regex(/our own name|needs a certificate/) },
+      () => 'handshake-refused',
+    )
+    .with({ stage: 'handshake', code: CommErrorCode.BAD_DATA }, () => 'not-f3')
+    .with({ stage: P.union('handshake', 'settle'), code: CommErrorCode.CLOSED }, () => 'handshake-refused')
+    .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'name-connected-elsewhere')
+    .otherwise(() => 'failed');
+}
+
+/** The system or OpenSSL code underneath, wherever it is in the chain of causes. */
+function causeCode(error: CommError): string {
+  let cause: unknown = error.cause;
+  while (typeof cause === 'object' && cause !== null) {
+    if (!(cause instanceof CommError) && 'code' in cause && typeof cause.code === 'string') return cause.code;
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return '';
+}

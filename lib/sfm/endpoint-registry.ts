@@ -1,0 +1,157 @@
+import { BehaviorSubject, type Observable, type Observer, scan, Subject } from 'rxjs';
+import { match } from 'ts-pattern';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { type Endpoint, EndpointState } from '../endpoint.js';
+import type { LifecycleEvent } from '../lifecycle.js';
+import type { ResolvedOptions } from '../options.js';
+import { Peer } from './peer.js';
+import type { Session, SessionEvent } from './session.js';
+import { SnapshotMap } from './snapshot-map.js';
+
+interface EndpointChange {
+  readonly name: string;
+  /** Absent when the endpoint is forgotten. */
+  readonly endpoint?: Endpoint;
+}
+
+/** The remote endpoints: turns what sessions show into endpoint states, one connection per name. */
+export class EndpointRegistry {
+  readonly endpoints$: Observable<ReadonlyMap<string, Endpoint>>;
+
+  readonly #options: ResolvedOptions;
+  readonly #lifecycle: Observer<LifecycleEvent>;
+  readonly #peers = new Map<string, Peer>();
+  /** Disconnected endpoints, the longest gone first. */
+  readonly #gone = new Set<string>();
+  readonly #changes = new Subject<EndpointChange>();
+  readonly #endpoints = new BehaviorSubject<ReadonlyMap<string, Endpoint>>(SnapshotMap.empty());
+
+  constructor(options: ResolvedOptions, lifecycle: Observer<LifecycleEvent>) {
+    this.#options = options;
+    this.#lifecycle = lifecycle;
+    this.endpoints$ = this.#endpoints.asObservable();
+    this.#changes.pipe(scan(applyChange, SnapshotMap.empty<string, Endpoint>())).subscribe(this.#endpoints);
+  }
+
+  /** The endpoint under a name with what sends to it. */
+  peer(name: string): Peer | undefined {
+    return this.#peers.get(name);
+  }
+
+  /** The endpoint that this session is the live connection of. */
+  peerOf(session: Session): Peer | undefined {
+    const peer = session.endpoint && this.#peers.get(session.endpoint.name);
+    return peer?.session === session ? peer : undefined;
+  }
+
+  /** Takes note of what a session shows. */
+  apply(event: SessionEvent): void {
+    match(event)
+      .with({ type: 'opened' }, ({ session: { role, connection } }) =>
+        this.#lifecycle.next({ type: 'connected', handle: role.handle, connection }),
+      )
+      .with({ type: 'ready' }, ({ session, endpoint }) => this.#join(session, endpoint))
+      .with({ type: 'settled' }, ({ session }) => this.peerOf(session)?.queue.open(session))
+      .with({ type: 'overdue' }, ({ session }) => this.#refuseSilent(session))
+      .with({ type: 'closed' }, ({ session, error }) => this.#leave(session, error))
+      .exhaustive();
+  }
+
+  /** Closes the connection of an endpoint and forgets it. */
+  async remove(name: string): Promise<void> {
+    const peer = this.#peers.get(name);
+    await peer?.session?.close();
+    if (this.#peers.get(name) === peer) this.#forget(name);
+  }
+
+  /** Ends the streams. */
+  complete(): void {
+    this.#changes.complete();
+  }
+
+  #join(session: Session, endpoint: Endpoint): void {
+    const { name } = endpoint;
+    const peer = this.#peers.get(name) ?? new Peer(endpoint, this.#options);
+    const older = peer.session;
+    const isNews = older === undefined;
+    this.#peers.set(name, peer);
+    this.#gone.delete(name);
+    peer.endpoint = endpoint;
+    peer.session = session;
+    session.countStreamsWith(peer.nextStreamId);
+    this.#changes.next({ name, endpoint });
+    if (older !== undefined) this.#evict(older, session, name);
+    if (isNews) this.#lifecycle.next({ type: 'endpoint', endpoint });
+  }
+
+  /** NVFlare's rule (`sfm_endpoint.py`): one connection per name, and the newcomer stays. */
+  #evict(older: Session, newer: Session, name: string): void {
+    const [evicted, newcomer] = [older.connection, newer.connection];
+    const message =
+      `a second connection presents itself as ${name}: ${describe(newer)} stays, ${describe(older)} is closed. ` +
+      'Two live endpoints under one name evict each other for ever; give each its own name';
+    this.peerOf(newer)?.queue.suspend();
+    this.#lifecycle.next({ type: 'evicted', endpointName: name, evicted, newcomer, message });
+    void older.close(new CommError(CommErrorCode.CLOSED, message));
+  }
+
+  #refuseSilent(session: Session): void {
+    const { handshakeTimeoutMs } = this.#options;
+    const detail = `${describe(session)}: no handshake within ${handshakeTimeoutMs} ms`;
+    void session.close(new CommError(CommErrorCode.TIMEOUT, detail));
+  }
+
+  #leave(session: Session, error: CommError | undefined): void {
+    const { connection, role, endpoint } = session;
+    const peer = this.peerOf(session);
+    const lost = peer?.queue.clear();
+    if (endpoint !== undefined) this.#reportLoss(session, endpoint.name, lost);
+    if (peer !== undefined) {
+      peer.session = undefined;
+      peer.endpoint = peer.endpoint.withState(EndpointState.DISCONNECTED);
+      this.#gone.add(peer.endpoint.name);
+      this.#changes.next({ name: peer.endpoint.name, endpoint: peer.endpoint });
+    }
+    this.#lifecycle.next({
+      type: 'disconnected',
+      handle: role.handle,
+      connection,
+      ...(endpoint === undefined ? {} : { endpointName: endpoint.name }),
+      ...(error === undefined ? {} : { error }),
+    });
+    if (peer !== undefined) this.#lifecycle.next({ type: 'endpoint', endpoint: peer.endpoint });
+    this.#forgetLongestGone();
+  }
+
+  #reportLoss({ connection }: Session, endpointName: string, queued = { messages: 0, bytes: 0 }): void {
+    const messages = queued.messages + connection.bufferedFrames;
+    const bytes = queued.bytes + connection.bufferedBytes;
+    if (messages > 0) {
+      this.#lifecycle.next({ type: 'dropped', reason: 'disconnected', endpointName, messages, bytes });
+    }
+  }
+
+  #forgetLongestGone(): void {
+    for (const name of this.#gone) {
+      if (this.#gone.size <= this.#options.maxDisconnectedEndpoints) return;
+      this.#forget(name);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#gone.delete(name);
+    if (this.#peers.delete(name)) this.#changes.next({ name });
+  }
+}
+
+function applyChange(
+  map: SnapshotMap<string, Endpoint>,
+  { name, endpoint }: EndpointChange,
+): SnapshotMap<string, Endpoint> {
+  return endpoint === undefined ? map.without(name) : map.with(name, endpoint);
+}
+
+function describe({ connection: { name, properties } }: Session): string {
+  return `${name} (${properties.peer_addr})`;
+}

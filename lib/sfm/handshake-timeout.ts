@@ -1,0 +1,33 @@
+import {
+  connect,
+  filter,
+  map,
+  merge,
+  type MonoTypeOperatorFunction,
+  type SchedulerLike,
+  switchMap,
+  takeUntil,
+  timer,
+} from 'rxjs';
+
+import type { SessionEvent } from './session.js';
+
+/** Adds `overdue` to the events of a session that is neither ready nor closed in time. */
+export function handshakeTimeout(
+  timeoutMs: number,
+  scheduler: SchedulerLike,
+): MonoTypeOperatorFunction<SessionEvent> {
+  return connect((events$) => {
+    const decided$ = events$.pipe(filter(({ type }) => type === 'ready' || type === 'closed'));
+    const overdue$ = events$.pipe(
+      filter(({ type }) => type === 'opened'),
+      switchMap(({ session }) =>
+        timer(timeoutMs, scheduler).pipe(
+          map((): SessionEvent => ({ type: 'overdue', session })),
+          takeUntil(decided$),
+        ),
+      ),
+    );
+    return merge(events$, overdue$);
+  });
+}

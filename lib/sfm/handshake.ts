@@ -1,0 +1,27 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { Endpoint, endpointNameFault, EndpointState } from '../endpoint.js';
+import type { ConnectionProperties } from '../transport/connection.js';
+import { decodeMap, encodeMap } from '../wire/map-codec.js';
+
+/** The payload of HELLO and READY: who we are. */
+export function encodeHandshake(local: Endpoint, nowMs: number): Uint8Array {
+  return encodeMap({ ...local.properties, endpoint_name: local.name, timestamp: nowMs / 1000 }).slice();
+}
+
+/**
+ * The endpoint that a HELLO or READY introduces.
+ *
+ * @throws CommError `BAD_DATA` where there is no valid name in it
+ */
+export function decodeHandshake(payload: Uint8Array | undefined, connection: ConnectionProperties): Endpoint {
+  const { endpoint_name, timestamp: _, ...properties } = decodeMap(payload ?? new Uint8Array(0));
+  if (typeof endpoint_name !== 'string') throw refused('it has no endpoint_name');
+  const name = endpoint_name.trim();
+  const fault = endpointNameFault(name);
+  if (fault !== undefined) throw refused(`endpoint name ${JSON.stringify(endpoint_name)}: ${fault}`);
+  return new Endpoint(name, properties, { ...connection }, EndpointState.READY);
+}
+
+function refused(detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, `handshake refused: ${detail}`);
+}

@@ -1,0 +1,25 @@
+import type { IdentityMap } from '../options.js';
+
+/**
+ * The certificate name (CN) that an endpoint must show under mtls: NVFlare 2.9's rule
+ * (`nvflare.fuel.f3.cellnet.identity`).
+ *
+ * An exact entry of the identity map, else the longest mapped prefix, else, for a name below the local
+ * endpoint's own, the next part (`relay.site-1.job-7` seen by `relay` is `site-1`), else the first part
+ * (`site-1.job-7` is `site-1`).
+ */
+export function resolveIdentity(name: string, localName: string, map: IdentityMap): string {
+  const exact = map.exact?.[name];
+  if (exact !== undefined) return exact;
+  const isBelowLocal = name.startsWith(`${localName}.`);
+  const parts = name.split('.');
+  for (let count = parts.length; count > 0; count -= 1) {
+    const prefix = parts.slice(0, count).join('.');
+    // What stands above the local endpoint says nothing of those below it.
+    if (isBelowLocal && localName.startsWith(`${prefix}.`)) continue;
+    const mapped = map.prefix?.[prefix];
+    if (mapped !== undefined) return mapped;
+  }
+  const own = isBelowLocal ? name.slice(localName.length + 1) : name;
+  return own.split('.')[0] ?? name;
+}

@@ -1,0 +1,76 @@
+import { asapScheduler, EMPTY, NEVER, observeOn, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import type { Message } from '../message.js';
+import type { Connection } from '../transport/connection.js';
+import { encodeHead } from '../wire/frame.js';
+import { FrameType } from '../wire/prefix.js';
+import type { MessageRouter } from './message-router.js';
+import { QueueFullError } from './peer.js';
+
+/** The address that NVFlare shows for loopback (`conn_manager.py`). */
+const SELF_ADDR = '0.0.0.0:0';
+
+interface LoopbackMessage {
+  readonly appId: number;
+  readonly message: Message;
+  readonly bytes: number;
+}
+
+/** Messages to the local endpoint's own name: they go to the local receivers, asynchronously. */
+export class Loopback {
+  readonly #name: string;
+  readonly #maxQueuedBytes: number;
+  readonly #messages = new Subject<LoopbackMessage>();
+  #queuedBytes = 0;
+
+  constructor(local: Endpoint, router: MessageRouter, maxQueuedBytes: number) {
+    this.#name = local.name;
+    this.#maxQueuedBytes = maxQueuedBytes;
+    this.#messages.pipe(observeOn(asapScheduler)).subscribe(({ appId, message, bytes }) => {
+      this.#queuedBytes -= bytes;
+      router.route({ endpoint: local, connection: LOOPBACK, appId, message });
+    });
+  }
+
+  /** Sends to ourselves, under the same limits as to others. Always true: it never has to wait. */
+  send(appId: number, message: Message): boolean {
+    const { headers, payload } = message;
+    const payloadBytes = payload?.length ?? 0;
+    const bytes =
+      encodeHead({ type: FrameType.DATA, appId, streamId: 0, headers }, payloadBytes).length + payloadBytes;
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#maxQueuedBytes) {
+      throw new QueueFullError(this.#name, this.#queuedBytes, this.#maxQueuedBytes);
+    }
+    this.#queuedBytes += bytes;
+    this.#messages.next({ appId, message: payloadBytes === 0 ? { headers } : message, bytes });
+    return true;
+  }
+
+  /** Ends the stream. */
+  complete(): void {
+    this.#messages.complete();
+  }
+}
+
+/** What stands for the connection of a loopback message. Nothing can be sent on it. */
+const LOOPBACK: Connection = {
+  name: 'CN00000',
+  properties: { local_addr: SELF_ADDR, peer_addr: SELF_ADDR },
+  frames$: EMPTY,
+  closed$: NEVER,
+  drained$: NEVER,
+  maxFrameBytes: 0,
+  highWaterMarkBytes: 0,
+  activity: 0,
+  bufferedBytes: 0,
+  bufferedFrames: 0,
+  isPaused: false,
+  pause: () => undefined,
+  resume: () => undefined,
+  close: () => Promise.resolve(),
+  send() {
+    throw new CommError(CommErrorCode.NOT_SUPPORTED, 'the loopback connection cannot be sent on');
+  },
+};

@@ -1,0 +1,152 @@
+import { Observable, type Observer, Subject, Subscription } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import type { LifecycleEvent } from '../lifecycle.js';
+import { logger } from '../log.js';
+import type { Message } from '../message.js';
+import type { Connection } from '../transport/connection.js';
+import type { QueueContent } from './outbound-queue.js';
+
+const log = logger('router');
+
+/** A message with where it came from. */
+export interface ReceivedMessage {
+  readonly endpoint: Endpoint;
+  readonly connection: Connection;
+  readonly appId: number;
+  readonly message: Message;
+}
+
+/**
+ * Processes the messages of one app ID, in the order sent per connection: a function, or an object in the form
+ * of NVFlare's `MessageReceiver`.
+ *
+ * It may return a promise: while the promises of one connection hold more than `maxPendingBytes`, reading from
+ * that connection pauses. What it throws, or rejects with, is reported on `lifecycle$` and stops nothing.
+ */
+export type MessageReceiver =
+  | ((received: ReceivedMessage) => unknown)
+  | { processMessage(endpoint: Endpoint, connection: Connection, appId: number, message: Message): unknown };
+
+/** Hands messages to those who asked for their app ID. */
+export class MessageRouter {
+  readonly #maxPendingBytes: number;
+  readonly #lifecycle: Observer<LifecycleEvent>;
+  readonly #apps = new Map<number, Subject<ReceivedMessage>>();
+  readonly #receivers = new Set<number>();
+  /** Messages that nobody asked for, by app ID. */
+  readonly #dropped = new Map<number, QueueContent>();
+  readonly #pendingBytes = new Map<Connection, number>();
+
+  constructor(maxPendingBytes: number, lifecycle: Observer<LifecycleEvent>) {
+    this.#maxPendingBytes = maxPendingBytes;
+    this.#lifecycle = lifecycle;
+  }
+
+  /** Passes on one message; one that nobody asked for is dropped and reported. */
+  route(received: ReceivedMessage): void {
+    const app$ = this.#apps.get(received.appId);
+    if (app$ === undefined) this.#drop(received);
+    else app$.next(received);
+  }
+
+  /** The messages of an app ID, from the subscription on. */
+  messages(appId: number): Observable<ReceivedMessage> {
+    return new Observable((subscriber) => {
+      const app$ = this.#apps.get(appId) ?? new Subject<ReceivedMessage>();
+      this.#apps.set(appId, app$);
+      subscriber.add(app$.subscribe(subscriber));
+      subscriber.add(() => {
+        if (!app$.observed && this.#apps.get(appId) === app$) this.#apps.delete(appId);
+      });
+    });
+  }
+
+  /**
+   * Registers the receiver of an app ID.
+   *
+   * @returns unsubscribing takes it away
+   * @throws CommError `BAD_CONFIG` where the app ID has one
+   */
+  register(appId: number, receiver: MessageReceiver): Subscription {
+    if (this.#receivers.has(appId)) {
+      throw new CommError(CommErrorCode.BAD_CONFIG, `app ID ${appId} has a receiver already`);
+    }
+    this.#receivers.add(appId);
+    const process = typeof receiver === 'function' ? receiver : callMethod(receiver);
+    const subscription = this.messages(appId).subscribe((received) => this.#process(received, process));
+    subscription.add(() => this.#receivers.delete(appId));
+    return subscription;
+  }
+
+  /** Ends the streams. */
+  complete(): void {
+    for (const app$ of this.#apps.values()) app$.complete();
+  }
+
+  #process(received: ReceivedMessage, process: (received: ReceivedMessage) => unknown): void {
+    try {
+      const work = process(received);
+      if (isPromise(work)) void this.#await(work, received);
+    } catch (error) {
+      this.#reportError(received, error);
+    }
+  }
+
+  /** Counts a message as pending until its receiver is done with it. */
+  async #await(work: PromiseLike<unknown>, received: ReceivedMessage): Promise<void> {
+    const { connection, message } = received;
+    const bytes = message.payload?.length ?? 0;
+    this.#addPending(connection, bytes);
+    try {
+      await work;
+    } catch (error) {
+      this.#reportError(received, error);
+    } finally {
+      this.#addPending(connection, -bytes);
+    }
+  }
+
+  #addPending(connection: Connection, bytes: number): void {
+    const pending = (this.#pendingBytes.get(connection) ?? 0) + bytes;
+    if (pending === 0) this.#pendingBytes.delete(connection);
+    else this.#pendingBytes.set(connection, pending);
+    if (pending > this.#maxPendingBytes) connection.pause();
+    else if (pending <= this.#maxPendingBytes / 2) connection.resume();
+  }
+
+  /** Counts a message without a receiver, and reports the count at 1, 2, 4, 8, ... so that a flood stays quiet. */
+  #drop({ endpoint, appId, message }: ReceivedMessage): void {
+    const before = this.#dropped.get(appId) ?? { messages: 0, bytes: 0 };
+    const messages = before.messages + 1;
+    const bytes = before.bytes + (message.payload?.length ?? 0);
+    this.#dropped.set(appId, { messages, bytes });
+    if ((messages & before.messages) !== 0) return;
+    log('%d messages for app ID %d without a receiver, the last of %s', messages, appId, endpoint.name);
+    this.#lifecycle.next({
+      type: 'dropped',
+      reason: 'no-receiver',
+      endpointName: endpoint.name,
+      appId,
+      messages,
+      bytes,
+    });
+  }
+
+  #reportError({ appId, endpoint }: ReceivedMessage, thrown: unknown): void {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const detail = `the receiver of app ID ${appId} failed on a message of ${endpoint.name}: ${reason}`;
+    const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
+    this.#lifecycle.next({ type: 'callback-error', callback: 'receiver', error });
+  }
+}
+
+function callMethod(receiver: Exclude<MessageReceiver, (received: ReceivedMessage) => unknown>) {
+  return ({ endpoint, connection, appId, message }: ReceivedMessage): unknown =>
+    receiver.processMessage(endpoint, connection, appId, message);
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}

@@ -1,0 +1,137 @@
+import { type Observable, Subject, type Subscription } from 'rxjs';
+
+import { CommError } from '../comm-error.js';
+import type { Session } from './session.js';
+
+/** An encoded frame on its way out. `head` is only valid during the call that hands it over. */
+export interface OutboundFrame {
+  readonly head: Uint8Array;
+  readonly payload: Uint8Array | undefined;
+}
+
+/** How much was in a queue. */
+export interface QueueContent {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/**
+ * What stands between an endpoint's Subject and its connection. Frames go straight through while the connection
+ * takes them, and wait here in order while it is full or not settled yet. At most one session writes at a time.
+ */
+export class OutboundQueue {
+  readonly #highWaterMarkBytes: number;
+  readonly #drained = new Subject<void>();
+  readonly #emptied = new Subject<void>();
+  #waiting: OutboundFrame[] = [];
+  #next = 0;
+  #waitingBytes = 0;
+  #session: Session | undefined;
+  #draining: Subscription | undefined;
+  #isBlocked = false;
+  #isFull = false;
+
+  constructor(highWaterMarkBytes: number) {
+    this.#highWaterMarkBytes = highWaterMarkBytes;
+  }
+
+  /** Emits when a queue that was full takes frames again. */
+  get drained$(): Observable<void> {
+    return this.#drained;
+  }
+
+  /** Emits when nothing waits here any more. */
+  get emptied$(): Observable<void> {
+    return this.#emptied;
+  }
+
+  /** Whether a sender should wait for `drained$`. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Everything accepted that is not with the operating system yet. */
+  get queuedBytes(): number {
+    return this.#waitingBytes + (this.#session?.connection.bufferedBytes ?? 0);
+  }
+
+  get content(): QueueContent {
+    return { messages: this.#waiting.length - this.#next, bytes: this.#waitingBytes };
+  }
+
+  /** Takes one frame. */
+  push(frame: OutboundFrame): void {
+    if (this.#session === undefined || this.#isBlocked) {
+      this.#waiting.push({ head: frame.head.slice(), payload: frame.payload });
+      this.#waitingBytes += frameBytes(frame);
+      this.#isFull = this.#isBlocked || this.#waitingBytes >= this.#highWaterMarkBytes;
+    } else if (!this.#write(this.#session, frame)) {
+      this.#isBlocked = true;
+      this.#isFull = true;
+    }
+  }
+
+  /** Writes to `session` from now on, first what waits. */
+  open(session: Session): void {
+    this.suspend();
+    this.#session = session;
+    this.#draining = session.connection.drained$.subscribe(() => this.#flush());
+    this.#flush();
+  }
+
+  /** Stops writing; what waits stays for the next session. */
+  suspend(): void {
+    this.#draining?.unsubscribe();
+    this.#session = undefined;
+    this.#isBlocked = false;
+  }
+
+  /** Stops writing and forgets what waits; tells how much that was. */
+  clear(): QueueContent {
+    const { content } = this;
+    this.suspend();
+    this.#waiting = [];
+    this.#next = 0;
+    this.#waitingBytes = 0;
+    this.#isFull = false;
+    this.#emptied.next();
+    return content;
+  }
+
+  /** Goes on at the start, and after the connection was full. */
+  #flush(): void {
+    this.#isBlocked = false;
+    let frame: OutboundFrame | undefined;
+    while (this.#session !== undefined && (frame = this.#waiting[this.#next]) !== undefined) {
+      this.#next += 1;
+      this.#waitingBytes -= frameBytes(frame);
+      if (!this.#write(this.#session, frame)) {
+        this.#isBlocked = true;
+        break;
+      }
+    }
+    if (this.#next > this.#waiting.length / 2) {
+      this.#waiting = this.#waiting.slice(this.#next);
+      this.#next = 0;
+    }
+    if (this.#isBlocked) return;
+    this.#emptied.next();
+    if (this.#isFull) {
+      this.#isFull = false;
+      this.#drained.next();
+    }
+  }
+
+  #write(session: Session, { head, payload }: OutboundFrame): boolean {
+    try {
+      return session.send(head, payload);
+    } catch (error) {
+      void session.close(CommError.from(error));
+      return false;
+    }
+  }
+}
+
+function frameBytes({ head, payload }: OutboundFrame): number {
+  return head.length + (payload?.length ?? 0);
+}

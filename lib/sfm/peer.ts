@@ -1,0 +1,83 @@
+import { type Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { type Endpoint, EndpointState } from '../endpoint.js';
+import type { Message } from '../message.js';
+import type { ResolvedOptions } from '../options.js';
+import { encodeHead } from '../wire/frame.js';
+import { FrameType } from '../wire/prefix.js';
+import { type OutboundFrame, OutboundQueue } from './outbound-queue.js';
+import type { Session } from './session.js';
+
+/** Stream IDs below are reserved (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`). */
+const RESERVED_STREAM_ID = 16;
+
+/** `send` accepted no more because the endpoint's queue is at `maxQueuedBytes`. Wait for `drained`. */
+export class QueueFullError extends CommError {
+  override readonly name = 'QueueFullError';
+
+  constructor(endpointName: string, queuedBytes: number, maxQueuedBytes: number) {
+    super(
+      CommErrorCode.NOT_READY,
+      `the queue to ${endpointName} holds ${queuedBytes} of at most ${maxQueuedBytes} bytes: ` +
+        'when send returns false, wait for drained() before the next message',
+    );
+  }
+}
+
+/** A remote endpoint with what sends to it. It outlives its connections. */
+export class Peer {
+  endpoint: Endpoint;
+  /** The one live connection of the endpoint. */
+  session: Session | undefined;
+  readonly queue: OutboundQueue;
+
+  /** What `send` pushes into. */
+  readonly #outbound = new Subject<OutboundFrame>();
+  readonly #maxQueuedBytes: number;
+  #streamId = RESERVED_STREAM_ID;
+
+  constructor(endpoint: Endpoint, { highWaterMarkBytes, maxQueuedBytes }: ResolvedOptions) {
+    this.endpoint = endpoint;
+    this.queue = new OutboundQueue(highWaterMarkBytes);
+    this.#maxQueuedBytes = maxQueuedBytes;
+    this.#outbound.subscribe((frame) => this.queue.push(frame));
+  }
+
+  /** Emits when the queue takes messages again. */
+  get drained$(): Observable<void> {
+    return this.queue.drained$;
+  }
+
+  /** Counts messages and heartbeats, over all connections of the endpoint. */
+  readonly nextStreamId = (): number => (this.#streamId = (this.#streamId + 1) & 0xffff);
+
+  /**
+   * Encodes a message and pushes it out.
+   *
+   * @returns false when the sender should wait for `drained$`
+   * @throws CommError as `Communicator.send` does
+   */
+  send(appId: number, message: Message): boolean {
+    this.#requireReady();
+    const { headers, payload } = message;
+    const head = encodeHead(
+      { type: FrameType.DATA, appId, streamId: this.nextStreamId(), headers },
+      payload?.length ?? 0,
+    );
+    const { queuedBytes } = this.queue;
+    if (queuedBytes > 0 && queuedBytes + head.length + (payload?.length ?? 0) > this.#maxQueuedBytes) {
+      throw new QueueFullError(this.endpoint.name, queuedBytes, this.#maxQueuedBytes);
+    }
+    this.#outbound.next({ head, payload });
+    return !this.queue.isFull;
+  }
+
+  #requireReady(): void {
+    const { name, state } = this.endpoint;
+    if (state === EndpointState.READY) return;
+    throw state === EndpointState.DISCONNECTED
+      ? new CommError(CommErrorCode.CLOSED, `endpoint ${name} is disconnected`)
+      : new CommError(CommErrorCode.NOT_READY, `endpoint ${name} is ${state}, expected READY`);
+  }
+}

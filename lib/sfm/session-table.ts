@@ -1,0 +1,90 @@
+import {
+  concat,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  ignoreElements,
+  lastValueFrom,
+  type Observable,
+  type Subscription,
+  take,
+  timeout,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { Connection } from '../transport/connection.js';
+import { handshakeTimeout } from './handshake-timeout.js';
+import { heartbeat } from './heartbeat.js';
+import type { OutboundQueue } from './outbound-queue.js';
+import { Session, type SessionContext, type SessionEvent, type SessionRole } from './session.js';
+import { settle } from './settle.js';
+
+/** The live sessions: their beginning, their heartbeat and their end in good order. */
+export class SessionTable {
+  readonly #context: SessionContext;
+  readonly #sessions = new Set<Session>();
+
+  constructor(context: SessionContext) {
+    this.#context = context;
+  }
+
+  /** The life of one connection as events, from its handshake to its end. */
+  run(connection: Connection, role: SessionRole): Observable<SessionEvent> {
+    const { handshakeTimeoutMs, settleTimeoutMs, scheduler } = this.#context.options;
+    return defer(() => {
+      const session = new Session(connection, role, this.#context);
+      this.#sessions.add(session);
+      return session.events$.pipe(
+        handshakeTimeout(handshakeTimeoutMs, scheduler),
+        settle(settleTimeoutMs, scheduler),
+        finalize(() => this.#sessions.delete(session)),
+      );
+    });
+  }
+
+  /** PINGs silent peers and closes dead connections, until unsubscribed. */
+  watch(): Subscription {
+    const { heartbeatIntervalMs, heartbeatTimeoutMs, scheduler } = this.#context.options;
+    const times = { intervalMs: heartbeatIntervalMs, timeoutMs: heartbeatTimeoutMs };
+    return heartbeat(() => this.#hearts(), times, scheduler).subscribe(({ type, heart }) => {
+      if (type === 'ping') heart.ping();
+      else heart.giveUp(heartbeatTimeoutMs);
+    });
+  }
+
+  /**
+   * Closes the sessions of some connectors, each once everything accepted for it is written, or at once when
+   * that takes longer than `drainTimeoutMs`.
+   *
+   * @param queueOf - the queue that a session writes from
+   */
+  async drain(
+    handles: ReadonlySet<string>,
+    queueOf: (session: Session) => OutboundQueue | undefined,
+  ): Promise<void> {
+    const sessions = [...this.#sessions].filter(({ role }) => handles.has(role.handle));
+    await Promise.all(sessions.map((session) => this.#drain(session, queueOf(session))));
+  }
+
+  async #drain(session: Session, queue: OutboundQueue | undefined): Promise<void> {
+    const { drainTimeoutMs, scheduler } = this.#context.options;
+    const late = new CommError(
+      CommErrorCode.TIMEOUT,
+      `${session.connection.name}: not drained within ${drainTimeoutMs} ms`,
+    );
+    const written$ =
+      queue === undefined || queue.content.messages === 0 ? EMPTY : queue.emptied$.pipe(take(1));
+    const closed$ = concat(
+      written$.pipe(ignoreElements()),
+      defer(() => from(session.close())),
+    );
+    await lastValueFrom(
+      closed$.pipe(timeout({ first: drainTimeoutMs, with: () => from(session.close(late)), scheduler })),
+    );
+  }
+
+  *#hearts(): Generator<Session> {
+    for (const session of this.#sessions) if (session.isReady && session.role.heartbeat) yield session;
+  }
+}

@@ -1,0 +1,256 @@
+import { Observable, type Subscriber } from 'rxjs';
+import { match } from 'ts-pattern';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import { logger } from '../log.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Connection } from '../transport/connection.js';
+import { Mode } from '../transport/driver.js';
+import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
+import { decodeMap } from '../wire/map-codec.js';
+import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
+import { decodeHandshake, encodeHandshake } from './handshake.js';
+import type { Heart } from './heartbeat.js';
+import { resolveIdentity } from './identity.js';
+import type { MessageRouter } from './message-router.js';
+
+const log = logger('sfm');
+
+/** The stream ID of HELLO and READY. */
+const HANDSHAKE_STREAM_ID = 1;
+
+/** What a session shows of itself. The first is `opened`, the last `closed`; each comes at most once. */
+export type SessionEvent =
+  /** The connection exists and the handshake begins. */
+  | { readonly type: 'opened'; readonly session: Session }
+  /** The handshake is not done in time. */
+  | { readonly type: 'overdue'; readonly session: Session }
+  /** The handshake is done, and the peer is known. */
+  | { readonly type: 'ready'; readonly session: Session; readonly endpoint: Endpoint }
+  /** The peer knows us too, so messages can go out. */
+  | { readonly type: 'settled'; readonly session: Session }
+  | { readonly type: 'closed'; readonly session: Session; readonly error: CommError | undefined };
+
+/** What a session needs to know of its surroundings. */
+export interface SessionContext {
+  readonly local: Endpoint;
+  readonly options: ResolvedOptions;
+  readonly router: MessageRouter;
+}
+
+/** What a session needs to know of its connector. */
+export interface SessionRole {
+  readonly handle: string;
+  readonly mode: Mode;
+  /** The peer's certificate must fit its name. */
+  readonly mtls: boolean;
+  /** The transport can lose a peer without a sign, and NVFlare may answer out of order on it. */
+  readonly heartbeat: boolean;
+}
+
+/*
+ *   greeting --handshake--> settling --first frame after it, or time--> ready --close()--> closing
+ *       \______________________\________________________________________\____________________\__ end --> closed
+ */
+type State = 'greeting' | 'settling' | 'ready' | 'closing' | 'closed';
+
+/** The meaning of the frames of one connection: the handshake first, then messages and heartbeats. */
+export class Session implements Heart {
+  readonly connection: Connection;
+  readonly role: SessionRole;
+  /** Cold: subscribing, once, runs the session; it completes when the connection has ended. */
+  readonly events$: Observable<SessionEvent>;
+
+  readonly #context: SessionContext;
+  #events: Subscriber<SessionEvent> | undefined;
+  #state: State = 'greeting';
+  #endpoint: Endpoint | undefined;
+  #sequence = 0;
+  #nextStreamId: () => number = () => HANDSHAKE_STREAM_ID;
+
+  constructor(connection: Connection, role: SessionRole, context: SessionContext) {
+    this.connection = connection;
+    this.role = role;
+    this.#context = context;
+    this.events$ = new Observable((subscriber) => {
+      this.#events = subscriber;
+      subscriber.next({ type: 'opened', session: this });
+      subscriber.add(
+        connection.frames$.subscribe({
+          next: (frame) => this.#receive(frame),
+          error: (error: unknown) => this.#end(CommError.from(error)),
+          complete: () => this.#end(undefined),
+        }),
+      );
+      if (role.mode === Mode.ACTIVE) this.#sendHandshake(FrameType.HELLO);
+    });
+  }
+
+  /** The peer, once the handshake is done. */
+  get endpoint(): Endpoint | undefined {
+    return this.#endpoint;
+  }
+
+  /** The handshake is done, and the connection lives. */
+  get isReady(): boolean {
+    return this.#state === 'settling' || this.#state === 'ready';
+  }
+
+  /** Grows with each sign of life of the peer. */
+  get activity(): number {
+    return this.connection.activity;
+  }
+
+  get isPaused(): boolean {
+    return this.connection.isPaused;
+  }
+
+  /** Lets stream IDs be counted per endpoint, over all its connections. */
+  countStreamsWith(nextStreamId: () => number): void {
+    this.#nextStreamId = nextStreamId;
+  }
+
+  /** Sends an encoded frame; false when the connection is full. */
+  send(head: Uint8Array, payload?: Uint8Array): boolean {
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    stampSequence(head, this.#sequence);
+    return this.connection.send(head, payload);
+  }
+
+  /** Asks for a sign of life. */
+  ping(): void {
+    if (this.isReady) this.#sendControl(FrameType.PING, this.#nextStreamId(), NIL_PAYLOAD);
+  }
+
+  /** Takes the peer as ready for messages. */
+  settle(): void {
+    if (this.#state !== 'settling') return;
+    this.#state = 'ready';
+    this.#events?.next({ type: 'settled', session: this });
+  }
+
+  /** Closes the connection because the peer gave no sign of life for so long after a PING. */
+  giveUp(silentMs: number): void {
+    const detail = `no sign of life within ${silentMs} ms after a PING, the connection is taken for dead`;
+    void this.close(new CommError(CommErrorCode.TIMEOUT, `${this.#describe()}: ${detail}`));
+  }
+
+  /** Ends the connection: flushed first, or at once for a reason. */
+  close(reason?: CommError): Promise<void> {
+    if (this.#state !== 'closed') this.#state = 'closing';
+    return this.connection.close(reason);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    try {
+      if (this.#state === 'ready' && frameType(bytes) === FrameType.DATA) this.#deliver(decodeFrame(bytes));
+      else this.#receiveControl(decodeFrame(bytes));
+    } catch (error) {
+      void this.close(CommError.from(error, this.#describe()));
+    }
+  }
+
+  #receiveControl(frame: Frame): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (this.#state === 'greeting') {
+      this.#receiveHandshake(frame);
+      return;
+    }
+    this.settle();
+    switch (frame.type) {
+      case FrameType.DATA:
+        this.#deliver(frame);
+        break;
+      case FrameType.PING:
+        this.#sendControl(FrameType.PONG, this.#nextStreamId(), NIL_PAYLOAD);
+        break;
+      case FrameType.PONG:
+        break;
+      case FrameType.FRAG:
+      case FrameType.ACK:
+        log('%s ignored a reserved frame of type %d', this.connection.name, frame.type);
+        break;
+      default:
+        throw this.#fault(`expected a message or a heartbeat, got ${describeType(frame.type)}`);
+    }
+  }
+
+  #deliver(frame: Frame): void {
+    const { headers, payload, appId } = frame;
+    if (this.#endpoint === undefined) return;
+    this.#context.router.route({
+      endpoint: this.#endpoint,
+      connection: this.connection,
+      appId,
+      message: { headers: headers === undefined ? undefined : decodeMap(headers), payload },
+    });
+  }
+
+  #receiveHandshake(frame: Frame): void {
+    const { mode } = this.role;
+    const expected = mode === Mode.ACTIVE ? FrameType.READY : FrameType.HELLO;
+    if (frame.type !== expected) {
+      throw this.#fault(`expected ${describeType(expected)} first, got ${describeType(frame.type)}`);
+    }
+    const endpoint = decodeHandshake(frame.payload, this.connection.properties);
+    this.#admit(endpoint);
+    this.#endpoint = endpoint;
+    if (mode === Mode.PASSIVE) this.#sendHandshake(FrameType.READY);
+    this.connection.maxFrameBytes = this.#context.options.maxFrameBytes;
+    this.connection.highWaterMarkBytes = this.#context.options.highWaterMarkBytes;
+    this.#state = 'settling';
+    this.#events?.next({ type: 'ready', session: this, endpoint });
+  }
+
+  /** Checks the peer's name against ours and, under mtls, against its certificate. */
+  #admit(endpoint: Endpoint): void {
+    const { local, options } = this.#context;
+    if (endpoint.name === local.name) throw this.#fault(`the peer has our own name, ${local.name}`);
+    const { peer_cn } = this.connection.properties;
+    if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cn === undefined)) return;
+    const expected = resolveIdentity(endpoint.name, local.name, options.identityMap);
+    if (peer_cn !== expected) {
+      const shown = peer_cn === undefined ? 'none' : `one for "${peer_cn}"`;
+      throw this.#fault(
+        `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`,
+      );
+    }
+  }
+
+  #sendHandshake(type: typeof FrameType.HELLO | typeof FrameType.READY): void {
+    const { local, options } = this.#context;
+    this.#sendControl(type, HANDSHAKE_STREAM_ID, encodeHandshake(local, options.scheduler.now()));
+  }
+
+  #sendControl(type: FrameType, streamId: number, payload: Uint8Array): void {
+    this.send(encodeHead({ type, appId: 0, streamId }, payload.length), payload);
+  }
+
+  #end(error: CommError | undefined): void {
+    this.#state = 'closed';
+    this.#events?.next({ type: 'closed', session: this, error });
+    this.#events?.complete();
+  }
+
+  #fault(detail: string): CommError {
+    return new CommError(CommErrorCode.BAD_DATA, `${this.#describe()}: ${detail}`);
+  }
+
+  #describe(): string {
+    const { name, properties } = this.connection;
+    return `${name} ${this.#endpoint?.name ?? ''}${this.#endpoint === undefined ? '' : ' at '}${properties.peer_addr}`;
+  }
+}
+
+function describeType(type: number): string {
+  return match(type)
+    .with(FrameType.DATA, () => 'DATA')
+    .with(FrameType.FRAG, () => 'FRAG')
+    .with(FrameType.ACK, () => 'ACK')
+    .with(FrameType.HELLO, () => 'HELLO')
+    .with(FrameType.READY, () => 'READY')
+    .with(FrameType.PING, () => 'PING')
+    .with(FrameType.PONG, () => 'PONG')
+    .otherwise((other) => `a frame of unknown type ${other}`);
+}

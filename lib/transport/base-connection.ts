@@ -1,0 +1,145 @@
+import { catchError, EMPTY, lastValueFrom, Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
+
+/** Before the handshake a peer is a stranger: its frames may have 64 KiB. */
+export const HANDSHAKE_FRAME_BYTES = 64 * 1024;
+
+const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024;
+
+/*
+ *   open --close()--> closing --end--> closed
+ *     \________________end______________/
+ */
+type State = 'open' | 'closing' | 'closed';
+
+/**
+ * What all connections share: names, the streams, one state field, counting, and an end that happens once. A
+ * driver adds how bytes are written, read and let go, in the hooks below.
+ */
+export abstract class BaseConnection implements Connection {
+  readonly name = nextConnectionName();
+  readonly properties: ConnectionProperties;
+  readonly frames$: Observable<Uint8Array>;
+  readonly closed$: Observable<never>;
+  readonly drained$: Observable<void>;
+  maxFrameBytes = HANDSHAKE_FRAME_BYTES;
+  highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES;
+
+  readonly #frames = new Subject<Uint8Array>();
+  readonly #closed = new Subject<never>();
+  readonly #drained = new Subject<void>();
+  #state: State = 'open';
+  #reading = false;
+  #paused = false;
+  #activity = 0;
+  #released: Promise<void> | undefined;
+
+  constructor(properties: ConnectionProperties) {
+    this.properties = properties;
+    this.closed$ = this.#closed.asObservable();
+    this.drained$ = this.#drained.asObservable();
+    this.frames$ = new Observable((subscriber) => {
+      const subscription = this.#frames.subscribe(subscriber);
+      if (!this.#reading && this.#state === 'open') {
+        this.#reading = true;
+        this.startReading();
+      }
+      return subscription;
+    });
+  }
+
+  get activity(): number {
+    return this.#activity;
+  }
+
+  abstract get bufferedBytes(): number;
+
+  abstract get bufferedFrames(): number;
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.pauseReading();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.resumeReading();
+  }
+
+  send(head: Uint8Array, payload?: Uint8Array): boolean {
+    if (this.#state !== 'open') throw new CommError(CommErrorCode.CLOSED, `${this.describe()} is closed`);
+    return this.write(head, payload);
+  }
+
+  async close(reason?: CommError): Promise<void> {
+    if (reason !== undefined) {
+      this.end(reason);
+    } else if (this.#state === 'open') {
+      this.#state = 'closing';
+      this.finishWriting();
+    }
+    const ended$ = this.closed$.pipe(catchError(() => EMPTY));
+    await lastValueFrom(ended$, { defaultValue: undefined });
+    await this.#released;
+  }
+
+  /** `CN00001 127.0.0.1:8002`, for messages. */
+  describe(): string {
+    return `${this.name} ${this.properties.peer_addr}`;
+  }
+
+  /** Queues one frame; false when that makes the connection full. */
+  protected abstract write(head: Uint8Array, payload?: Uint8Array): boolean;
+
+  /** Begins to call `receive`. */
+  protected abstract startReading(): void;
+
+  /** Stops to call `receive` soon; frames already read may still come. */
+  protected abstract pauseReading(): void;
+
+  protected abstract resumeReading(): void;
+
+  /** Flushes what was accepted, then closes; `end` is called when that is done. */
+  protected abstract finishWriting(): void;
+
+  /** Frees the socket, stream or directory at once; resolves when nothing of it is left. */
+  protected abstract release(): Promise<void>;
+
+  /** Passes on a whole frame. What arrives while closing is let go. */
+  protected receive(frame: Uint8Array): void {
+    if (this.#state === 'open') this.#frames.next(frame);
+  }
+
+  /** Notes a sign of life of the peer. */
+  protected alive(): void {
+    this.#activity += 1;
+  }
+
+  /** Tells that frames are taken again. */
+  protected drained(): void {
+    if (this.#state === 'open') this.#drained.next();
+  }
+
+  /** The end, clean or with an error. The first call counts. */
+  protected end(reason?: CommError): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#released = this.release();
+    this.#drained.complete();
+    if (reason === undefined) {
+      this.#frames.complete();
+      this.#closed.complete();
+    } else {
+      this.#frames.error(reason);
+      this.#closed.error(reason);
+    }
+  }
+}

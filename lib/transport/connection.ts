@@ -1,0 +1,78 @@
+import type { Observable } from 'rxjs';
+
+import type { CommError } from '../comm-error.js';
+
+/** What is known of a connection, under NVFlare's names. */
+export interface ConnectionProperties {
+  /** `host:port` of this side, or what stands for it on other transports. */
+  readonly local_addr: string;
+  /** `host:port` of the other side. */
+  readonly peer_addr: string;
+  /** The common name of the peer's certificate, where TLS showed one that was verified. */
+  readonly peer_cn?: string;
+  /** The TLS version, where the connection is encrypted: `TLSv1.3`. */
+  readonly tls?: string;
+}
+
+/**
+ * One socket, stream or directory that carries frames. It knows nothing of what they mean, save their length.
+ *
+ * Back pressure runs both ways: `send` returns false when the connection has enough to write, until `drained$`
+ * emits; `pause` stops the frames, until `resume`.
+ */
+export interface Connection {
+  /** Unique in the process: `CN00001`, `CN00002`, ... as NVFlare names them. */
+  readonly name: string;
+  readonly properties: ConnectionProperties;
+  /**
+   * Whole frames, in the order sent. Hot: reading begins with the first subscription. Completes on a clean
+   * close; errors with a CommError otherwise. A frame may be a view on a larger buffer.
+   */
+  readonly frames$: Observable<Uint8Array>;
+  /** The end alone: completes or errors as `frames$` does, also for a late subscriber. */
+  readonly closed$: Observable<never>;
+  /** Emits when a connection that was full takes frames again. Completes when the connection ends. */
+  readonly drained$: Observable<void>;
+  /** The largest frame accepted from the peer, in bytes. A session raises it after the handshake. */
+  maxFrameBytes: number;
+  /** From this many buffered bytes on, `send` answers false. */
+  highWaterMarkBytes: number;
+  /**
+   * A number that grows whenever the peer shows life: bytes came from it, or it took bytes that had been
+   * waiting. The heartbeat compares two readings.
+   */
+  readonly activity: number;
+  /** Bytes accepted by `send` that are not with the operating system yet. */
+  readonly bufferedBytes: number;
+  /** The same in frames. After the end: what was accepted and never written. */
+  readonly bufferedFrames: number;
+
+  /**
+   * Sends one frame: `head` is its prefix and headers, `payload` what follows.
+   *
+   * `head` is copied before the call returns. `payload` may be kept by reference until it is written.
+   *
+   * @returns false when the connection is full; the frame is accepted all the same
+   * @throws CommError `CLOSED` after the end
+   */
+  send(head: Uint8Array, payload?: Uint8Array): boolean;
+  /** Stops the frames; what the peer sends meanwhile waits on its side. */
+  pause(): void;
+  resume(): void;
+  readonly isPaused: boolean;
+  /**
+   * Closes the connection. Idempotent. Without a reason, what was accepted is flushed first; with one, it ends at
+   * once and `frames$` errors with the reason.
+   *
+   * @returns when nothing of it is left open
+   */
+  close(reason?: CommError): Promise<void>;
+}
+
+let connections = 0;
+
+/** The next connection name, counted over the whole process as in NVFlare. */
+export function nextConnectionName(): string {
+  connections += 1;
+  return `CN${String(connections).padStart(5, '0')}`;
+}

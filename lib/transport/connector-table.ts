@@ -1,0 +1,86 @@
+import { filter, map, mergeMap, type Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { LifecycleEvent } from '../lifecycle.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Connection } from './connection.js';
+import { Connector, type ConnectorState, nextHandle } from './connector.js';
+import { type Driver, type DriverParams, Mode } from './driver.js';
+import { describeParams, needsTls } from './url.js';
+
+/** A connection with the connector that it came of. */
+export interface ConnectorConnection {
+  readonly connector: Connector;
+  readonly connection: Connection;
+}
+
+/** The connectors of a communicator, by handle. */
+export class ConnectorTable {
+  /** The connections of all connectors. */
+  readonly connections$: Observable<ConnectorConnection>;
+  /** What happens to connectors. */
+  readonly lifecycle$: Observable<LifecycleEvent>;
+
+  readonly #options: ResolvedOptions;
+  readonly #connectors = new Map<string, Connector>();
+  readonly #added = new Subject<Connector>();
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.connections$ = this.#added.pipe(
+      mergeMap((connector) => connector.connections$.pipe(map((connection) => ({ connector, connection })))),
+    );
+    this.lifecycle$ = this.#added.pipe(
+      mergeMap((connector) => connector.state$.pipe(map((state) => toLifecycle(connector, state)))),
+      filter((event) => event !== undefined),
+    );
+  }
+
+  /**
+   * Adds a connector; it does not start by itself.
+   *
+   * @throws CommError `BAD_CONFIG` for TLS on a driver without it, `NOT_SUPPORTED` for a listener on a driver
+   * that cannot listen
+   */
+  add(driver: Driver, mode: Mode, params: DriverParams): Connector {
+    if (needsTls(params) && !driver.capabilities.tls) {
+      throw new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: this driver cannot encrypt`);
+    }
+    if (mode === Mode.PASSIVE && !driver.capabilities.listen) {
+      throw new CommError(
+        CommErrorCode.NOT_SUPPORTED,
+        `${describeParams(params)}: this driver cannot listen`,
+      );
+    }
+    const connector = new Connector(nextHandle(), driver, mode, params, this.#options);
+    this.#connectors.set(connector.handle, connector);
+    this.#added.next(connector);
+    return connector;
+  }
+
+  get(handle: string): Connector | undefined {
+    return this.#connectors.get(handle);
+  }
+
+  /** All connectors, in the order added. */
+  get all(): readonly Connector[] {
+    return [...this.#connectors.values()];
+  }
+
+  /** Stops a connector and forgets it. */
+  remove(connector: Connector): void {
+    this.#connectors.delete(connector.handle);
+    connector.stop();
+  }
+
+  /** Ends the streams, once all connectors are stopped. */
+  complete(): void {
+    this.#added.complete();
+  }
+}
+
+function toLifecycle({ handle, url, mode }: Connector, state: ConnectorState): LifecycleEvent | undefined {
+  if (state.type === 'listening') return { type: 'listening', handle, url: state.url };
+  if (state.type === 'retrying') return { handle, url, mode, ...state };
+  return undefined;
+}

@@ -1,0 +1,145 @@
+import {
+  BehaviorSubject,
+  filter,
+  firstValueFrom,
+  mergeMap,
+  Observable,
+  ReplaySubject,
+  Subject,
+  Subscription,
+  switchMap,
+  takeUntil,
+  tap,
+  throwError,
+  timeout,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Connection } from './connection.js';
+import { type Driver, type DriverParams, Mode } from './driver.js';
+import { reconnect, type Retry } from './reconnect.js';
+import { describeParams } from './url.js';
+
+/** Where a connector is in its life. */
+export type ConnectorState =
+  | { readonly type: 'idle' }
+  | { readonly type: 'starting' }
+  | { readonly type: 'listening'; readonly url: string }
+  | { readonly type: 'connected' }
+  | { readonly type: 'retrying'; readonly delayMs: number; readonly error?: CommError }
+  | { readonly type: 'stopped' };
+
+/** Keeps one driver, mode and set of parameters alive, and shows all connections that come of it. */
+export class Connector {
+  /** `CH00001`, as NVFlare names them. */
+  readonly handle: string;
+  readonly mode: Mode;
+  readonly driver: Driver;
+  readonly params: DriverParams;
+  /** For messages. */
+  readonly url: string;
+  readonly state$: Observable<ConnectorState>;
+  readonly connections$: Observable<Connection>;
+  /** Frames of all connections as they come, to look on. */
+  readonly frames$: Observable<Uint8Array>;
+
+  readonly #options: ResolvedOptions;
+  readonly #state = new BehaviorSubject<ConnectorState>({ type: 'idle' });
+  readonly #connections = new Subject<Connection>();
+  readonly #halt = new ReplaySubject<void>(1);
+  readonly #run = new Subscription();
+
+  constructor(handle: string, driver: Driver, mode: Mode, params: DriverParams, options: ResolvedOptions) {
+    this.handle = handle;
+    this.driver = driver;
+    this.mode = mode;
+    this.params = params;
+    this.url = describeParams(params);
+    this.#options = options;
+    this.state$ = this.#state.asObservable();
+    this.connections$ = this.#connections.asObservable();
+    this.frames$ = this.#connections.pipe(mergeMap((connection) => connection.frames$));
+  }
+
+  /** Begins; once begun it goes on until `stop`. */
+  start(): void {
+    if (this.#state.value.type !== 'idle') return;
+    this.#state.next({ type: 'starting' });
+    const { reconnectDelayMs, maxReconnectDelayMs, reconnectResetMs, reconnectJitter, scheduler } =
+      this.#options;
+    const delays = {
+      initialDelayMs: reconnectDelayMs,
+      maxDelayMs: maxReconnectDelayMs,
+      resetAfterMs: reconnectResetMs,
+      jitter: reconnectJitter,
+    };
+    const once$ = this.mode === Mode.ACTIVE ? this.#connectOnce() : this.#listenOnce();
+    this.#run.add(
+      once$
+        .pipe(reconnect(delays, this.#halt, (retry) => this.#noteRetry(retry), scheduler))
+        .subscribe((connection) => this.#connections.next(connection)),
+    );
+  }
+
+  /**
+   * Waits for the first attempt.
+   *
+   * @throws CommError where it failed; the connector goes on trying
+   */
+  async started(): Promise<ConnectorState> {
+    const state = await firstValueFrom(
+      this.#state.pipe(filter(({ type }) => type !== 'idle' && type !== 'starting')),
+    );
+    if (state.type === 'retrying' && state.error !== undefined) throw state.error;
+    return state;
+  }
+
+  /** Takes no new connections and makes none; those that live go on. */
+  halt(): void {
+    this.#halt.next();
+  }
+
+  /** Ends what is left at once. */
+  stop(): void {
+    this.halt();
+    this.#run.unsubscribe();
+    this.#state.next({ type: 'stopped' });
+    this.#state.complete();
+    this.#connections.complete();
+  }
+
+  #connectOnce(): Observable<Connection> {
+    const { connectTimeoutMs, scheduler } = this.#options;
+    const late = () =>
+      throwError(
+        () =>
+          new CommError(CommErrorCode.TIMEOUT, `${this.url}: no connection within ${connectTimeoutMs} ms`),
+      );
+    return this.driver.connect(this.params).pipe(
+      timeout({ first: connectTimeoutMs, with: late, scheduler }),
+      tap(() => this.#state.next({ type: 'connected' })),
+    );
+  }
+
+  #listenOnce(): Observable<Connection> {
+    return this.driver.listen(this.params).pipe(
+      tap(({ url }) => this.#state.next({ type: 'listening', url })),
+      switchMap(({ connections$ }) => connections$),
+      takeUntil(this.#halt),
+    );
+  }
+
+  #noteRetry({ delayMs, error }: Retry): void {
+    const reason = error === undefined ? {} : { error: CommError.from(error, this.url) };
+    this.#state.next({ type: 'retrying', delayMs, ...reason });
+  }
+}
+
+let connectors = 0;
+
+/** The next connector handle, counted over the whole process as in NVFlare. */
+export function nextHandle(): string {
+  connectors += 1;
+  return `CH${String(connectors).padStart(5, '0')}`;
+}

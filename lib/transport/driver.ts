@@ -1,0 +1,113 @@
+import type { Observable } from 'rxjs';
+
+import type { Connection } from './connection.js';
+
+/** Who begins: an active connector connects, a passive one listens. */
+export const Mode = { ACTIVE: 'active', PASSIVE: 'passive' } as const;
+
+/** One of the values of {@link Mode}. */
+export type Mode = (typeof Mode)[keyof typeof Mode];
+
+/** How much TLS does: nothing, the server shows a certificate, or both sides do. */
+export const ConnectionSecurity = { CLEAR: 'clear', TLS: 'tls', MTLS: 'mtls' } as const;
+
+/** One of the values of {@link ConnectionSecurity}. */
+export type ConnectionSecurity = (typeof ConnectionSecurity)[keyof typeof ConnectionSecurity];
+
+/** A certificate or key: the path of a PEM file, or the PEM itself as text or bytes. */
+export type Pem = string | Uint8Array;
+
+/**
+ * The parameters of a connector. Names are NVFlare's (`driver_params.py`), since they travel in URLs and in its
+ * configuration files. Drivers may define more.
+ */
+export interface DriverParams {
+  readonly url?: string;
+  readonly scheme: string;
+  /** Empty for any address, which a URL spells `0`. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly params?: string;
+  readonly query?: string;
+  readonly frag?: string;
+  readonly ca_cert?: Pem;
+  readonly server_cert?: Pem;
+  readonly server_key?: Pem;
+  readonly client_cert?: Pem;
+  readonly client_key?: Pem;
+  /** A CA for one-way TLS that is tried before `ca_cert`. */
+  readonly custom_ca_cert?: Pem;
+  readonly connection_security?: ConnectionSecurity;
+  readonly secure?: boolean;
+  readonly [name: string]: unknown;
+}
+
+/** Ports to choose from: `8000`, `"8000-9000"`, `"-9000"`, `"8000-"`, or a list of those. */
+export type PortRanges = number | string | readonly (number | string)[];
+
+/** What a user gives `addConnector` and `startListener` beside the URL or scheme. */
+export interface Resources {
+  /** The host to advertise. */
+  readonly host?: string;
+  /** The host to bind, where it is not the one to advertise. */
+  readonly listen_host?: string;
+  readonly port?: number;
+  readonly ports?: PortRanges;
+  readonly secure?: boolean;
+  readonly [name: string]: unknown;
+}
+
+/** What a driver can do. */
+export interface DriverCapabilities {
+  /** It can encrypt, so `secure` and secure schemes are allowed. */
+  readonly tls: boolean;
+  /** Its connections can die without a sign, so PINGs are useful. */
+  readonly heartbeat: boolean;
+  /** It can be passive. */
+  readonly listen: boolean;
+}
+
+/** A bound listener. */
+export interface Listener {
+  /** Where it listens, with the real port where port 0 was asked for. */
+  readonly url: string;
+  /** Each accepted connection. */
+  readonly connections$: Observable<Connection>;
+}
+
+/** The two URLs of an ad-hoc listener. */
+export interface ListenerUrls {
+  /** For others to connect to. */
+  readonly connectUrl: string;
+  /** For the listener to bind. */
+  readonly listenUrl: string;
+}
+
+/**
+ * Makes connections for some URL schemes. Subscribing acquires, unsubscribing releases; there is no reconnecting
+ * here, and nothing of what frames mean.
+ *
+ * Every driver passes the suite in `spec/contract`; `docs/writing-a-driver.md` shows how.
+ */
+export interface Driver {
+  /** Lower case, without the colon. */
+  readonly schemes: readonly string[];
+  readonly capabilities: DriverCapabilities;
+  /**
+   * Connects once. Emits the connection; completes when that ends cleanly, and errors with a CommError when it
+   * cannot be made or breaks. Unsubscribing ends it at once.
+   */
+  connect(params: DriverParams): Observable<Connection>;
+  /**
+   * Binds. Emits the listener once it is bound; errors with a CommError when it cannot be. Unsubscribing stops
+   * the listening; connections already accepted go on.
+   */
+  listen(params: DriverParams): Observable<Listener>;
+  /**
+   * Chooses an address for `startListener`.
+   *
+   * @throws CommError `BAD_CONFIG` when no port of the ranges is free
+   */
+  resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls>;
+}

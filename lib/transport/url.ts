@@ -1,0 +1,108 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { ConnectionSecurity, type DriverParams } from './driver.js';
+
+/** Schemes that mean TLS, as in NVFlare's `net_utils`. */
+const SECURE_SCHEMES: ReadonlySet<string> = new Set([
+  'https',
+  'wss',
+  'grpcs',
+  'agrpcs',
+  'ngrpcs',
+  'stcp',
+  'satcp',
+]);
+
+/** The secure twin of each scheme that has one. */
+const SECURE_TWIN: Readonly<Record<string, string>> = {
+  tcp: 'stcp',
+  atcp: 'satcp',
+  http: 'https',
+  ws: 'wss',
+  grpc: 'grpcs',
+  agrpc: 'agrpcs',
+};
+
+/**
+ * Takes a connector URL apart, as NVFlare's `parse_url` does: `scheme://host:port/path;params?query#frag`. Host
+ * `0` stands for any address and becomes the empty host; query keys become parameters of their own.
+ *
+ * @throws CommError `BAD_CONFIG` where it is not such a URL
+ */
+export function parseUrl(url: string): DriverParams {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) throw badUrl(url, 'expected scheme://host:port');
+  let parsed: URL;
+  try {
+    // Under a scheme that URL does not know, all are treated alike: `0` stays `0`, and port 80 stays.
+    parsed = new URL(`f3${url.slice(scheme.length)}`);
+  } catch (error) {
+    throw CommError.from(error, `bad URL ${url}`, CommErrorCode.BAD_CONFIG);
+  }
+  if (parsed.username !== '' || parsed.password !== '') throw badUrl(url, 'user names are not supported');
+  const [path = '', ...params] = parsed.pathname.split(';');
+  return {
+    ...Object.fromEntries(parsed.searchParams),
+    url,
+    scheme,
+    host: parsed.hostname === '0' ? '' : parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
+    ...(parsed.port === '' ? {} : { port: Number(parsed.port) }),
+    path: decodeURIComponent(path),
+    params: params.join(';'),
+    query: parsed.search.slice(1),
+    frag: parsed.hash.slice(1),
+  };
+}
+
+/** `scheme://host:port`, with `0` for the empty host and brackets around IPv6. */
+export function formatUrl(scheme: string, host: string, port: number, path = ''): string {
+  return `${scheme}://${formatHost(host)}:${port}${path}`;
+}
+
+/** `host:port` as properties show it. */
+export function formatAddress(host: string | undefined, port: number | undefined): string {
+  return host === undefined || port === undefined ? 'N/A' : `${formatHost(plainHost(host))}:${port}`;
+}
+
+/** The URL of a connector, for messages. */
+export function describeParams(params: DriverParams): string {
+  return params.url ?? formatUrl(params.scheme, params.host ?? '', params.port ?? 0, params.path);
+}
+
+/** Whether TLS applies: the scheme is secure, or `secure` is true. */
+export function needsTls(params: DriverParams): boolean {
+  return SECURE_SCHEMES.has(params.scheme) || isTrue(params.secure);
+}
+
+/** Whether both sides show a certificate: TLS applies, and nothing says that the server's alone will do. */
+export function isMutualTls(params: DriverParams): boolean {
+  return (
+    needsTls(params) && (params.connection_security ?? ConnectionSecurity.MTLS) === ConnectionSecurity.MTLS
+  );
+}
+
+/** The secure form of a scheme; the scheme itself where there is none. */
+export function secureScheme(scheme: string): string {
+  return SECURE_TWIN[scheme] ?? scheme;
+}
+
+/** Flags arrive as booleans from code and as text from URLs. */
+export function isTrue(flag: unknown): boolean {
+  return (
+    flag === true ||
+    (typeof flag === 'string' && ['true', '1', 'yes', 'y', 'on'].includes(flag.toLowerCase()))
+  );
+}
+
+function formatHost(host: string): string {
+  if (host === '') return '0';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** IPv4 as IPv4, also where it came in on a socket for both families. */
+function plainHost(host: string): string {
+  return host.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+function badUrl(url: string, detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_CONFIG, `bad URL ${JSON.stringify(url)}: ${detail}`);
+}

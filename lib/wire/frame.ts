@@ -1,0 +1,84 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { MessageHeaders } from '../message.js';
+import { encodeMap } from './map-codec.js';
+import {
+  FrameType,
+  MAX_FRAME_BYTES,
+  MAX_HEADER_BYTES,
+  PREFIX_BYTES,
+  readPrefix,
+  writePrefix,
+} from './prefix.js';
+
+/** A whole frame, taken apart. `headers` and `payload` are views on its bytes, `undefined` where there are none. */
+export interface Frame {
+  readonly type: number;
+  readonly appId: number;
+  readonly streamId: number;
+  readonly sequence: number;
+  /** One MessagePack map, still encoded. */
+  readonly headers: Uint8Array | undefined;
+  readonly payload: Uint8Array | undefined;
+}
+
+/** What a frame to be sent is made of, beside its payload. */
+export interface FrameHead {
+  readonly type: FrameType;
+  readonly appId: number;
+  readonly streamId: number;
+  readonly headers?: MessageHeaders | undefined;
+}
+
+/** The payload of PING and PONG: MessagePack nil. */
+export const NIL_PAYLOAD = Uint8Array.of(0xc0);
+
+/** Heads are written here one after the other: prefix and headers, never more. */
+const scratch = new Uint8Array(PREFIX_BYTES + MAX_HEADER_BYTES);
+
+/**
+ * Encodes the prefix and headers of a frame. The payload follows them on the wire as it is, and the sequence is
+ * stamped when the frame goes out.
+ *
+ * @returns a view that is valid until the next call; copy it to keep it
+ * @throws CommError `BAD_DATA` where the headers cannot be encoded or the frame would be over the limit
+ */
+export function encodeHead(head: FrameHead, payloadLength: number): Uint8Array {
+  const headers = hasHeaders(head.headers) ? encodeMap(head.headers) : undefined;
+  const headerLength = headers?.length ?? 0;
+  const length = PREFIX_BYTES + headerLength + payloadLength;
+  if (length > MAX_FRAME_BYTES) {
+    throw new CommError(
+      CommErrorCode.BAD_DATA,
+      `a frame of ${length} bytes is over the limit of ${MAX_FRAME_BYTES}`,
+    );
+  }
+  const { type, appId, streamId } = head;
+  writePrefix(scratch, { length, headerLength, type, flags: 0, appId, streamId, sequence: 0 });
+  if (headers !== undefined) scratch.set(headers, PREFIX_BYTES);
+  return scratch.subarray(0, PREFIX_BYTES + headerLength);
+}
+
+/**
+ * Takes one whole frame apart.
+ *
+ * @throws CommError `BAD_DATA` where the lengths in its prefix do not fit
+ */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  const { headerLength, type, appId, streamId, sequence } = readPrefix(bytes);
+  const payloadAt = PREFIX_BYTES + headerLength;
+  return {
+    type,
+    appId,
+    streamId,
+    sequence,
+    headers: headerLength === 0 ? undefined : bytes.subarray(PREFIX_BYTES, payloadAt),
+    payload: payloadAt === bytes.length ? undefined : bytes.subarray(payloadAt),
+  };
+}
+
+/** Empty headers are sent as none, which is what NVFlare does with an empty dict. */
+function hasHeaders(headers: MessageHeaders | undefined): headers is MessageHeaders {
+  if (headers === undefined) return false;
+  for (const _ in headers) return true;
+  return false;
+}

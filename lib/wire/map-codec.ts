@@ -1,0 +1,131 @@
+import { Decoder, Encoder } from '@msgpack/msgpack';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { HeaderValue, MessageHeaders } from '../message.js';
+import { MAX_HEADER_BYTES } from './prefix.js';
+
+/** Maps nested deeper than this are refused, both ways. */
+const MAX_DEPTH = 32;
+
+const MAX_INT64 = 2n ** 63n;
+const MAX_UINT64 = 2n ** 64n;
+
+/*
+ * Both sides work in bigints wherever 64 bits are needed, because the library would otherwise send integers
+ * beyond 32 bits as floats and round received ones beyond 2^53. `widen` and `narrow` convert to and from plain
+ * numbers; they return the very same object when there is nothing to convert, which is nearly always.
+ */
+let encoder = newEncoder();
+const decoder = new Decoder({
+  useBigInt64: true,
+  maxArrayLength: MAX_HEADER_BYTES,
+  maxMapLength: MAX_HEADER_BYTES,
+  mapKeyConverter: stringKey,
+});
+
+/**
+ * Encodes a map as MessagePack: message headers, or the payload of a handshake.
+ *
+ * @returns bytes that are valid until the next call; copy them to keep them
+ * @throws CommError `BAD_DATA` where a value has no MessagePack form or the result is over 65,535 bytes
+ */
+export function encodeMap(map: MessageHeaders): Uint8Array {
+  const bytes = encodeOrThrow(map);
+  if (bytes.length > MAX_HEADER_BYTES) {
+    encoder = newEncoder(); // The library keeps its buffer at the largest size it ever had.
+    throw new CommError(
+      CommErrorCode.BAD_DATA,
+      `headers take ${bytes.length} bytes encoded, at most ${MAX_HEADER_BYTES} are possible: move data to the payload`,
+    );
+  }
+  return bytes;
+}
+
+/**
+ * Decodes a MessagePack map with string keys.
+ *
+ * @throws CommError `BAD_DATA` for anything else
+ */
+export function decodeMap(bytes: Uint8Array): Record<string, HeaderValue> {
+  let value: unknown;
+  try {
+    value = narrow(decoder.decode(bytes), 0);
+  } catch (error) {
+    throw CommError.from(error, 'bad MessagePack', CommErrorCode.BAD_DATA);
+  }
+  if (!isPlainObject(value)) {
+    throw new CommError(CommErrorCode.BAD_DATA, `bad MessagePack: expected a map, got ${describe(value)}`);
+  }
+  return value as Record<string, HeaderValue>;
+}
+
+function newEncoder(): Encoder {
+  return new Encoder({ useBigInt64: true, ignoreUndefined: true, maxDepth: MAX_DEPTH });
+}
+
+function encodeOrThrow(map: MessageHeaders): Uint8Array {
+  try {
+    return encoder.encodeSharedRef(widen(map, 0));
+  } catch (error) {
+    throw CommError.from(error, 'headers cannot be encoded', CommErrorCode.BAD_DATA);
+  }
+}
+
+/** Turns integers beyond 32 bits into bigints, which the encoder writes as int64 or uint64. */
+function widen(value: unknown, depth: number): unknown {
+  if (typeof value === 'number') {
+    return Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000) ? BigInt(value) : value;
+  }
+  if (typeof value === 'bigint') {
+    if (value >= MAX_UINT64 || value < -MAX_INT64) throw new RangeError(`${value} does not fit 64 bits`);
+    return value;
+  }
+  return convertInside(value, depth, widen);
+}
+
+/** Turns bigints that a number holds exactly back into numbers. */
+function narrow(value: unknown, depth: number): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  return convertInside(value, depth, narrow);
+}
+
+type Convert = (value: unknown, depth: number) => unknown;
+
+/** Applies `convert` to the members of an array or plain object; copies it only if a member changed. */
+function convertInside(value: unknown, depth: number, convert: Convert): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH}`);
+  if (Array.isArray(value)) {
+    const items: readonly unknown[] = value;
+    const converted = items.map((item) => convert(item, depth + 1));
+    return converted.some((item, index) => item !== items[index]) ? converted : value;
+  }
+  if (!isPlainObject(value)) return value;
+  let copy: Record<string, unknown> | undefined;
+  for (const key in value) {
+    const item = value[key];
+    const converted = convert(item, depth + 1);
+    if (converted !== item) (copy ??= { ...value })[key] = converted;
+  }
+  return copy ?? value;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function stringKey(key: unknown): string {
+  if (typeof key !== 'string') throw new TypeError(`map keys must be strings, got ${describe(key)}`);
+  return key;
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'nil';
+  if (Array.isArray(value)) return 'an array';
+  return value instanceof Uint8Array ? 'bytes' : typeof value;
+}

@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+const alias = { rxflare: new URL('lib/index.ts', import.meta.url).pathname };
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['spec/**/*.spec.ts'],
+          exclude: ['spec/interop/**'],
+          setupFiles: ['spec/support/leaks.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'interop',
+          include: ['spec/interop/**/*.spec.ts'],
+          globalSetup: ['spec/interop/set-up.ts'],
+          setupFiles: ['spec/support/leaks.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
