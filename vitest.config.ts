@@ -23,7 +23,7 @@ export default defineConfig({
           include: ['spec/interop/**/*.spec.ts'],
           globalSetup: ['spec/interop/set-up.ts'],
           setupFiles: ['spec/support/leaks.ts'],
-          testTimeout: 120_000,
+          testTimeout: 60_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },

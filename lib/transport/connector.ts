@@ -1,7 +1,13 @@
 import {
   BehaviorSubject,
+  catchError,
+  concat,
+  defer,
+  EMPTY,
   filter,
+  finalize,
   firstValueFrom,
+  from,
   mergeMap,
   Observable,
   ReplaySubject,
@@ -40,6 +46,7 @@ export class Connector {
   /** For messages. */
   readonly url: string;
   readonly state$: Observable<ConnectorState>;
+  /** The live connections, and each new one. */
   readonly connections$: Observable<Connection>;
   /** Frames of all connections as they come, to look on. */
   readonly frames$: Observable<Uint8Array>;
@@ -47,6 +54,7 @@ export class Connector {
   readonly #options: ResolvedOptions;
   readonly #state = new BehaviorSubject<ConnectorState>({ type: 'idle' });
   readonly #connections = new Subject<Connection>();
+  readonly #live = new Set<Connection>();
   readonly #halt = new ReplaySubject<void>(1);
   readonly #run = new Subscription();
 
@@ -58,8 +66,8 @@ export class Connector {
     this.url = describeParams(params);
     this.#options = options;
     this.state$ = this.#state.asObservable();
-    this.connections$ = this.#connections.asObservable();
-    this.frames$ = this.#connections.pipe(mergeMap((connection) => connection.frames$));
+    this.connections$ = defer(() => concat(from([...this.#live]), this.#connections));
+    this.frames$ = this.connections$.pipe(mergeMap(({ frames$ }) => frames$.pipe(catchError(() => EMPTY))));
   }
 
   /** Begins; once begun it goes on until `stop`. */
@@ -78,7 +86,7 @@ export class Connector {
     this.#run.add(
       once$
         .pipe(reconnect(delays, this.#halt, (retry) => this.#noteRetry(retry), scheduler))
-        .subscribe((connection) => this.#connections.next(connection)),
+        .subscribe((connection) => this.#show(connection)),
     );
   }
 
@@ -107,6 +115,17 @@ export class Connector {
     this.#state.next({ type: 'stopped' });
     this.#state.complete();
     this.#connections.complete();
+  }
+
+  #show(connection: Connection): void {
+    this.#live.add(connection);
+    connection.closed$
+      .pipe(
+        catchError(() => EMPTY),
+        finalize(() => this.#live.delete(connection)),
+      )
+      .subscribe();
+    this.#connections.next(connection);
   }
 
   #connectOnce(): Observable<Connection> {

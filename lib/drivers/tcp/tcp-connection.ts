@@ -63,7 +63,8 @@ export class TcpConnection extends BaseConnection {
   protected override startReading(): void {
     this.#socket.on('data', (chunk: Uint8Array) => {
       this.alive();
-      this.#chunks.next(chunk);
+      // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
+      this.#chunks.next(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
     });
     this.#socket.on('end', () => this.#chunks.complete());
     if (this.isPaused) this.#socket.pause();

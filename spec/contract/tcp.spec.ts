@@ -1,0 +1,8 @@
+import { parseUrl, TcpDriver } from '../../lib/index.js';
+import { driverContract } from './driver-contract.js';
+
+driverContract('tcp', {
+  driver: new TcpDriver(),
+  listenParams: () => Promise.resolve(parseUrl('tcp://127.0.0.1:0')),
+  connectParams: (url) => parseUrl(url),
+});

@@ -1,0 +1,108 @@
+import type { CommError } from '../../lib/comm-error.js';
+import { Endpoint } from '../../lib/endpoint.js';
+import type { LifecycleEvent } from '../../lib/lifecycle.js';
+import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
+import { MessageRouter } from '../../lib/sfm/message-router.js';
+import { encodeHandshake } from '../../lib/sfm/handshake.js';
+import { Session, type SessionRole } from '../../lib/sfm/session.js';
+import { BaseConnection } from '../../lib/transport/base-connection.js';
+import type { ConnectionProperties } from '../../lib/transport/connection.js';
+import { Mode } from '../../lib/transport/driver.js';
+import { decodeFrame, type Frame } from '../../lib/wire/frame.js';
+import { FrameType } from '../../lib/wire/prefix.js';
+import { Subject } from 'rxjs';
+import { concatBytes, frameOf } from './bytes.js';
+
+/** A connection worked by hand: it keeps what is sent, and is full, drained and ended when told. */
+export class FakeConnection extends BaseConnection {
+  /** Whole frames, as they were sent. */
+  readonly sent: Uint8Array[] = [];
+  /** `send` answers false. */
+  isFull = false;
+  /** It becomes full with the frame after which this is 0. */
+  fillsAfter = Infinity;
+  /** A close without a reason waits for `finish`. */
+  holdsClose = false;
+  override bufferedBytes = 0;
+  override bufferedFrames = 0;
+  /** How often reading was paused and resumed. */
+  pauses = 0;
+  resumes = 0;
+
+  constructor(
+    properties: ConnectionProperties = { local_addr: '127.0.0.1:1000', peer_addr: '127.0.0.1:2000' },
+  ) {
+    super(properties);
+  }
+
+  /** What was sent, taken apart. */
+  get frames(): readonly Frame[] {
+    return this.sent.map(decodeFrame);
+  }
+
+  /** A frame comes from the peer. */
+  deliver(frame: Uint8Array): void {
+    this.alive();
+    this.receive(frame);
+  }
+
+  /** There is room again. */
+  drain(): void {
+    this.isFull = false;
+    this.drained();
+  }
+
+  /** The connection ends. */
+  finish(error?: CommError): void {
+    this.end(error);
+  }
+
+  protected override write(head: Uint8Array, payload = new Uint8Array(0)): boolean {
+    this.sent.push(concatBytes([head, payload]));
+    this.fillsAfter -= 1;
+    if (this.fillsAfter === 0) this.isFull = true;
+    return !this.isFull;
+  }
+
+  protected override startReading(): void {
+    // Frames come by `deliver`.
+  }
+
+  protected override pauseReading(): void {
+    this.pauses += 1;
+  }
+
+  protected override resumeReading(): void {
+    this.resumes += 1;
+  }
+
+  protected override finishWriting(): void {
+    if (!this.holdsClose) this.end();
+  }
+
+  protected override release(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A session of the endpoint `hub` on a connection. */
+export function sessionOn(
+  connection: FakeConnection,
+  role: Partial<SessionRole> = {},
+  options: CommunicatorOptions = {},
+): Session {
+  return new Session(
+    connection,
+    { handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat: true, ...role },
+    {
+      local: new Endpoint('hub'),
+      options: resolveOptions(options),
+      router: new MessageRouter(1_000, new Subject<LifecycleEvent>()),
+    },
+  );
+}
+
+/** The HELLO of an endpoint. */
+export function helloOf(endpoint: Endpoint): Uint8Array {
+  return frameOf({ type: FrameType.HELLO, appId: 0, streamId: 1 }, encodeHandshake(endpoint, 0));
+}
