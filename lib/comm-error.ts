@@ -47,7 +47,15 @@ export class CommError extends Error {
    */
   static from(reason: unknown, context?: string, code: CommErrorCode = CommErrorCode.ERROR): CommError {
     if (reason instanceof CommError) return reason;
-    const text = reason instanceof Error ? reason.message : String(reason);
+    const text = messageOf(reason);
     return new CommError(code, context === undefined ? text : `${context}: ${text}`, { cause: reason });
   }
+}
+
+/** The text of anything that was thrown, which need not be an Error. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  return typeof thrown === 'object' && thrown !== null
+    ? Object.prototype.toString.call(thrown)
+    : String(thrown);
 }

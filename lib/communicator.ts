@@ -15,17 +15,23 @@ import {
   throwError,
 } from 'rxjs';
 
-import { CommError, CommErrorCode } from './comm-error.js';
+import { CommError, CommErrorCode, messageOf } from './comm-error.js';
 import type { DriverRegistry } from './drivers/driver-registry.js';
 import { type Endpoint, type EndpointMonitor, EndpointState } from './endpoint.js';
 import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
 import type { Message } from './message.js';
 import { type CommunicatorOptions, resolveOptions } from './options.js';
 import { EndpointRegistry } from './sfm/endpoint-registry.js';
+import { encodeHandshake } from './sfm/handshake.js';
 import { Loopback } from './sfm/loopback.js';
-import { type MessageReceiver, MessageRouter, type ReceivedMessage } from './sfm/message-router.js';
+import {
+  isPromise,
+  type MessageReceiver,
+  MessageRouter,
+  type ReceivedMessage,
+} from './sfm/message-router.js';
 import type { Peer } from './sfm/peer.js';
-import type { SessionRole } from './sfm/session.js';
+import type { Session, SessionRole } from './sfm/session.js';
 import { SessionTable } from './sfm/session-table.js';
 import type { Connector } from './transport/connector.js';
 import { ConnectorTable } from './transport/connector-table.js';
@@ -89,6 +95,7 @@ export class Communicator {
     this.localEndpoint = localEndpoint;
     this.drivers = drivers;
     const resolved = resolveOptions(options);
+    requireEncodable(localEndpoint);
     this.#router = new MessageRouter(resolved.maxPendingBytes, this.#lifecycle);
     this.#loopback = new Loopback(localEndpoint, this.#router, resolved.maxQueuedBytes);
     this.#connectors = new ConnectorTable(resolved);
@@ -152,7 +159,8 @@ export class Communicator {
     const name = nameOf(endpoint);
     return defer(() => {
       if (name === this.localEndpoint.name) return of(undefined);
-      const { queue } = this.#requirePeer(name);
+      const { queue, endpoint: known } = this.#requirePeer(name);
+      if (known.state !== EndpointState.READY) throw closedError(name);
       if (!queue.isFull) return of(undefined);
       const gone$ = this.endpoint(name).pipe(
         filter((current) => current?.state !== EndpointState.READY),
@@ -169,7 +177,9 @@ export class Communicator {
       .pipe(filter((event): event is EndpointEvent => event.type === 'endpoint'))
       .subscribe(({ endpoint }) => {
         try {
-          stateChange(endpoint);
+          const work = stateChange(endpoint);
+          if (isPromise(work))
+            work.then(undefined, (thrown: unknown) => this.#reportMonitorError(endpoint, thrown));
         } catch (thrown) {
           this.#reportMonitorError(endpoint, thrown);
         }
@@ -181,9 +191,14 @@ export class Communicator {
     return this.#registry.peer(name)?.endpoint;
   }
 
-  /** Closes the connection of an endpoint and forgets it. An active connector will bring it back. */
+  /**
+   * Closes the connection of an endpoint, once what `send` accepted is written, and forgets it. An active
+   * connector will bring it back.
+   */
   removeEndpoint(name: string): void {
-    void this.#registry.remove(name);
+    const session = this.#registry.peer(name)?.session;
+    if (session === undefined) this.#registry.forget(name);
+    else void this.#closeSession(session).then(() => this.#registry.forget(name));
   }
 
   /**
@@ -316,8 +331,13 @@ export class Communicator {
   async #closeConnectors(connectors: readonly Connector[]): Promise<void> {
     for (const connector of connectors) connector.halt();
     const handles = new Set(connectors.map(({ handle }) => handle));
-    await this.#sessions.drain(handles, (session) => this.#registry.peerOf(session)?.queue);
+    await Promise.all(this.#sessions.of(handles).map((session) => this.#closeSession(session)));
     for (const connector of connectors) this.#connectors.remove(connector);
+  }
+
+  /** Lets no more messages in, and closes the connection when the last one is out. */
+  #closeSession(session: Session): Promise<void> {
+    return this.#sessions.drain(session, this.#registry.retire(session)?.queue);
   }
 
   /** The local endpoint's properties win over all else, except for `connection_security` (NVFlare's rule). */
@@ -334,16 +354,24 @@ export class Communicator {
   }
 
   #reportMonitorError({ name }: Endpoint, thrown: unknown): void {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    const error = new CommError(CommErrorCode.ERROR, `a monitor failed on ${name}: ${reason}`, {
-      cause: thrown,
-    });
+    const detail = `a monitor failed on ${name}: ${messageOf(thrown)}`;
+    const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
     this.#lifecycle.next({ type: 'callback-error', callback: 'monitor', error });
   }
 }
 
 function roleOf({ handle, mode, driver, params }: Connector): SessionRole {
   return { handle, mode, mtls: isMutualTls(params), heartbeat: driver.capabilities.heartbeat };
+}
+
+/** Each connection begins with our properties; if they cannot be sent, nobody can be met. */
+function requireEncodable(local: Endpoint): void {
+  try {
+    encodeHandshake(local, 0);
+  } catch (error) {
+    const detail = `the properties of endpoint ${local.name} cannot be sent: ${messageOf(error)}`;
+    throw new CommError(CommErrorCode.BAD_CONFIG, detail, { cause: error });
+  }
 }
 
 function nameOf(endpoint: Endpoint | string): string {

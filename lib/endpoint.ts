@@ -92,5 +92,5 @@ export function endpointNameFault(name: string): string | undefined {
 
 /** Hears of each change of state of each remote endpoint, once. */
 export interface EndpointMonitor {
-  stateChange(endpoint: Endpoint): void;
+  stateChange(endpoint: Endpoint): unknown;
 }

@@ -33,7 +33,7 @@ export interface Message {
 export const AppIds = { ALL: 0, DEFAULT: 1, CELL_NET: 2, PUB_SUB: 3 } as const;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** A message whose payload is `text` as UTF-8. */
 export function textMessage(text: string, headers?: MessageHeaders): Message {

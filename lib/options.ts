@@ -82,20 +82,39 @@ export const DEFAULTS: ResolvedOptions = {
   scheduler: asyncScheduler,
 };
 
+/** Timers take no longer time than this: 2^31 - 1 ms, about 24 days. */
+const MAX_MS = 2 ** 31 - 1;
+
 /**
  * Fills in the defaults.
  *
- * @throws CommError `BAD_CONFIG` where a number is negative or not a number
+ * @throws CommError `BAD_CONFIG` for an option that does not exist, or a value that cannot be
  */
 export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptions {
   const resolved = { ...DEFAULTS };
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (value === undefined) continue;
-    if (!Object.hasOwn(DEFAULTS, name)) throw badOption(name, 'there is no such option');
-    if (typeof value === 'number' && !(value >= 0)) throw badOption(name, `expected 0 or more, got ${value}`);
-    Object.assign(resolved, { [name]: value as unknown });
+    const fault = optionFault(name, value);
+    if (fault !== undefined) throw badOption(name, fault);
+    Object.assign(resolved, { [name]: value });
   }
   return resolved;
+}
+
+function optionFault(name: string, value: unknown): string | undefined {
+  if (!Object.hasOwn(DEFAULTS, name)) return 'there is no such option';
+  const expected = typeof DEFAULTS[name as keyof ResolvedOptions];
+  if (typeof value !== expected) return `expected a ${expected}, got a ${typeof value}`;
+  if (typeof value !== 'number') return undefined;
+  const [least, most] = rangeOf(name);
+  return value >= least && value <= most ? undefined : `expected ${least} to ${most}, got ${value}`;
+}
+
+function rangeOf(name: string): [least: number, most: number] {
+  if (name === 'reconnectDelayMs' || name === 'maxReconnectDelayMs') return [1, MAX_MS];
+  if (name === 'reconnectJitter') return [0, 1];
+  if (name === 'maxFrameBytes') return [0, DEFAULTS.maxFrameBytes];
+  return [0, name.endsWith('Ms') ? MAX_MS : Number.MAX_SAFE_INTEGER];
 }
 
 function badOption(name: string, detail: string): CommError {

@@ -32,7 +32,7 @@ const TEXT: Readonly<Record<Diagnosis, string>> = {
   'not-tls': 'the peer does not speak TLS on that port: try the scheme without TLS',
   'not-f3': 'this is not F3: something else, or a peer that hangs, has that port',
   'handshake-refused':
-    'handshake refused: the peer does not take us under that name (see --name, and its certificate under mtls)',
+    'handshake refused: the peer closed; it does not take us under that --name, or with that certificate, or wants TLS',
   'name-connected-elsewhere':
     'name already connected elsewhere: the peer dropped us, most likely for another party of that name',
   failed: 'failed',
@@ -83,6 +83,7 @@ function classify(stage: ProbeStage, code: CommErrorCode, cause: string, message
       () => 'handshake-refused',
     )
     .with({ stage: 'handshake', code: CommErrorCode.BAD_DATA }, () => 'not-f3')
+    .with({ stage: 'handshake', message: P.string.regex(/middle of a frame/) }, () => 'not-f3')
     .with({ stage: P.union('handshake', 'settle'), code: CommErrorCode.CLOSED }, () => 'handshake-refused')
     .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'name-connected-elsewhere')
     .otherwise(() => 'failed');

@@ -1,4 +1,12 @@
-import { BehaviorSubject, type Observable, type Observer, scan, Subject } from 'rxjs';
+import {
+  BehaviorSubject,
+  type Observable,
+  type Observer,
+  observeOn,
+  queueScheduler,
+  scan,
+  Subject,
+} from 'rxjs';
 import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
@@ -31,7 +39,10 @@ export class EndpointRegistry {
     this.#options = options;
     this.#lifecycle = lifecycle;
     this.endpoints$ = this.#endpoints.asObservable();
-    this.#changes.pipe(scan(applyChange, SnapshotMap.empty<string, Endpoint>())).subscribe(this.#endpoints);
+    // A subscriber whose reaction changes an endpoint again is heard out before the next change is told.
+    this.#changes
+      .pipe(observeOn(queueScheduler), scan(applyChange, SnapshotMap.empty<string, Endpoint>()))
+      .subscribe(this.#endpoints);
   }
 
   /** The endpoint under a name with what sends to it. */
@@ -58,11 +69,20 @@ export class EndpointRegistry {
       .exhaustive();
   }
 
-  /** Closes the connection of an endpoint and forgets it. */
-  async remove(name: string): Promise<void> {
-    const peer = this.#peers.get(name);
-    await peer?.session?.close();
-    if (this.#peers.get(name) === peer) this.#forget(name);
+  /** Takes an endpoint out of service, before its connection is closed in good order. */
+  retire(session: Session): Peer | undefined {
+    const peer = this.peerOf(session);
+    if (peer !== undefined && peer.endpoint.state === EndpointState.READY) {
+      this.#change(peer, peer.endpoint.withState(EndpointState.CLOSING));
+    }
+    return peer;
+  }
+
+  /** Forgets an endpoint that has no connection. */
+  forget(name: string): void {
+    if (this.#peers.get(name)?.session !== undefined) return;
+    this.#gone.delete(name);
+    if (this.#peers.delete(name)) this.#changes.next({ name });
   }
 
   /** Ends the streams. */
@@ -74,15 +94,18 @@ export class EndpointRegistry {
     const { name } = endpoint;
     const peer = this.#peers.get(name) ?? new Peer(endpoint, this.#options);
     const older = peer.session;
-    const isNews = older === undefined;
     this.#peers.set(name, peer);
     this.#gone.delete(name);
-    peer.endpoint = endpoint;
+    const isNews = peer.session === undefined || peer.endpoint.state !== EndpointState.READY;
     peer.session = session;
     session.countStreamsWith(peer.nextStreamId);
-    this.#changes.next({ name, endpoint });
+    if (isNews) {
+      this.#change(peer, endpoint);
+    } else {
+      peer.endpoint = endpoint;
+      this.#changes.next({ name, endpoint });
+    }
     if (older !== undefined) this.#evict(older, session, name);
-    if (isNews) this.#lifecycle.next({ type: 'endpoint', endpoint });
   }
 
   /** NVFlare's rule (`sfm_endpoint.py`): one connection per name, and the newcomer stays. */
@@ -109,9 +132,7 @@ export class EndpointRegistry {
     if (endpoint !== undefined) this.#reportLoss(session, endpoint.name, lost);
     if (peer !== undefined) {
       peer.session = undefined;
-      peer.endpoint = peer.endpoint.withState(EndpointState.DISCONNECTED);
       this.#gone.add(peer.endpoint.name);
-      this.#changes.next({ name: peer.endpoint.name, endpoint: peer.endpoint });
     }
     this.#lifecycle.next({
       type: 'disconnected',
@@ -120,8 +141,15 @@ export class EndpointRegistry {
       ...(endpoint === undefined ? {} : { endpointName: endpoint.name }),
       ...(error === undefined ? {} : { error }),
     });
-    if (peer !== undefined) this.#lifecycle.next({ type: 'endpoint', endpoint: peer.endpoint });
+    if (peer !== undefined) this.#change(peer, peer.endpoint.withState(EndpointState.DISCONNECTED));
     this.#forgetLongestGone();
+  }
+
+  /** Changes the state of an endpoint and tells everyone. */
+  #change(peer: Peer, endpoint: Endpoint): void {
+    peer.endpoint = endpoint;
+    this.#changes.next({ name: endpoint.name, endpoint });
+    this.#lifecycle.next({ type: 'endpoint', endpoint });
   }
 
   #reportLoss({ connection }: Session, endpointName: string, queued = { messages: 0, bytes: 0 }): void {
@@ -135,13 +163,8 @@ export class EndpointRegistry {
   #forgetLongestGone(): void {
     for (const name of this.#gone) {
       if (this.#gone.size <= this.#options.maxDisconnectedEndpoints) return;
-      this.#forget(name);
+      this.forget(name);
     }
-  }
-
-  #forget(name: string): void {
-    this.#gone.delete(name);
-    if (this.#peers.delete(name)) this.#changes.next({ name });
   }
 }
 

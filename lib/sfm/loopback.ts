@@ -5,12 +5,16 @@ import type { Endpoint } from '../endpoint.js';
 import type { Message } from '../message.js';
 import type { Connection } from '../transport/connection.js';
 import { encodeHead } from '../wire/frame.js';
-import { FrameType } from '../wire/prefix.js';
+import { decodeMap } from '../wire/map-codec.js';
+import { FrameType, PREFIX_BYTES } from '../wire/prefix.js';
 import type { MessageRouter } from './message-router.js';
 import { QueueFullError } from './peer.js';
 
 /** The address that NVFlare shows for loopback (`conn_manager.py`). */
 const SELF_ADDR = '0.0.0.0:0';
+
+/** What a waiting message takes in memory beside its bytes, about. */
+const OVERHEAD_BYTES = 128;
 
 interface LoopbackMessage {
   readonly appId: number;
@@ -30,21 +34,23 @@ export class Loopback {
     this.#maxQueuedBytes = maxQueuedBytes;
     this.#messages.pipe(observeOn(asapScheduler)).subscribe(({ appId, message, bytes }) => {
       this.#queuedBytes -= bytes;
-      router.route({ endpoint: local, connection: LOOPBACK, appId, message });
+      router.route({ endpoint: local, connection: LOOPBACK, appId, message }, bytes);
     });
   }
 
   /** Sends to ourselves, under the same limits as to others. Always true: it never has to wait. */
   send(appId: number, message: Message): boolean {
     const { headers, payload } = message;
-    const payloadBytes = payload?.length ?? 0;
-    const bytes =
-      encodeHead({ type: FrameType.DATA, appId, streamId: 0, headers }, payloadBytes).length + payloadBytes;
+    const head = encodeHead(
+      { type: FrameType.DATA, appId, streamId: 0, headers },
+      payload?.length ?? 0,
+    ).slice();
+    const bytes = OVERHEAD_BYTES + head.length + (payload?.length ?? 0);
     if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#maxQueuedBytes) {
       throw new QueueFullError(this.#name, this.#queuedBytes, this.#maxQueuedBytes);
     }
     this.#queuedBytes += bytes;
-    this.#messages.next({ appId, message: payloadBytes === 0 ? { headers } : message, bytes });
+    this.#messages.next({ appId, message: asReceived(head, payload), bytes });
     return true;
   }
 
@@ -52,6 +58,12 @@ export class Loopback {
   complete(): void {
     this.#messages.complete();
   }
+}
+
+/** The message as the wire would have brought it: the sender may change its headers meanwhile. */
+function asReceived(head: Uint8Array, payload: Uint8Array | undefined): Message {
+  const headers = head.length === PREFIX_BYTES ? undefined : decodeMap(head.subarray(PREFIX_BYTES));
+  return { headers, payload: payload?.length === 0 ? undefined : payload };
 }
 
 /** What stands for the connection of a loopback message. Nothing can be sent on it. */
@@ -66,6 +78,7 @@ const LOOPBACK: Connection = {
   activity: 0,
   bufferedBytes: 0,
   bufferedFrames: 0,
+  isOpen: false,
   isPaused: false,
   pause: () => undefined,
   resume: () => undefined,

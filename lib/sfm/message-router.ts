@@ -1,6 +1,6 @@
 import { Observable, type Observer, Subject, Subscription } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
@@ -29,6 +29,14 @@ export type MessageReceiver =
   | ((received: ReceivedMessage) => unknown)
   | { processMessage(endpoint: Endpoint, connection: Connection, appId: number, message: Message): unknown };
 
+/** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
+const PENDING_OVERHEAD_BYTES = 256;
+
+interface Pending {
+  bytes: number;
+  hasPaused: boolean;
+}
+
 /** Hands messages to those who asked for their app ID. */
 export class MessageRouter {
   readonly #maxPendingBytes: number;
@@ -37,15 +45,24 @@ export class MessageRouter {
   readonly #receivers = new Set<number>();
   /** Messages that nobody asked for, by app ID. */
   readonly #dropped = new Map<number, QueueContent>();
-  readonly #pendingBytes = new Map<Connection, number>();
+  /** Bytes that unfinished receivers hold, by connection. */
+  readonly #pending = new Map<Connection, Pending>();
+  /** Of the message that is being routed: receivers are called in `route`, one message at a time. */
+  #bytes = 0;
+  #isComplete = false;
 
   constructor(maxPendingBytes: number, lifecycle: Observer<LifecycleEvent>) {
     this.#maxPendingBytes = maxPendingBytes;
     this.#lifecycle = lifecycle;
   }
 
-  /** Passes on one message; one that nobody asked for is dropped and reported. */
-  route(received: ReceivedMessage): void {
+  /**
+   * Passes on one message; one that nobody asked for is dropped and reported.
+   *
+   * @param bytes - its size on the wire
+   */
+  route(received: ReceivedMessage, bytes: number): void {
+    this.#bytes = bytes;
     const app$ = this.#apps.get(received.appId);
     if (app$ === undefined) this.#drop(received);
     else app$.next(received);
@@ -54,6 +71,10 @@ export class MessageRouter {
   /** The messages of an app ID, from the subscription on. */
   messages(appId: number): Observable<ReceivedMessage> {
     return new Observable((subscriber) => {
+      if (this.#isComplete) {
+        subscriber.complete();
+        return;
+      }
       const app$ = this.#apps.get(appId) ?? new Subject<ReceivedMessage>();
       this.#apps.set(appId, app$);
       subscriber.add(app$.subscribe(subscriber));
@@ -82,6 +103,7 @@ export class MessageRouter {
 
   /** Ends the streams. */
   complete(): void {
+    this.#isComplete = true;
     for (const app$ of this.#apps.values()) app$.complete();
   }
 
@@ -96,31 +118,43 @@ export class MessageRouter {
 
   /** Counts a message as pending until its receiver is done with it. */
   async #await(work: PromiseLike<unknown>, received: ReceivedMessage): Promise<void> {
-    const { connection, message } = received;
-    const bytes = message.payload?.length ?? 0;
-    this.#addPending(connection, bytes);
+    const { connection } = received;
+    const bytes = this.#bytes + PENDING_OVERHEAD_BYTES;
+    this.#hold(connection, bytes);
     try {
       await work;
     } catch (error) {
       this.#reportError(received, error);
     } finally {
-      this.#addPending(connection, -bytes);
+      this.#release(connection, bytes);
     }
   }
 
-  #addPending(connection: Connection, bytes: number): void {
-    const pending = (this.#pendingBytes.get(connection) ?? 0) + bytes;
-    if (pending === 0) this.#pendingBytes.delete(connection);
-    else this.#pendingBytes.set(connection, pending);
-    if (pending > this.#maxPendingBytes) connection.pause();
-    else if (pending <= this.#maxPendingBytes / 2) connection.resume();
+  #hold(connection: Connection, bytes: number): void {
+    const pending = this.#pending.get(connection) ?? { bytes: 0, hasPaused: false };
+    this.#pending.set(connection, pending);
+    pending.bytes += bytes;
+    if (pending.bytes <= this.#maxPendingBytes || connection.isPaused) return;
+    pending.hasPaused = true;
+    connection.pause();
+  }
+
+  /** Only a pause of our own ends here; one of the user's stays. */
+  #release(connection: Connection, bytes: number): void {
+    const pending = this.#pending.get(connection);
+    if (pending === undefined) return;
+    pending.bytes -= bytes;
+    if (pending.bytes === 0) this.#pending.delete(connection);
+    if (!pending.hasPaused || pending.bytes > this.#maxPendingBytes / 2) return;
+    pending.hasPaused = false;
+    connection.resume();
   }
 
   /** Counts a message without a receiver, and reports the count at 1, 2, 4, 8, ... so that a flood stays quiet. */
-  #drop({ endpoint, appId, message }: ReceivedMessage): void {
+  #drop({ endpoint, appId }: ReceivedMessage): void {
     const before = this.#dropped.get(appId) ?? { messages: 0, bytes: 0 };
     const messages = before.messages + 1;
-    const bytes = before.bytes + (message.payload?.length ?? 0);
+    const bytes = before.bytes + this.#bytes;
     this.#dropped.set(appId, { messages, bytes });
     if ((messages & before.messages) !== 0) return;
     log('%d messages for app ID %d without a receiver, the last of %s', messages, appId, endpoint.name);
@@ -135,8 +169,7 @@ export class MessageRouter {
   }
 
   #reportError({ appId, endpoint }: ReceivedMessage, thrown: unknown): void {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    const detail = `the receiver of app ID ${appId} failed on a message of ${endpoint.name}: ${reason}`;
+    const detail = `the receiver of app ID ${appId} failed on a message of ${endpoint.name}: ${messageOf(thrown)}`;
     const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
     this.#lifecycle.next({ type: 'callback-error', callback: 'receiver', error });
   }
@@ -147,6 +180,7 @@ function callMethod(receiver: Exclude<MessageReceiver, (received: ReceivedMessag
     receiver.processMessage(endpoint, connection, appId, message);
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
+/** Whether a callback went on asynchronously. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value;
 }

@@ -1,6 +1,5 @@
 import { type Observable, Subject, type Subscription } from 'rxjs';
 
-import { CommError } from '../comm-error.js';
 import type { Session } from './session.js';
 
 /** An encoded frame on its way out. `head` is only valid during the call that hands it over. */
@@ -8,6 +7,9 @@ export interface OutboundFrame {
   readonly head: Uint8Array;
   readonly payload: Uint8Array | undefined;
 }
+
+/** What a waiting frame takes in memory beside its bytes, about. */
+const WAITING_OVERHEAD_BYTES = 128;
 
 /** How much was in a queue. */
 export interface QueueContent {
@@ -56,16 +58,18 @@ export class OutboundQueue {
   }
 
   get content(): QueueContent {
-    return { messages: this.#waiting.length - this.#next, bytes: this.#waitingBytes };
+    const messages = this.#waiting.length - this.#next;
+    return { messages, bytes: this.#waitingBytes - messages * WAITING_OVERHEAD_BYTES };
   }
 
   /** Takes one frame. */
   push(frame: OutboundFrame): void {
-    if (this.#session === undefined || this.#isBlocked) {
+    const session = this.#session;
+    if (session === undefined || this.#isBlocked || !session.connection.isOpen) {
       this.#waiting.push({ head: frame.head.slice(), payload: frame.payload });
-      this.#waitingBytes += frameBytes(frame);
-      this.#isFull = this.#isBlocked || this.#waitingBytes >= this.#highWaterMarkBytes;
-    } else if (!this.#write(this.#session, frame)) {
+      this.#waitingBytes += costOf(frame);
+      if (this.#waitingBytes >= this.#highWaterMarkBytes) this.#isFull = true;
+    } else if (!session.send(frame.head, frame.payload)) {
       this.#isBlocked = true;
       this.#isFull = true;
     }
@@ -102,10 +106,10 @@ export class OutboundQueue {
   #flush(): void {
     this.#isBlocked = false;
     let frame: OutboundFrame | undefined;
-    while (this.#session !== undefined && (frame = this.#waiting[this.#next]) !== undefined) {
+    while (this.#session?.connection.isOpen === true && (frame = this.#waiting[this.#next]) !== undefined) {
       this.#next += 1;
-      this.#waitingBytes -= frameBytes(frame);
-      if (!this.#write(this.#session, frame)) {
+      this.#waitingBytes -= costOf(frame);
+      if (!this.#session.send(frame.head, frame.payload)) {
         this.#isBlocked = true;
         break;
       }
@@ -121,17 +125,9 @@ export class OutboundQueue {
       this.#drained.next();
     }
   }
-
-  #write(session: Session, { head, payload }: OutboundFrame): boolean {
-    try {
-      return session.send(head, payload);
-    } catch (error) {
-      void session.close(CommError.from(error));
-      return false;
-    }
-  }
 }
 
-function frameBytes({ head, payload }: OutboundFrame): number {
-  return head.length + (payload?.length ?? 0);
+/** The overhead makes the limit in bytes one in count as well. */
+function costOf({ head, payload }: OutboundFrame): number {
+  return WAITING_OVERHEAD_BYTES + head.length + (payload?.length ?? 0);
 }

@@ -12,6 +12,9 @@ import type { Session } from './session.js';
 /** Stream IDs below are reserved (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`). */
 const RESERVED_STREAM_ID = 16;
 
+/** A queue with no more than this in it counts as empty: a PING may be on its way. */
+const CONTROL_BYTES = 1024;
+
 /** `send` accepted no more because the endpoint's queue is at `maxQueuedBytes`. Wait for `drained`. */
 export class QueueFullError extends CommError {
   override readonly name = 'QueueFullError';
@@ -66,7 +69,10 @@ export class Peer {
       payload?.length ?? 0,
     );
     const { queuedBytes } = this.queue;
-    if (queuedBytes > 0 && queuedBytes + head.length + (payload?.length ?? 0) > this.#maxQueuedBytes) {
+    if (
+      queuedBytes > CONTROL_BYTES &&
+      queuedBytes + head.length + (payload?.length ?? 0) > this.#maxQueuedBytes
+    ) {
       throw new QueueFullError(this.endpoint.name, queuedBytes, this.#maxQueuedBytes);
     }
     this.#outbound.next({ head, payload });
@@ -75,7 +81,7 @@ export class Peer {
 
   #requireReady(): void {
     const { name, state } = this.endpoint;
-    if (state === EndpointState.READY) return;
+    if (state === EndpointState.READY && this.session?.isReady === true) return;
     throw state === EndpointState.DISCONNECTED
       ? new CommError(CommErrorCode.CLOSED, `endpoint ${name} is disconnected`)
       : new CommError(CommErrorCode.NOT_READY, `endpoint ${name} is ${state}, expected READY`);

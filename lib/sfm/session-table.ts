@@ -53,35 +53,26 @@ export class SessionTable {
     });
   }
 
-  /**
-   * Closes the sessions of some connectors, each once everything accepted for it is written, or at once when
-   * that takes longer than `drainTimeoutMs`.
-   *
-   * @param queueOf - the queue that a session writes from
-   */
-  async drain(
-    handles: ReadonlySet<string>,
-    queueOf: (session: Session) => OutboundQueue | undefined,
-  ): Promise<void> {
-    const sessions = [...this.#sessions].filter(({ role }) => handles.has(role.handle));
-    await Promise.all(sessions.map((session) => this.#drain(session, queueOf(session))));
+  /** The live sessions of some connectors. */
+  of(handles: ReadonlySet<string>): readonly Session[] {
+    return [...this.#sessions].filter(({ role }) => handles.has(role.handle));
   }
 
-  async #drain(session: Session, queue: OutboundQueue | undefined): Promise<void> {
+  /**
+   * Closes a session once everything in its queue is written, or at once when that takes longer than
+   * `drainTimeoutMs`.
+   */
+  async drain(session: Session, queue: OutboundQueue | undefined): Promise<void> {
     const { drainTimeoutMs, scheduler } = this.#context.options;
-    const late = new CommError(
-      CommErrorCode.TIMEOUT,
-      `${session.connection.name}: not drained within ${drainTimeoutMs} ms`,
-    );
+    const detail = `${session.connection.name}: not drained within ${drainTimeoutMs} ms`;
+    const late = () => from(session.close(new CommError(CommErrorCode.TIMEOUT, detail)));
     const written$ =
       queue === undefined || queue.content.messages === 0 ? EMPTY : queue.emptied$.pipe(take(1));
     const closed$ = concat(
       written$.pipe(ignoreElements()),
       defer(() => from(session.close())),
     );
-    await lastValueFrom(
-      closed$.pipe(timeout({ first: drainTimeoutMs, with: () => from(session.close(late)), scheduler })),
-    );
+    await lastValueFrom(closed$.pipe(timeout({ first: drainTimeoutMs, with: late, scheduler })));
   }
 
   *#hearts(): Generator<Session> {

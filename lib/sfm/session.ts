@@ -50,10 +50,10 @@ export interface SessionRole {
 }
 
 /*
- *   greeting --handshake--> settling --first frame after it, or time--> ready --close()--> closing
- *       \______________________\________________________________________\____________________\__ end --> closed
+ *   greeting --handshake--> settling --first frame after it, or time--> ready
+ *       \______________________\________________________________________\____ connection ends --> closed
  */
-type State = 'greeting' | 'settling' | 'ready' | 'closing' | 'closed';
+type State = 'greeting' | 'settling' | 'ready' | 'closed';
 
 /** The meaning of the frames of one connection: the handshake first, then messages and heartbeats. */
 export class Session implements Heart {
@@ -83,7 +83,7 @@ export class Session implements Heart {
           complete: () => this.#end(undefined),
         }),
       );
-      if (role.mode === Mode.ACTIVE) this.#sendHandshake(FrameType.HELLO);
+      if (role.mode === Mode.ACTIVE && connection.isOpen) this.#sendHandshake(FrameType.HELLO);
     });
   }
 
@@ -94,7 +94,7 @@ export class Session implements Heart {
 
   /** The handshake is done, and the connection lives. */
   get isReady(): boolean {
-    return this.#state === 'settling' || this.#state === 'ready';
+    return this.connection.isOpen && (this.#state === 'settling' || this.#state === 'ready');
   }
 
   /** Grows with each sign of life of the peer. */
@@ -138,7 +138,6 @@ export class Session implements Heart {
 
   /** Ends the connection: flushed first, or at once for a reason. */
   close(reason?: CommError): Promise<void> {
-    if (this.#state !== 'closed') this.#state = 'closing';
     return this.connection.close(reason);
   }
 
@@ -152,7 +151,7 @@ export class Session implements Heart {
   }
 
   #receiveControl(frame: Frame): void {
-    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (!this.connection.isOpen) return;
     if (this.#state === 'greeting') {
       this.#receiveHandshake(frame);
       return;
@@ -179,12 +178,12 @@ export class Session implements Heart {
   #deliver(frame: Frame): void {
     const { headers, payload, appId } = frame;
     if (this.#endpoint === undefined) return;
-    this.#context.router.route({
-      endpoint: this.#endpoint,
-      connection: this.connection,
-      appId,
-      message: { headers: headers === undefined ? undefined : decodeMap(headers), payload },
-    });
+    const message = { headers: headers === undefined ? undefined : decodeMap(headers), payload };
+    const bytes = (headers?.length ?? 0) + (payload?.length ?? 0);
+    this.#context.router.route(
+      { endpoint: this.#endpoint, connection: this.connection, appId, message },
+      bytes,
+    );
   }
 
   #receiveHandshake(frame: Frame): void {

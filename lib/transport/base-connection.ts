@@ -1,10 +1,14 @@
 import { catchError, EMPTY, lastValueFrom, Observable, Subject } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import { logger } from '../log.js';
+import { PREFIX_BYTES } from '../wire/prefix.js';
 import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
 
-/** Before the handshake a peer is a stranger: its frames may have 64 KiB. */
-export const HANDSHAKE_FRAME_BYTES = 64 * 1024;
+const log = logger('connection');
+
+/** Before the handshake a peer is a stranger: its frames may have a prefix and 64 KiB. */
+export const HANDSHAKE_FRAME_BYTES = PREFIX_BYTES + 0xffff;
 
 const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024;
 
@@ -57,6 +61,10 @@ export abstract class BaseConnection implements Connection {
   abstract get bufferedBytes(): number;
 
   abstract get bufferedFrames(): number;
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
 
   get isPaused(): boolean {
     return this.#paused;
@@ -132,7 +140,9 @@ export abstract class BaseConnection implements Connection {
   protected end(reason?: CommError): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#released = this.release();
+    this.#released = this.release().catch((error: unknown) =>
+      log('%s: %s', this.describe(), messageOf(error)),
+    );
     this.#drained.complete();
     if (reason === undefined) {
       this.#frames.complete();

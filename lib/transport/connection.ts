@@ -33,6 +33,8 @@ export interface Connection {
   readonly closed$: Observable<never>;
   /** Emits when a connection that was full takes frames again. Completes when the connection ends. */
   readonly drained$: Observable<void>;
+  /** Frames can be sent: neither closing nor closed. */
+  readonly isOpen: boolean;
   /** The largest frame accepted from the peer, in bytes. A session raises it after the handshake. */
   maxFrameBytes: number;
   /** From this many buffered bytes on, `send` answers false. */

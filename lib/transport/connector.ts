@@ -36,6 +36,8 @@ export type ConnectorState =
   | { readonly type: 'retrying'; readonly delayMs: number; readonly error?: CommError }
   | { readonly type: 'stopped' };
 
+const STOPPED: ConnectorState = { type: 'stopped' };
+
 /** Keeps one driver, mode and set of parameters alive, and shows all connections that come of it. */
 export class Connector {
   /** `CH00001`, as NVFlare names them. */
@@ -77,7 +79,7 @@ export class Connector {
     const { reconnectDelayMs, maxReconnectDelayMs, reconnectResetMs, reconnectJitter, scheduler } =
       this.#options;
     const delays = {
-      initialDelayMs: reconnectDelayMs,
+      initialDelayMs: Math.min(reconnectDelayMs, maxReconnectDelayMs),
       maxDelayMs: maxReconnectDelayMs,
       resetAfterMs: reconnectResetMs,
       jitter: reconnectJitter,
@@ -96,9 +98,10 @@ export class Connector {
    * @throws CommError where it failed; the connector goes on trying
    */
   async started(): Promise<ConnectorState> {
-    const state = await firstValueFrom(
-      this.#state.pipe(filter(({ type }) => type !== 'idle' && type !== 'starting')),
-    );
+    const decided$ = this.#state.pipe(filter(({ type }) => type !== 'idle' && type !== 'starting'));
+    const state = await firstValueFrom(decided$, { defaultValue: STOPPED });
+    if (state.type === 'stopped')
+      throw new CommError(CommErrorCode.CLOSED, `${this.url}: the connector is stopped`);
     if (state.type === 'retrying' && state.error !== undefined) throw state.error;
     return state;
   }
@@ -112,7 +115,7 @@ export class Connector {
   stop(): void {
     this.halt();
     this.#run.unsubscribe();
-    this.#state.next({ type: 'stopped' });
+    this.#state.next(STOPPED);
     this.#state.complete();
     this.#connections.complete();
   }
@@ -135,14 +138,22 @@ export class Connector {
         () =>
           new CommError(CommErrorCode.TIMEOUT, `${this.url}: no connection within ${connectTimeoutMs} ms`),
       );
-    return this.driver.connect(this.params).pipe(
-      timeout({ first: connectTimeoutMs, with: late, scheduler }),
-      tap(() => this.#state.next({ type: 'connected' })),
-    );
+    return defer(() => {
+      const connected = new Subject<void>();
+      return this.driver.connect(this.params).pipe(
+        timeout({ first: connectTimeoutMs, with: late, scheduler }),
+        tap(() => {
+          connected.next();
+          this.#state.next({ type: 'connected' });
+        }),
+        // An attempt under way ends with the halt; what is connected goes on.
+        takeUntil(this.#halt.pipe(takeUntil(connected))),
+      );
+    });
   }
 
   #listenOnce(): Observable<Connection> {
-    return this.driver.listen(this.params).pipe(
+    return defer(() => this.driver.listen(this.params)).pipe(
       tap(({ url }) => this.#state.next({ type: 'listening', url })),
       switchMap(({ connections$ }) => connections$),
       takeUntil(this.#halt),

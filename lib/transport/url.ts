@@ -29,28 +29,34 @@ const SECURE_TWIN: Readonly<Record<string, string>> = {
  * @throws CommError `BAD_CONFIG` where it is not such a URL
  */
 export function parseUrl(url: string): DriverParams {
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) throw badUrl(url, 'expected scheme://host:port');
-  let parsed: URL;
-  try {
-    // Under a scheme that URL does not know, all are treated alike: `0` stays `0`, and port 80 stays.
-    parsed = new URL(`f3${url.slice(scheme.length)}`);
-  } catch (error) {
-    throw CommError.from(error, `bad URL ${url}`, CommErrorCode.BAD_CONFIG);
-  }
-  if (parsed.username !== '' || parsed.password !== '') throw badUrl(url, 'user names are not supported');
-  const [path = '', ...params] = parsed.pathname.split(';');
+  const match = URL_PARTS.exec(url)?.groups;
+  if (match === undefined) throw badUrl(url, 'expected scheme://host:port');
+  const { scheme = '', authority = '', path = '', params = '', query = '', frag = '' } = match;
   return {
-    ...Object.fromEntries(parsed.searchParams),
+    ...Object.fromEntries(new URLSearchParams(query)),
     url,
-    scheme,
-    host: parsed.hostname === '0' ? '' : parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
-    ...(parsed.port === '' ? {} : { port: Number(parsed.port) }),
-    path: decodeURIComponent(path),
-    params: params.join(';'),
-    query: parsed.search.slice(1),
-    frag: parsed.hash.slice(1),
+    scheme: scheme.toLowerCase(),
+    ...parseAuthority(url, authority),
+    path,
+    params,
+    query,
+    frag,
   };
+}
+
+const URL_PARTS =
+  /^(?<scheme>[a-z][a-z0-9+.-]*):\/\/(?<authority>[^/?#;]*)(?<path>[^?#;]*)(?:;(?<params>[^?#]*))?(?:\?(?<query>[^#]*))?(?:#(?<frag>.*))?$/is;
+
+function parseAuthority(url: string, authority: string): { host: string; port?: number } {
+  if (authority.includes('@')) throw badUrl(url, 'user names are not supported');
+  try {
+    // Under a scheme that URL does not know, all are treated alike: host `0` stays `0`, and port 80 stays.
+    const { hostname, port } = new URL(`f3://${authority}`);
+    const host = hostname === '0' ? '' : hostname.replace(/^\[(.*)\]$/, '$1');
+    return port === '' ? { host } : { host, port: Number(port) };
+  } catch (error) {
+    throw CommError.from(error, `bad URL ${JSON.stringify(url)}`, CommErrorCode.BAD_CONFIG);
+  }
 }
 
 /** `scheme://host:port`, with `0` for the empty host and brackets around IPv6. */

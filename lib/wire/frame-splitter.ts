@@ -83,7 +83,7 @@ export class FrameSplitter {
 
 /** Names the two protocols that are most often met by mistake, by their first bytes. */
 function guess(length: number): string {
-  if (length >>> 24 === 0x15) return ', which looks like TLS';
+  if (length >>> 16 === 0x1503 || length >>> 16 === 0x1603) return ', which looks like TLS';
   return length === 0x48545450 ? ', which looks like HTTP' : '';
 }
 

@@ -79,6 +79,6 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 /** Empty headers are sent as none, which is what NVFlare does with an empty dict. */
 function hasHeaders(headers: MessageHeaders | undefined): headers is MessageHeaders {
   if (headers === undefined) return false;
-  for (const _ in headers) return true;
+  for (const key in headers) if (headers[key] !== undefined) return true;
   return false;
 }

@@ -2,13 +2,12 @@ import { Decoder, Encoder } from '@msgpack/msgpack';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { HeaderValue, MessageHeaders } from '../message.js';
+import { MAX_DEPTH, mapFault } from './check-map.js';
 import { MAX_HEADER_BYTES } from './prefix.js';
-
-/** Maps nested deeper than this are refused, both ways. */
-const MAX_DEPTH = 32;
 
 const MAX_INT64 = 2n ** 63n;
 const MAX_UINT64 = 2n ** 64n;
+const TWO_64 = 2 ** 64;
 
 /*
  * Both sides work in bigints wherever 64 bits are needed, because the library would otherwise send integers
@@ -16,12 +15,7 @@ const MAX_UINT64 = 2n ** 64n;
  * numbers; they return the very same object when there is nothing to convert, which is nearly always.
  */
 let encoder = newEncoder();
-const decoder = new Decoder({
-  useBigInt64: true,
-  maxArrayLength: MAX_HEADER_BYTES,
-  maxMapLength: MAX_HEADER_BYTES,
-  mapKeyConverter: stringKey,
-});
+const decoder = new Decoder({ useBigInt64: true });
 
 /**
  * Encodes a map as MessagePack: message headers, or the payload of a handshake.
@@ -47,20 +41,21 @@ export function encodeMap(map: MessageHeaders): Uint8Array {
  * @throws CommError `BAD_DATA` for anything else
  */
 export function decodeMap(bytes: Uint8Array): Record<string, HeaderValue> {
-  let value: unknown;
+  const fault = mapFault(bytes);
+  if (fault !== undefined) throw badMap(fault);
   try {
-    value = narrow(decoder.decode(bytes), 0);
+    return narrow(decoder.decode(bytes), 0) as Record<string, HeaderValue>;
   } catch (error) {
-    throw CommError.from(error, 'bad MessagePack', CommErrorCode.BAD_DATA);
+    throw CommError.from(error, 'bad MessagePack map', CommErrorCode.BAD_DATA);
   }
-  if (!isPlainObject(value)) {
-    throw new CommError(CommErrorCode.BAD_DATA, `bad MessagePack: expected a map, got ${describe(value)}`);
-  }
-  return value as Record<string, HeaderValue>;
+}
+
+function badMap(fault: string): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, `bad MessagePack map: ${fault}`);
 }
 
 function newEncoder(): Encoder {
-  return new Encoder({ useBigInt64: true, ignoreUndefined: true, maxDepth: MAX_DEPTH });
+  return new Encoder({ useBigInt64: true, ignoreUndefined: true });
 }
 
 function encodeOrThrow(map: MessageHeaders): Uint8Array {
@@ -74,7 +69,8 @@ function encodeOrThrow(map: MessageHeaders): Uint8Array {
 /** Turns integers beyond 32 bits into bigints, which the encoder writes as int64 or uint64. */
 function widen(value: unknown, depth: number): unknown {
   if (typeof value === 'number') {
-    return Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000) ? BigInt(value) : value;
+    const isWide = Number.isInteger(value) && (value > 0xffffffff || value < -0x80000000);
+    return isWide && value < TWO_64 && value >= -TWO_64 / 2 ? BigInt(value) : value;
   }
   if (typeof value === 'bigint') {
     if (value >= MAX_UINT64 || value < -MAX_INT64) throw new RangeError(`${value} does not fit 64 bits`);
@@ -97,13 +93,14 @@ type Convert = (value: unknown, depth: number) => unknown;
 /** Applies `convert` to the members of an array or plain object; copies it only if a member changed. */
 function convertInside(value: unknown, depth: number, convert: Convert): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH}`);
+  if (value instanceof Uint8Array) return value;
+  if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH}`);
   if (Array.isArray(value)) {
     const items: readonly unknown[] = value;
     const converted = items.map((item) => convert(item, depth + 1));
     return converted.some((item, index) => item !== items[index]) ? converted : value;
   }
-  if (!isPlainObject(value)) return value;
+  if (!isPlainObject(value)) throw new TypeError(`expected a plain object, got ${describe(value)}`);
   let copy: Record<string, unknown> | undefined;
   for (const key in value) {
     const item = value[key];
@@ -119,13 +116,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-function stringKey(key: unknown): string {
-  if (typeof key !== 'string') throw new TypeError(`map keys must be strings, got ${describe(key)}`);
-  return key;
-}
-
-function describe(value: unknown): string {
-  if (value === null) return 'nil';
-  if (Array.isArray(value)) return 'an array';
-  return value instanceof Uint8Array ? 'bytes' : typeof value;
+function describe(value: object): string {
+  const { constructor } = value as { constructor?: { name?: unknown } };
+  return typeof constructor?.name === 'string' ? constructor.name : 'something else';
 }

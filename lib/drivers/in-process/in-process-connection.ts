@@ -25,7 +25,11 @@ export class InProcessConnection extends BaseConnection {
   #other: InProcessConnection | undefined;
   /** Frames on their way to this end. */
   #inbox: FrameInFlight[] = [];
-  #inboxBytes = 0;
+  #taken = 0;
+  /** What we sent and the other side has not taken. */
+  #bufferedBytes = 0;
+  #bufferedFrames = 0;
+  #isDelivering = false;
   #isReading = false;
   #delivery = Subscription.EMPTY;
   #isFull = false;
@@ -48,15 +52,18 @@ export class InProcessConnection extends BaseConnection {
   }
 
   override get bufferedBytes(): number {
-    return this.#other === undefined ? 0 : this.#other.#inboxBytes;
+    return this.#bufferedBytes;
   }
 
   override get bufferedFrames(): number {
-    return this.#other === undefined ? 0 : this.#other.#inbox.length;
+    return this.#bufferedFrames;
   }
 
   protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
-    if (this.#other !== undefined) this.#other.#accept(this.#join(head, payload));
+    const frame = this.#join(head, payload);
+    this.#bufferedBytes += frame.length;
+    this.#bufferedFrames += 1;
+    if (this.#other !== undefined) this.#other.#accept(frame);
     if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
     return !this.#isFull;
   }
@@ -97,32 +104,45 @@ export class InProcessConnection extends BaseConnection {
   #accept(frame: Uint8Array): void {
     const { latencyMs, scheduler } = this.#options;
     this.#inbox.push({ frame, dueAt: scheduler.now() + latencyMs });
-    this.#inboxBytes += frame.length;
-    if (this.#inbox.length === 1) this.#deliverAfter(latencyMs);
+    if (this.#delivery.closed) this.#deliverAfter(latencyMs);
   }
 
   #deliverAfter(delayMs: number): void {
-    this.#delivery = this.#options.scheduler.schedule(() => this.#deliver(), delayMs);
+    this.#delivery = this.#options.scheduler.schedule(() => {
+      this.#delivery = Subscription.EMPTY;
+      this.#deliver();
+    }, delayMs);
   }
 
   /** Passes on the frames that are due, and the end of the other side behind them. */
   #deliver(): void {
-    const inbox = this.#inbox;
+    if (this.#isDelivering) return; // A receiver that pauses and resumes comes by here.
+    this.#isDelivering = true;
     const now = this.#options.scheduler.now();
-    let count = 0;
-    for (const { frame, dueAt } of inbox) {
-      if (dueAt > now || !this.#isReading) break;
-      count += 1;
-      this.#inboxBytes -= frame.length;
-      this.alive();
-      if (frame.length > this.maxFrameBytes) this.end(tooLarge(frame.length, this.maxFrameBytes));
-      else this.receive(frame);
+    let next: FrameInFlight | undefined;
+    while ((next = this.#inbox[this.#taken]) !== undefined && this.#isReading && next.dueAt <= now) {
+      this.#taken += 1;
+      this.#pass(next.frame);
     }
-    inbox.splice(0, count);
+    this.#isDelivering = false;
+    this.#inbox = this.#inbox.slice(this.#taken);
+    this.#taken = 0;
     if (this.#other !== undefined) this.#other.#noteRoom();
-    const next = inbox[0];
-    if (next !== undefined && this.#isReading) this.#deliverAfter(next.dueAt - now);
     if (next === undefined && this.#peerFinished) this.#endBoth();
+    else if (next !== undefined && this.#isReading && this.#delivery.closed)
+      this.#deliverAfter(next.dueAt - now);
+  }
+
+  #pass(frame: Uint8Array): void {
+    this.alive();
+    if (this.#other !== undefined) this.#other.#noteTaken(frame.length);
+    if (frame.length > this.maxFrameBytes) this.end(tooLarge(frame.length, this.maxFrameBytes));
+    else this.receive(frame);
+  }
+
+  #noteTaken(bytes: number): void {
+    this.#bufferedBytes -= bytes;
+    this.#bufferedFrames -= 1;
   }
 
   #noteRoom(): void {

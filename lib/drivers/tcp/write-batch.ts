@@ -4,6 +4,10 @@ const SLAB_BYTES = 64 * 1024;
 /** A payload over this goes by reference: copying it would cost more than one more piece in the write. */
 const COPY_BYTES = 8 * 1024;
 
+/** The slab in use. One for all connections: ten thousand idle ones need none of their own. */
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let slabEnd = 0;
+
 /** Pieces to write together. */
 export interface Batch {
   readonly pieces: readonly Uint8Array[];
@@ -17,8 +21,9 @@ export class WriteBatch {
   #pieces: Uint8Array[] = [];
   /** How many frames end in each piece. */
   #pieceFrames: number[] = [];
-  #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-  #sealed = 0;
+  /** The piece that grows: a part of a slab, from its start to its end so far. */
+  #slab = slab;
+  #start = 0;
   #end = 0;
   #openFrames = 0;
   #bytes = 0;
@@ -74,23 +79,28 @@ export class WriteBatch {
     return { pieces, bytes, frames };
   }
 
+  /** Copies into the slab that all connections share. The open piece grows unless another one wrote behind it. */
   #copy(bytes: Uint8Array): void {
-    if (this.#slab.length - this.#end < bytes.length) {
-      this.#seal();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes.length));
-      this.#sealed = 0;
-      this.#end = 0;
+    if (slab.length - slabEnd < bytes.length) {
+      slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes.length));
+      slabEnd = 0;
     }
-    this.#slab.set(bytes, this.#end);
-    this.#end += bytes.length;
+    if (this.#slab !== slab || this.#end !== slabEnd) {
+      this.#seal();
+      this.#slab = slab;
+      this.#start = slabEnd;
+    }
+    slab.set(bytes, slabEnd);
+    slabEnd += bytes.length;
+    this.#end = slabEnd;
   }
 
-  /** Makes what was copied since the last time a piece. The rest of the slab stays in use. */
+  /** Makes what was copied since the last time a piece. */
   #seal(): void {
-    if (this.#end === this.#sealed) return;
-    this.#pieces.push(this.#slab.subarray(this.#sealed, this.#end));
+    if (this.#end === this.#start) return;
+    this.#pieces.push(this.#slab.subarray(this.#start, this.#end));
     this.#pieceFrames.push(this.#openFrames);
-    this.#sealed = this.#end;
+    this.#start = this.#end;
     this.#openFrames = 0;
   }
 }

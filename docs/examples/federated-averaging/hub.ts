@@ -1,0 +1,82 @@
+/** The hub: sends the weights out, averages what comes back, and tells how good the result is. */
+import { combineLatest, filter, firstValueFrom, map, scan, startWith, timeout } from 'rxjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Communicator, Endpoint, EndpointState, Mode } from 'rxflare';
+
+import { Apps } from './apps.js';
+import { testSet } from './iris.js';
+import { accuracy, average, fromBytes, initialWeights, toBytes, type Weights } from './model.js';
+
+interface Update {
+  readonly name: string;
+  readonly weights: Weights;
+  readonly samples: number;
+}
+
+const SITES = 3;
+const ROUNDS = 24;
+const PAUSE_MS = 300;
+const ROUND_TIMEOUT_MS = 10_000;
+
+const hub = new Communicator(new Endpoint('hub'));
+for (const url of process.argv.slice(2)) hub.addConnector(url, Mode.PASSIVE);
+
+hub.registerMonitor(({ name, state, connProps }) => {
+  console.log(
+    state === EndpointState.READY
+      ? `  + ${name} joined from ${String(connProps.peer_addr)}`
+      : `  - ${name} left`,
+  );
+});
+
+/** The sites that are here, now and on each change. */
+const here$ = hub.endpoints$.pipe(
+  map((endpoints) => [...endpoints.values()].filter(({ state }) => state === EndpointState.READY)),
+);
+
+await hub.start();
+process.send?.('listening');
+await firstValueFrom(here$.pipe(filter(({ length }) => length === SITES)));
+
+let weights = initialWeights();
+for (let round = 1; round <= ROUNDS; round += 1) {
+  const updates = await train(weights, round);
+  weights = average(updates);
+  const percent = (100 * accuracy(weights, testSet)).toFixed(1);
+  console.log(
+    `round ${round}: ${updates.map(({ name }) => name).join(', ')} trained, test accuracy ${percent} %`,
+  );
+  process.send?.(round);
+  await sleep(PAUSE_MS);
+}
+for (const { name } of await firstValueFrom(here$)) hub.send(name, Apps.DONE, { payload: toBytes(weights) });
+await hub.stop();
+if (process.connected) process.disconnect();
+
+/** One round: all sites that are here train; it ends when each of them has answered or left. */
+async function train(start: Weights, round: number): Promise<readonly Update[]> {
+  const participants = await firstValueFrom(here$.pipe(filter(({ length }) => length > 0)));
+  const updates$ = hub.messages(Apps.UPDATE).pipe(
+    filter(({ message: { headers, payload } }) => headers?.round === round && payload !== undefined),
+    map(({ endpoint: { name }, message: { headers, payload = new Uint8Array(0) } }): Update => {
+      return { name, weights: fromBytes(payload), samples: Number(headers?.samples) };
+    }),
+    scan((updates: readonly Update[], update) => [...updates, update], []),
+    startWith<readonly Update[]>([]),
+  );
+  const complete = firstValueFrom(
+    combineLatest([updates$, here$]).pipe(
+      filter(([updates, here]) =>
+        participants.every(
+          ({ name }) =>
+            updates.some((update) => update.name === name) || !here.some((site) => site.name === name),
+        ),
+      ),
+      map(([updates]) => updates),
+      timeout(ROUND_TIMEOUT_MS),
+    ),
+  );
+  for (const { name } of participants)
+    hub.send(name, Apps.TRAIN, { headers: { round }, payload: toBytes(start) });
+  return complete;
+}

@@ -1,0 +1,196 @@
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { Endpoint, Mode } from '../../lib/index.js';
+import { testCertificates } from '../support/certificates.js';
+import { communicator, startListening, stopAll } from '../support/communicators.js';
+import { freePort } from '../support/free-port.js';
+import { RxflareProcess } from '../support/rxflare-process.js';
+
+const run = (...args: readonly string[]) => RxflareProcess.run(...args);
+
+describe('rxflare listen and connect', () => {
+  it('carry lines from standard input to a hub that sends them back', async () => {
+    await using hub = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--name', 'hub', '--echo', '--json');
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    await using site = new RxflareProcess('connect', String(url), '--name', 'site-1', '--json');
+    await hub.next(
+      ({ event, name, state }) => event === 'endpoint' && name === 'site-1' && state === 'READY',
+    );
+    site.write('grüße');
+    expect(await hub.next(({ event }) => event === 'message')).toMatchObject({
+      from: 'site-1',
+      app: 1,
+      bytes: 7,
+      text: 'grüße',
+    });
+    expect(await site.next(({ event }) => event === 'message')).toMatchObject({ from: 'hub', text: 'grüße' });
+    site.endInput();
+    expect(await site.ended()).toMatchObject({ exitCode: 0, stderr: '' });
+    await hub.next(
+      ({ event, name, state }) => event === 'endpoint' && name === 'site-1' && state === 'DISCONNECTED',
+    );
+    expect(await hub.stop()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('speak mtls with certificate files', async () => {
+    const { ca, hub: hubPair, site1 } = await testCertificates();
+    const tls = (pair: { cert: string; key: string }) => [
+      '--ca-cert',
+      ca,
+      '--cert',
+      pair.cert,
+      '--key',
+      pair.key,
+    ];
+    await using hub = new RxflareProcess('listen', 'stcp://127.0.0.1:0', '--json', ...tls(hubPair));
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    await using site = new RxflareProcess(
+      'connect',
+      String(url),
+      '--name',
+      'site-1',
+      '--json',
+      ...tls(site1),
+    );
+    site.write('secret');
+    expect(await hub.next(({ event }) => event === 'endpoint')).toMatchObject({
+      peerCn: 'site-1',
+      tls: 'TLSv1.3',
+    });
+    expect(await hub.next(({ event }) => event === 'message')).toMatchObject({ text: 'secret' });
+    const ping = await run('ping', String(url), '--count', '2', '--interval', '1', ...tls(site1));
+    expect(ping).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(ping.stdout).toContain('TLSv1.3, certificate hub');
+  });
+
+  it('tell an address in use in one line and exit 1', async () => {
+    const port = await freePort();
+    const taken = createServer().listen(port, '127.0.0.1');
+    const result = await run('listen', `tcp://127.0.0.1:${port}`, '--json');
+    taken.close();
+    expect(result.exitCode).toBe(1);
+    const lines = result.stdout.trim().split('\n');
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ event: 'error', code: 'BAD_CONFIG' });
+  });
+});
+
+describe('rxflare ping', () => {
+  afterEach(stopAll);
+
+  /** A hub that listens, in this process. */
+  async function listeningHub(scheme: string, connProps: Record<string, string> = {}): Promise<string> {
+    const hub = communicator(new Endpoint('hub', { site: 'munich' }, connProps));
+    hub.addConnector(`${scheme}://127.0.0.1:0`, Mode.PASSIVE);
+    return startListening(hub);
+  }
+
+  /** The diagnosis in JSON, after an exit with 1. */
+  async function diagnosis(...args: string[]): Promise<unknown> {
+    const { exitCode, stdout } = await run('ping', ...args, '--json');
+    expect(exitCode).toBe(1);
+    const lines = stdout.trim().split('\n');
+    return (JSON.parse(lines.at(-1) ?? '') as { diagnosis: unknown }).diagnosis;
+  }
+
+  it('prints name, properties and round trips, and exits 0', async () => {
+    const url = await listeningHub('tcp');
+    const { exitCode, stdout } = await run('ping', url, '--count', '3', '--interval', '1', '--json');
+    expect(exitCode).toBe(0);
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events.map(({ event }) => event)).toEqual(['ready', 'pong', 'pong', 'pong', 'summary']);
+    expect(events[0]).toMatchObject({ name: 'hub', properties: { site: 'munich' }, tls: null });
+  });
+
+  it('tells a name that is not resolved', async () => {
+    expect(await diagnosis('tcp://nowhere.invalid:8002')).toBe('name-not-resolved');
+  });
+
+  it('tells a refused connection', async () => {
+    expect(await diagnosis(`tcp://127.0.0.1:${await freePort()}`)).toBe('refused');
+  });
+
+  it('tells a peer that is not F3: an HTTP server, and one that says nothing', async () => {
+    const http = createHttpServer().listen(0, '127.0.0.1');
+    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    await new Promise(setImmediate);
+    const urls = [http, silent].map((server) => `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const found = await Promise.all(urls.map((url) => diagnosis(url, '--timeout', '2000')));
+    http.closeAllConnections();
+    http.close();
+    silent.close();
+    expect(found).toEqual(['not-f3', 'not-f3']);
+  });
+
+  it('tells a handshake that takes too long to connect from one that is refused', async () => {
+    const closing = createServer((socket) => socket.once('data', () => socket.end())).listen(0, '127.0.0.1');
+    await new Promise(setImmediate);
+    const url = `tcp://127.0.0.1:${(closing.address() as AddressInfo).port}`;
+    expect(await diagnosis(url)).toBe('handshake-refused');
+    closing.close();
+  });
+
+  it('tells our own name at the other end', async () => {
+    expect(await diagnosis(await listeningHub('tcp'), '--name', 'hub')).toBe('handshake-refused');
+  });
+
+  it('tells that the name is connected elsewhere', async () => {
+    const url = await listeningHub('tcp');
+    await using first = new RxflareProcess(
+      'ping',
+      url,
+      '--name',
+      'twin',
+      '--count',
+      '100',
+      '--interval',
+      '50',
+      '--json',
+    );
+    await first.next(({ event }) => event === 'pong');
+    const second = await run('ping', url, '--name', 'twin', '--count', '1');
+    expect(second.exitCode).toBe(0);
+    expect(await first.next(({ event }) => event === 'error')).toMatchObject({
+      diagnosis: 'name-connected-elsewhere',
+    });
+    expect((await first.ended()).exitCode).toBe(1);
+  });
+
+  it('tells what is wrong with certificates', async () => {
+    const { ca, strangerCa, hub, site1, site2, stranger, expired } = await testCertificates();
+    const url = await listeningHub('stcp', { ca_cert: ca, server_cert: hub.cert, server_key: hub.key });
+    const own = ['--cert', site1.cert, '--key', site1.key];
+    expect(await diagnosis(url, '--ca-cert', strangerCa, ...own)).toBe('certificate-not-trusted');
+    expect(await diagnosis(url, '--ca-cert', ca, '--connection-security', 'tls')).toBe(
+      'client-certificate-wanted',
+    );
+    expect(await diagnosis(url, '--ca-cert', ca, '--cert', stranger.cert, '--key', stranger.key)).toBe(
+      'handshake-refused',
+    );
+    expect(await diagnosis(url, '--ca-cert', ca, '--cert', expired.cert, '--key', expired.key)).toBe(
+      'handshake-refused',
+    );
+    expect(
+      await diagnosis(url, '--ca-cert', ca, '--name', 'site-1', '--cert', site2.cert, '--key', site2.key),
+    ).toBe('handshake-refused');
+    expect(await diagnosis(url.replace('stcp', 'tcp'))).toBe('handshake-refused');
+    expect(await diagnosis(url)).toBe('bad-request');
+    const clear = await listeningHub('tcp');
+    expect(await diagnosis(clear.replace('tcp', 'stcp'), '--ca-cert', ca, ...own)).toBe('not-tls');
+  });
+
+  it('shows how it is used', async () => {
+    expect(await run('--help')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('ping') as unknown,
+    });
+    expect(await run('ping')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("missing required argument 'url'") as unknown,
+    });
+  });
+});
