@@ -77,6 +77,7 @@ function classify(stage: ProbeStage, code: CommErrorCode, cause: string, message
       () => 'bad-request',
     )
     .with({ stage: 'handshake', code: CommErrorCode.TIMEOUT }, () => 'not-f3')
+    .with({ stage: 'connect', code: CommErrorCode.CLOSED }, () => 'not-tls')
     .with({ code: CommErrorCode.TIMEOUT }, () => 'timed-out')
     .with(
       { stage: 'handshake', message: P.string.regex(/our own name|needs a certificate/) },

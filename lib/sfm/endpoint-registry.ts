@@ -72,7 +72,7 @@ export class EndpointRegistry {
   /** Takes an endpoint out of service, before its connection is closed in good order. */
   retire(session: Session): Peer | undefined {
     const peer = this.peerOf(session);
-    if (peer !== undefined && peer.endpoint.state === EndpointState.READY) {
+    if (peer?.endpoint.state === EndpointState.READY) {
       this.#change(peer, peer.endpoint.withState(EndpointState.CLOSING));
     }
     return peer;

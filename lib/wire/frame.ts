@@ -1,5 +1,6 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { MessageHeaders } from '../message.js';
+import { writeFlatMap } from './flat-map.js';
 import { encodeMap } from './map-codec.js';
 import {
   FrameType,
@@ -43,8 +44,7 @@ const scratch = new Uint8Array(PREFIX_BYTES + MAX_HEADER_BYTES);
  * @throws CommError `BAD_DATA` where the headers cannot be encoded or the frame would be over the limit
  */
 export function encodeHead(head: FrameHead, payloadLength: number): Uint8Array {
-  const headers = hasHeaders(head.headers) ? encodeMap(head.headers) : undefined;
-  const headerLength = headers?.length ?? 0;
+  const headerLength = head.headers === undefined ? 0 : writeHeaders(head.headers);
   const length = PREFIX_BYTES + headerLength + payloadLength;
   if (length > MAX_FRAME_BYTES) {
     throw new CommError(
@@ -54,8 +54,16 @@ export function encodeHead(head: FrameHead, payloadLength: number): Uint8Array {
   }
   const { type, appId, streamId } = head;
   writePrefix(scratch, { length, headerLength, type, flags: 0, appId, streamId, sequence: 0 });
-  if (headers !== undefined) scratch.set(headers, PREFIX_BYTES);
   return scratch.subarray(0, PREFIX_BYTES + headerLength);
+}
+
+/** Writes the headers behind the place of the prefix. Empty ones are none, as NVFlare has it for an empty dict. */
+function writeHeaders(headers: MessageHeaders): number {
+  const end = writeFlatMap(headers, scratch, PREFIX_BYTES);
+  if (end > 0) return end === PREFIX_BYTES + 1 ? 0 : end - PREFIX_BYTES;
+  const bytes = encodeMap(headers);
+  scratch.set(bytes, PREFIX_BYTES);
+  return bytes.length;
 }
 
 /**
@@ -74,11 +82,4 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     headers: headerLength === 0 ? undefined : bytes.subarray(PREFIX_BYTES, payloadAt),
     payload: payloadAt === bytes.length ? undefined : bytes.subarray(payloadAt),
   };
-}
-
-/** Empty headers are sent as none, which is what NVFlare does with an empty dict. */
-function hasHeaders(headers: MessageHeaders | undefined): headers is MessageHeaders {
-  if (headers === undefined) return false;
-  for (const key in headers) if (headers[key] !== undefined) return true;
-  return false;
 }

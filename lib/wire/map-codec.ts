@@ -3,6 +3,7 @@ import { Decoder, Encoder } from '@msgpack/msgpack';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { HeaderValue, MessageHeaders } from '../message.js';
 import { MAX_DEPTH, mapFault } from './check-map.js';
+import { readFlatMap } from './flat-map.js';
 import { MAX_HEADER_BYTES } from './prefix.js';
 
 const MAX_INT64 = 2n ** 63n;
@@ -41,6 +42,8 @@ export function encodeMap(map: MessageHeaders): Uint8Array {
  * @throws CommError `BAD_DATA` for anything else
  */
 export function decodeMap(bytes: Uint8Array): Record<string, HeaderValue> {
+  const flat = readFlatMap(bytes);
+  if (flat !== undefined) return flat;
   const fault = mapFault(bytes);
   if (fault !== undefined) throw badMap(fault);
   try {

@@ -41,7 +41,10 @@ export class TcpDriver implements Driver {
       const context = describeParams(params);
       const { socket, readyEvent } = openSocket(params);
       const fail = (error: Error) => subscriber.error(fromNodeError(error, context));
-      const failClosed = () => fail(new Error('the peer closed the connection while it was being made'));
+      const failClosed = () => {
+        const detail = 'the peer closed the connection while it was being made';
+        subscriber.error(new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`));
+      };
       socket.once('error', fail).once('close', failClosed);
       socket.once(readyEvent, () => {
         socket.off('error', fail).off('close', failClosed);

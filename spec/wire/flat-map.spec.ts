@@ -1,0 +1,86 @@
+import { Decoder, Encoder } from '@msgpack/msgpack';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../lib/wire/flat-map.js';
+
+const library = { encoder: new Encoder(), decoder: new Decoder() };
+const target = new Uint8Array(MAX_FLAT_BYTES);
+
+const text = fc.string({ unit: 'binary-ascii', maxLength: 255 });
+const integer = fc.oneof(fc.integer({ min: -32, max: 0xff }), fc.integer({ min: 0, max: 0xffffffff }));
+const simpleMap = fc.dictionary(
+  text.filter((key) => key !== '__proto__'),
+  fc.oneof(text, integer, fc.boolean(), fc.constant(null)),
+  { maxKeys: 15, noNullPrototype: true },
+);
+
+describe('flat maps', () => {
+  it('are written as the library writes them, and read as it reads them', () => {
+    fc.assert(
+      fc.property(simpleMap, (map) => {
+        const end = writeFlatMap(map, target, 0);
+        const bytes = library.encoder.encode(map);
+        expect(Buffer.compare(target.subarray(0, end), bytes)).toBe(0);
+        expect(readFlatMap(bytes)).toEqual(map);
+      }),
+      { seed: 1, numRuns: 2_000 },
+    );
+  });
+
+  it('are read as the library reads them, or not at all, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0x80, max: 0x8f }), (tail, first) => {
+        const bytes = Uint8Array.of(first, ...tail);
+        const map = readFlatMap(bytes);
+        if (map !== undefined) expect(library.decoder.decode(bytes)).toEqual(map);
+      }),
+      { seed: 2, numRuns: 20_000 },
+    );
+  });
+
+  it('are read in no cut or mutated form that the library would not read so', () => {
+    const bytes = library.encoder.encode({
+      topic: 'task',
+      round: 300,
+      large: 70_000,
+      yes: true,
+      none: null,
+      minus: -5,
+    });
+    for (let length = 0; length < bytes.length; length += 1)
+      expect(readFlatMap(bytes.subarray(0, length))).toBeUndefined();
+    expect(readFlatMap(Uint8Array.of(...bytes, 0))).toBeUndefined();
+    for (let index = 0; index < bytes.length; index += 1) {
+      for (let bit = 0; bit < 8; bit += 1) {
+        const mutant = bytes.slice();
+        mutant[index] = (mutant[index] ?? 0) ^ (1 << bit);
+        const map = readFlatMap(mutant);
+        if (map !== undefined) expect(library.decoder.decode(mutant)).toEqual(map);
+      }
+    }
+  });
+
+  it.each([
+    ['text that is not ASCII', { a: 'ü' }],
+    ['a key that is not ASCII', { ü: 1 }],
+    ['long text', { a: 'x'.repeat(256) }],
+    ['a float', { a: 0.5 }],
+    ['an integer beyond 32 bits', { a: 2 ** 32 }],
+    ['an integer below -32', { a: -33 }],
+    ['NaN', { a: Number.NaN }],
+    ['a bigint', { a: 1n }],
+    ['bytes', { a: Uint8Array.of(1) }],
+    ['a list', { a: [1] }],
+    ['a map', { a: { b: 1 } }],
+    ['16 entries', Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`k${index}`, index]))],
+  ])('leave %s to the library', (_name, map) => {
+    expect(writeFlatMap(map, target, 0)).toBe(-1);
+  });
+
+  it('leave out what is undefined, and refuse a __proto__ key', () => {
+    expect(writeFlatMap({ a: undefined }, target, 3)).toBe(4);
+    expect(target[3]).toBe(0x80);
+    expect(readFlatMap(new Uint8Array(Buffer.from('81a95f5f70726f746f5f5fa161', 'hex')))).toBeUndefined();
+  });
+});

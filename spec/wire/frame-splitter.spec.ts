@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+
+import { CommErrorCode } from '../../lib/comm-error.js';
+import { FrameSplitter } from '../../lib/wire/frame-splitter.js';
+import { MAX_FRAME_BYTES } from '../../lib/wire/prefix.js';
+import { chunksOf, concatBytes, fromHex } from '../support/bytes.js';
+import { goldenFrame, goldenFrames, goldenStream } from '../support/golden.js';
+
+const MIB = 1024 * 1024;
+const badData = expect.objectContaining({ code: CommErrorCode.BAD_DATA }) as unknown;
+
+function pushAll(splitter: FrameSplitter, chunks: readonly Uint8Array[], limit = 1_000_000): Uint8Array[] {
+  return chunks.flatMap((chunk) => {
+    splitter.push(chunk);
+    return [...shiftAll(splitter, limit)];
+  });
+}
+
+function* shiftAll(splitter: FrameSplitter, limit: number): Generator<Uint8Array> {
+  for (let frame = splitter.shift(limit); frame !== undefined; frame = splitter.shift(limit)) yield frame;
+}
+
+function declaring(length: number, bytes: number): Uint8Array {
+  const chunk = new Uint8Array(bytes);
+  new DataView(chunk.buffer).setUint32(0, length);
+  return chunk;
+}
+
+describe('FrameSplitter', () => {
+  const { bytes } = goldenFrame('data');
+
+  it('gives the frames of one chunk as views on it', () => {
+    const frames = pushAll(new FrameSplitter(), [goldenStream]);
+    expect(frames).toEqual(goldenFrames.map((golden) => golden.bytes));
+    expect(frames.every(({ buffer }) => buffer === goldenStream.buffer)).toBe(true);
+  });
+
+  it('gives a frame that straddles chunks memory of its own', () => {
+    const chunks = chunksOf(bytes, 100).map((chunk) => chunk.slice());
+    const [frame] = pushAll(new FrameSplitter(), chunks);
+    for (const chunk of chunks) chunk.fill(0);
+    expect(frame).toEqual(bytes);
+  });
+
+  it('views the frames behind one that straddled', () => {
+    const [first, second] = [bytes.subarray(0, 10), concatBytes([bytes.subarray(10), bytes])];
+    const frames = pushAll(new FrameSplitter(), [first, second]);
+    expect(frames).toEqual([bytes, bytes]);
+    expect(frames[0]?.buffer).not.toBe(second.buffer);
+    expect(frames[1]?.buffer).toBe(second.buffer);
+  });
+
+  it('never shares memory between two frames that straddle', () => {
+    const [first, second] = pushAll(new FrameSplitter(), chunksOf(concatBytes([bytes, bytes]), 50));
+    first?.fill(0);
+    expect(second).toEqual(bytes);
+  });
+
+  it('counts the bytes that wait for the rest of their frame', () => {
+    const splitter = new FrameSplitter();
+    expect(splitter.pendingBytes).toBe(0);
+    pushAll(splitter, [bytes.subarray(0, 5)]);
+    expect(splitter.pendingBytes).toBe(5);
+    pushAll(splitter, [bytes.subarray(5, 100)]);
+    expect(splitter.pendingBytes).toBe(100);
+    pushAll(splitter, [bytes.subarray(100)]);
+    expect(splitter.pendingBytes).toBe(0);
+  });
+
+  it('is not disturbed by empty chunks', () => {
+    const empty = new Uint8Array(0);
+    const chunks = [empty, bytes.subarray(0, 20), empty, bytes.subarray(20), empty];
+    expect(pushAll(new FrameSplitter(), chunks)).toEqual([bytes]);
+  });
+
+  it('puts a frame of 3 MiB together from small chunks', () => {
+    const large = declaring(3 * MIB, 3 * MIB).map((byte, index) => (index < 16 ? byte : index % 251));
+    const [frame] = pushAll(new FrameSplitter(), chunksOf(large, 60_001), 4 * MIB);
+    expect(frame !== undefined && Buffer.compare(frame, large)).toBe(0);
+  });
+
+  it('allocates little for a large declared length, before and while bytes arrive', () => {
+    const splitter = new FrameSplitter();
+    const chunk = new Uint8Array(64 * 1024);
+    const before = process.memoryUsage().arrayBuffers;
+    pushAll(splitter, [declaring(1024 * MIB, 17)], MAX_FRAME_BYTES);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * MIB);
+    for (let count = 0; count < 32; count += 1) pushAll(splitter, [chunk], MAX_FRAME_BYTES);
+    expect(splitter.pendingBytes).toBe(17 + 2 * MIB);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * MIB);
+  });
+});
+
+describe('a length that cannot be right', () => {
+  it.each([
+    ['under 16', '0000000f'],
+    ['0', '00000000'],
+    ['over the limit', '00000065'],
+    ['beyond 31 bits', 'ffffffff'],
+  ])('is refused as BAD_DATA: %s, in one chunk and in pieces', (_, length) => {
+    const frame = fromHex(length.padEnd(32, '0'));
+    expect(() => pushAll(new FrameSplitter(), [frame], 100)).toThrow(badData);
+    expect(() => pushAll(new FrameSplitter(), chunksOf(frame, 1), 100)).toThrow(badData);
+  });
+
+  it('is any over the limit, and one at the limit is good', () => {
+    expect(pushAll(new FrameSplitter(), [declaring(100, 100)], 100)).toHaveLength(1);
+    expect(() => pushAll(new FrameSplitter(), [declaring(100, 100)], 99)).toThrow(badData);
+  });
+
+  it.each([
+    ['a length', '00112233000001000000000000000000', 'got 1122867'],
+    ['HTTP', Buffer.from('HTTP/1.1 400 Bad').toString('hex'), 'HTTP'],
+    ['a TLS alert', '15030300020228000000000000000000', 'TLS'],
+    ['a TLS ClientHello', '16030100f7010000f303030000000000', 'TLS'],
+  ])('names what came: %s', (_, hex, named) => {
+    expect(() => pushAll(new FrameSplitter(), [fromHex(hex)])).toThrow(named);
+  });
+
+  it.each(['15000000', '16000000', '15ffffff', '14030300', '17030300'])(
+    'names no TLS where only the number is alike: %s',
+    (length) => {
+      const shift = () => pushAll(new FrameSplitter(), [fromHex(length.padEnd(32, '0'))]);
+      expect(shift).toThrow(badData);
+      expect(shift).not.toThrow('TLS');
+    },
+  );
+});
