@@ -32,6 +32,7 @@ export class CommError extends Error {
   override readonly name: string = 'CommError';
   readonly code: CommErrorCode;
 
+  /** The message names the connection or URL; `options.cause` is the error underneath. */
   constructor(code: CommErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -2,6 +2,7 @@ import {
   defer,
   distinctUntilChanged,
   filter,
+  firstValueFrom,
   map,
   merge,
   mergeMap,
@@ -146,6 +147,14 @@ export class Communicator {
     );
   }
 
+  /** Emits an endpoint whenever it is READY: now, or as soon as it joins, and when it comes back. */
+  ready(name: string): Observable<Endpoint> {
+    return this.endpoint(name).pipe(
+      filter((endpoint) => endpoint?.state === EndpointState.READY),
+      filter((endpoint) => endpoint !== undefined),
+    );
+  }
+
   /** The messages of an app ID, from the subscription on. Many may subscribe, beside the receiver. */
   messages(appId: number): Observable<ReceivedMessage> {
     return this.#router.messages(requireAppId(appId));
@@ -218,6 +227,26 @@ export class Communicator {
     if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError();
     if (name === this.localEndpoint.name) return this.#loopback.send(appId, message);
     return this.#requirePeer(name).send(appId, message);
+  }
+
+  /**
+   * Sends a long sequence at the pace of the receiver: the next message is asked for when there is room for it.
+   *
+   * @param messages - made when they are needed, by a generator say
+   * @returns how many were sent, when the last one was accepted
+   * @throws CommError as {@link Communicator.send}; `CLOSED` when the endpoint goes in the middle
+   */
+  async sendAll(
+    endpoint: Endpoint | string,
+    appId: number,
+    messages: Iterable<Message> | AsyncIterable<Message>,
+  ): Promise<number> {
+    let count = 0;
+    for await (const message of messages) {
+      count += 1;
+      if (!this.send(endpoint, appId, message)) await firstValueFrom(this.drained(endpoint));
+    }
+    return count;
   }
 
   /**

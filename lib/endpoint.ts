@@ -92,5 +92,6 @@ export function endpointNameFault(name: string): string | undefined {
 
 /** Hears of each change of state of each remote endpoint, once. */
 export interface EndpointMonitor {
+  /** Called with the endpoint in its new state. */
   stateChange(endpoint: Endpoint): unknown;
 }

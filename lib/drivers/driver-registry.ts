@@ -5,6 +5,7 @@ import type { Driver } from '../transport/driver.js';
 export class DriverRegistry {
   readonly #drivers = new Map<string, Driver>();
 
+  /** @throws CommError `BAD_CONFIG` where two drivers want one scheme */
   constructor(drivers: Iterable<Driver> = []) {
     for (const driver of drivers) this.register(driver);
   }

@@ -49,6 +49,7 @@ export class ProbeError extends CommError {
   override readonly name = 'ProbeError';
   readonly stage: ProbeStage;
 
+  /** Keeps code, message and cause of the error underneath. */
   constructor(stage: ProbeStage, { code, message, cause }: CommError) {
     super(code, message, { cause });
     this.stage = stage;

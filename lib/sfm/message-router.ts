@@ -27,7 +27,10 @@ export interface ReceivedMessage {
  */
 export type MessageReceiver =
   | ((received: ReceivedMessage) => unknown)
-  | { processMessage(endpoint: Endpoint, connection: Connection, appId: number, message: Message): unknown };
+  | {
+      /** Called with each message of the app ID. */
+      processMessage(endpoint: Endpoint, connection: Connection, appId: number, message: Message): unknown;
+    };
 
 /** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
 const PENDING_OVERHEAD_BYTES = 256;

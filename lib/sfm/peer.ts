@@ -19,6 +19,7 @@ const CONTROL_BYTES = 1024;
 export class QueueFullError extends CommError {
   override readonly name = 'QueueFullError';
 
+  /** Names the endpoint and both sizes, in bytes. */
   constructor(endpointName: string, queuedBytes: number, maxQueuedBytes: number) {
     super(
       CommErrorCode.NOT_READY,

@@ -83,7 +83,7 @@ export class Session implements Heart {
           complete: () => this.#end(undefined),
         }),
       );
-      if (role.mode === Mode.ACTIVE && connection.isOpen) this.#sendHandshake(FrameType.HELLO);
+      if (role.mode === Mode.ACTIVE) this.#sendHandshake(FrameType.HELLO);
     });
   }
 
@@ -222,7 +222,9 @@ export class Session implements Heart {
     this.#sendControl(type, HANDSHAKE_STREAM_ID, encodeHandshake(local, options.scheduler.now()));
   }
 
+  /** A frame of the session itself. One that comes too late, because the connection closes, is not missed. */
   #sendControl(type: FrameType, streamId: number, payload: Uint8Array): void {
+    if (!this.connection.isOpen) return;
     this.send(encodeHead({ type, appId: 0, streamId }, payload.length), payload);
   }
 

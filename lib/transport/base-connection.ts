@@ -40,6 +40,7 @@ export abstract class BaseConnection implements Connection {
   #activity = 0;
   #released: Promise<void> | undefined;
 
+  /** Takes the next name of the process. */
   constructor(properties: ConnectionProperties) {
     this.properties = properties;
     this.closed$ = this.#closed.asObservable();
@@ -66,6 +67,7 @@ export abstract class BaseConnection implements Connection {
     return this.#state === 'open';
   }
 
+  /** {@inheritDoc Connection.isPaused} */
   get isPaused(): boolean {
     return this.#paused;
   }
@@ -76,6 +78,7 @@ export abstract class BaseConnection implements Connection {
     this.pauseReading();
   }
 
+  /** {@inheritDoc Connection.resume} */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
@@ -113,6 +116,7 @@ export abstract class BaseConnection implements Connection {
   /** Stops to call `receive` soon; frames already read may still come. */
   protected abstract pauseReading(): void;
 
+  /** Goes on calling `receive`. */
   protected abstract resumeReading(): void;
 
   /** Flushes what was accepted, then closes; `end` is called when that is done. */

@@ -60,7 +60,9 @@ export interface Connection {
   send(head: Uint8Array, payload?: Uint8Array): boolean;
   /** Stops the frames; what the peer sends meanwhile waits on its side. */
   pause(): void;
+  /** Lets the frames come again. */
   resume(): void;
+  /** Between `pause` and `resume`. */
   readonly isPaused: boolean;
   /**
    * Closes the connection. Idempotent. Without a reason, what was accepted is flushed first; with one, it ends at

@@ -21,6 +21,8 @@ export class FakeConnection extends BaseConnection {
   isFull = false;
   /** It becomes full with the frame after which this is 0. */
   fillsAfter = Infinity;
+  /** It ends with the frame after which this is 0. */
+  endsAfter = Infinity;
   /** A close without a reason waits for `finish`. */
   holdsClose = false;
   override bufferedBytes = 0;
@@ -61,6 +63,8 @@ export class FakeConnection extends BaseConnection {
     this.sent.push(concatBytes([head, payload]));
     this.fillsAfter -= 1;
     if (this.fillsAfter === 0) this.isFull = true;
+    this.endsAfter -= 1;
+    if (this.endsAfter === 0) this.end();
     return !this.isFull;
   }
 
@@ -102,7 +106,18 @@ export function sessionOn(
   );
 }
 
-/** The HELLO of an endpoint. */
-export function helloOf(endpoint: Endpoint): Uint8Array {
-  return frameOf({ type: FrameType.HELLO, appId: 0, streamId: 1 }, encodeHandshake(endpoint, 0));
+/** The same with the handshake done: `connection` has sent READY, and is not settled yet. */
+export function readySessionOn(connection: FakeConnection, options: CommunicatorOptions = {}): Session {
+  const session = sessionOn(connection, {}, options);
+  session.events$.subscribe();
+  connection.deliver(helloOf(new Endpoint('site-1')));
+  return session;
+}
+
+/** The HELLO of an endpoint, or its READY. */
+export function helloOf(
+  endpoint: Endpoint,
+  type: typeof FrameType.HELLO | typeof FrameType.READY = FrameType.HELLO,
+): Uint8Array {
+  return frameOf({ type, appId: 0, streamId: 1 }, encodeHandshake(endpoint, 0));
 }

@@ -167,6 +167,13 @@ describe('limits', () => {
     expect(roundTrip({ a: list })).toEqual({ a: list });
   });
 
+  it('refuse lists that declare 65,535 items, one inside the other, before they take gigabytes', () => {
+    const bytes = fromHex(`81a161${'dcffff'.repeat(500)}`);
+    const before = process.memoryUsage().heapUsed;
+    expect(() => decodeMap(bytes)).toThrow(badData);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 * 1024 * 1024);
+  });
+
   it('refuse a map that contains itself', () => {
     const circle: Record<string, HeaderValue> = {};
     circle.self = circle;

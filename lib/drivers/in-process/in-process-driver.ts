@@ -37,6 +37,7 @@ export class InProcessDriver implements Driver {
   readonly capabilities: DriverCapabilities = { tls: false, heartbeat: false, listen: true };
   readonly #options: Required<InProcessOptions>;
 
+  /** Without options: no latency, and one network for the whole process. */
   constructor({
     latencyMs = 0,
     scheduler = asapScheduler,

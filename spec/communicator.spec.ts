@@ -1,0 +1,223 @@
+import { filter, firstValueFrom, map, take, toArray } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import {
+  CommErrorCode,
+  EndpointState,
+  InProcessDriver,
+  Mode,
+  parseUrl,
+  textMessage,
+  textOf,
+} from '../lib/index.js';
+import { testCertificates } from './support/certificates.js';
+import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';
+import { freePort } from './support/free-port.js';
+import { hello, RawPeer } from './support/raw-peer.js';
+
+afterEach(stopAll);
+
+const silent = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 100 };
+
+describe('start and stop', () => {
+  it('start resolves when listeners are bound, and needs no peer for active connectors', async () => {
+    const hub = communicator('hub');
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    hub.addConnector(`tcp://127.0.0.1:${await freePort()}`, Mode.ACTIVE);
+    const retrying = nextEvent(hub, 'retrying');
+    await hub.start();
+    expect(await retrying).toMatchObject({ mode: 'active', error: { code: CommErrorCode.NOT_READY } });
+  });
+
+  it('stop is idempotent, completes the streams, and is the end', async () => {
+    const hub = communicator('hub');
+    hub.addConnector('inproc://stop', Mode.PASSIVE);
+    await hub.start();
+    const ends = Promise.all([
+      firstValueFrom(hub.lifecycle$.pipe(toArray())),
+      firstValueFrom(hub.endpoints$.pipe(toArray())),
+      firstValueFrom(hub.messages(1).pipe(toArray())),
+    ]);
+    expect(hub.stop()).toBe(hub.stop());
+    await hub.stop();
+    await ends;
+    await expect(hub.start()).rejects.toMatchObject({ code: CommErrorCode.CLOSED });
+    expect(() => hub.addConnector('inproc://stop', Mode.PASSIVE)).toThrow(/stopped/);
+  });
+
+  it('stop gives up after drainTimeoutMs on a peer that does not read, and tells what was lost', async () => {
+    const hub = communicator('hub', { drainTimeoutMs: 200, settleTimeoutMs: 0 });
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    const url = await startListening(hub);
+    using peer = await RawPeer.connect(url);
+    peer.socket.pause();
+    peer.send(hello({ endpoint_name: 'stuck' }));
+    await untilState(hub, 'stuck');
+    for (let n = 0; n < 40; n += 1) hub.send('stuck', 1, { payload: new Uint8Array(1_000_000) });
+    const dropped = nextEvent(hub, 'dropped');
+    await hub.stop();
+    expect(await dropped).toMatchObject({ reason: 'disconnected', endpointName: 'stuck' });
+    expect((await dropped).messages).toBeGreaterThan(0);
+  });
+});
+
+describe('connectors', () => {
+  it('startListener chooses a port, tells the URL to connect to, and works before start', async () => {
+    const hub = communicator('hub');
+    const { handle, connectUrl, params } = await hub.startListener('tcp', { ports: ['20000-40000'] });
+    expect(parseUrl(connectUrl)).toMatchObject({ scheme: 'tcp', host: 'localhost', port: params.port });
+    expect(params).toMatchObject({ host: '127.0.0.1', ports: ['20000-40000'] });
+    const site = communicator('site-1');
+    site.addConnector(connectUrl, Mode.ACTIVE);
+    await site.start();
+    await untilState(hub, 'site-1');
+    await hub.removeConnector(handle);
+    await untilState(site, 'hub', EndpointState.DISCONNECTED);
+    await expect(hub.removeConnector(handle)).rejects.toMatchObject({ code: CommErrorCode.BAD_CONFIG });
+  });
+
+  it('startListener advertises and binds the secure scheme', async () => {
+    const { ca, hub: pair } = await testCertificates();
+    const hub = communicator('hub');
+    const resources = { secure: true, ca_cert: ca, server_cert: pair.cert, server_key: pair.key };
+    const { connectUrl, params } = await hub.startListener('tcp', resources);
+    expect(connectUrl).toMatch(/^stcp:/);
+    expect(params.scheme).toBe('stcp');
+  });
+
+  it('startListener tells that no port of a range is free', async () => {
+    const first = communicator('first');
+    const { params } = await first.startListener('tcp');
+    const port = params.port ?? 0;
+    const second = communicator('second').startListener('tcp', { ports: [port, `${port}-${port}`] });
+    await expect(second).rejects.toMatchObject({ code: CommErrorCode.BAD_CONFIG });
+  });
+
+  it('removeConnector delivers what send accepted', async () => {
+    const hub = communicator('hub');
+    const handle = hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    const site = communicator('site-1');
+    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    await site.start();
+    await Promise.all([untilState(hub, 'site-1'), untilState(site, 'hub')]);
+    const all = firstValueFrom(site.messages(1).pipe(take(30), toArray()));
+    for (let n = 0; n < 30; n += 1)
+      hub.send('site-1', 1, { headers: { n }, payload: new Uint8Array(500_000) });
+    const removed = hub.removeConnector(handle);
+    expect(() => hub.send('site-1', 1, {})).toThrow();
+    await removed;
+    expect((await all).map(({ message }) => message.headers?.n)).toEqual(
+      Array.from({ length: 30 }, (_, n) => n),
+    );
+  });
+
+  it("a driver of one's own serves its scheme", async () => {
+    const [hub, site] = [communicator('hub'), communicator('site-1')];
+    const driver = Object.assign(new InProcessDriver({ listeners: new Map() }), { schemes: ['mine'] });
+    for (const each of [hub, site]) each.drivers.register(driver);
+    hub.addConnector('mine://room', Mode.PASSIVE);
+    await hub.start();
+    site.addConnector('mine://room', Mode.ACTIVE);
+    await site.start();
+    await untilState(site, 'hub');
+    expect(() => hub.drivers.register(driver)).toThrow(/has a driver already/);
+  });
+
+  it('connection properties of the local endpoint win, except for connection_security', () => {
+    const hub = communicator('hub');
+    const handle = hub.addConnector('tcp://127.0.0.1:1?ca_cert=url', Mode.ACTIVE, false, {
+      ca_cert: 'resources',
+    });
+    expect(hub.findConnector(handle)?.params).toMatchObject({
+      ca_cert: 'resources',
+      host: '127.0.0.1',
+      port: 1,
+    });
+  });
+});
+
+describe('liveness', () => {
+  it('a peer that is silent after a PING is closed with TIMEOUT', async () => {
+    const hub = communicator('hub', silent);
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    using peer = await RawPeer.connect(await startListening(hub));
+    const left = nextEvent(hub, 'disconnected');
+    peer.send(hello());
+    expect((await left).error).toMatchObject({ code: CommErrorCode.TIMEOUT });
+    await peer.closed();
+  });
+
+  it('a peer that answers nothing is kept when the timeout is off', async () => {
+    const hub = communicator('hub', { ...silent, heartbeatTimeoutMs: 0 });
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    using peer = await RawPeer.connect(await startListening(hub));
+    const pings = new Promise<void>((resolve) => {
+      let bytes = 0;
+      // READY and at least ten PINGs of 17 bytes: several times the interval.
+      peer.socket.on('data', (chunk) => (bytes += chunk.length) > 400 && resolve());
+    });
+    peer.send(hello());
+    await pings;
+    expect(hub.findEndpoint('raw')?.state).toBe(EndpointState.READY);
+  });
+});
+
+describe('messages', () => {
+  it('to our own name come back to us, asynchronously', async () => {
+    const hub = communicator('hub');
+    const seen: string[] = [];
+    hub.registerMessageReceiver(4, ({ endpoint, message }) =>
+      seen.push(`${endpoint.name} ${textOf(message)}`),
+    );
+    const all = firstValueFrom(hub.messages(4).pipe(take(2), toArray()));
+    hub.send('hub', 4, textMessage('one'));
+    hub.send(hub.localEndpoint, 4, textMessage('two'));
+    expect(seen).toEqual([]);
+    await all;
+    expect(seen).toEqual(['hub one', 'hub two']);
+  });
+
+  it('are held back by drained and arrive once, in order', async () => {
+    const [hub, site] = [communicator('hub', { highWaterMarkBytes: 10_000 }), communicator('site-1')];
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    await site.start();
+    await untilState(hub, 'site-1');
+    const all = firstValueFrom(
+      site.messages(1).pipe(
+        map(({ message }) => message.headers?.n),
+        take(500),
+        toArray(),
+      ),
+    );
+    let waits = 0;
+    for (let n = 0; n < 500; n += 1) {
+      if (hub.send('site-1', 1, { headers: { n }, payload: new Uint8Array(5_000) })) continue;
+      waits += 1;
+      await firstValueFrom(hub.drained('site-1'));
+    }
+    expect(await all).toEqual(Array.from({ length: 500 }, (_, n) => n));
+    expect(waits).toBeGreaterThan(0);
+  });
+
+  it('of a receiver that returns promises pause the sender, whose messages all arrive', async () => {
+    const [hub, site] = [communicator('hub', { maxPendingBytes: 100_000 }), communicator('site-1')];
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    let [pending, most, done] = [0, 0, 0];
+    hub.registerMessageReceiver(1, async ({ message }) => {
+      pending += message.payload?.length ?? 0;
+      most = Math.max(most, pending);
+      await new Promise(setImmediate);
+      pending -= message.payload?.length ?? 0;
+      done += 1;
+    });
+    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    await site.start();
+    await untilState(site, 'hub');
+    for (let n = 0; n < 400; n += 1) site.send('hub', 1, { payload: new Uint8Array(10_000) });
+    await firstValueFrom(hub.endpoints$.pipe(filter(() => true)));
+    while (done < 400) await new Promise(setImmediate);
+    // The limit, and what had been read already when it was reached.
+    expect(most).toBeLessThan(400_000);
+  });
+});

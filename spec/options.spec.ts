@@ -1,0 +1,83 @@
+import { TestScheduler } from 'rxjs/testing';
+import { describe, expect, it } from 'vitest';
+
+import { CommErrorCode } from '../lib/comm-error.js';
+import { type CommunicatorOptions, DEFAULTS, resolveOptions } from '../lib/options.js';
+
+/** The longest time that timers take. */
+const MAX_MS = 2 ** 31 - 1;
+const badConfig = expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error;
+
+describe('resolveOptions', () => {
+  it('gives the defaults for nothing', () => {
+    expect(resolveOptions()).toEqual(DEFAULTS);
+    expect(resolveOptions({})).toEqual(DEFAULTS);
+  });
+
+  it('takes what is given and leaves the defaults alone', () => {
+    const scheduler = new TestScheduler(() => undefined);
+    const identityMap = { exact: { a: 'b' } };
+    const options = { settleTimeoutMs: 0, highWaterMarkBytes: 5, scheduler, identityMap };
+    const before = { ...DEFAULTS };
+    expect(resolveOptions(options)).toEqual({ ...DEFAULTS, ...options });
+    expect(DEFAULTS).toEqual(before);
+  });
+
+  it('takes undefined for not given', () => {
+    expect(resolveOptions({ drainTimeoutMs: undefined } as unknown as CommunicatorOptions)).toEqual(DEFAULTS);
+  });
+
+  it.each([-1, NaN, -Infinity])('refuses %s as BAD_CONFIG and names the option', (value) => {
+    expect(() => resolveOptions({ heartbeatIntervalMs: value })).toThrow(badConfig);
+    expect(() => resolveOptions({ heartbeatIntervalMs: value })).toThrow('heartbeatIntervalMs');
+  });
+
+  it.each<[keyof CommunicatorOptions, number, number]>([
+    ['heartbeatIntervalMs', 0, MAX_MS],
+    ['heartbeatTimeoutMs', 0, MAX_MS],
+    ['handshakeTimeoutMs', 0, MAX_MS],
+    ['settleTimeoutMs', 0, MAX_MS],
+    ['connectTimeoutMs', 0, MAX_MS],
+    ['reconnectDelayMs', 1, MAX_MS],
+    ['maxReconnectDelayMs', 1, MAX_MS],
+    ['reconnectResetMs', 0, MAX_MS],
+    ['reconnectJitter', 0, 1],
+    ['drainTimeoutMs', 0, MAX_MS],
+    ['maxFrameBytes', 0, 2 ** 31 - 2 ** 21],
+    ['highWaterMarkBytes', 0, Number.MAX_SAFE_INTEGER],
+    ['maxQueuedBytes', 0, Number.MAX_SAFE_INTEGER],
+    ['maxPendingBytes', 0, Number.MAX_SAFE_INTEGER],
+    ['maxDisconnectedEndpoints', 0, Number.MAX_SAFE_INTEGER],
+  ])('takes %s from %d to %d, and refuses what is beyond', (name, least, most) => {
+    for (const value of [least, most]) expect(resolveOptions({ [name]: value })[name]).toBe(value);
+    for (const value of [least - 0.5, most + 1, Infinity]) {
+      expect(() => resolveOptions({ [name]: value })).toThrow(badConfig);
+    }
+  });
+
+  it.each([
+    ['drainTimeoutMs', '5'],
+    ['drainTimeoutMs', null],
+    ['drainTimeoutMs', 5n],
+    ['maxQueuedBytes', true],
+    ['identityMap', 'site-1'],
+    ['scheduler', 5],
+  ])('refuses %s of another type: %s', (name, value) => {
+    expect(() => resolveOptions({ [name]: value })).toThrow(badConfig);
+    expect(() => resolveOptions({ [name]: value })).toThrow(name);
+  });
+
+  it.each(['heartbeatInterval', 'toString', 'constructor'])('refuses %s, which is no option', (name) => {
+    expect(() => resolveOptions({ [name]: 1 })).toThrow(badConfig);
+  });
+
+  it('is what NVFlare does where NVFlare has an opinion', () => {
+    expect(DEFAULTS).toMatchObject({
+      heartbeatIntervalMs: 60_000,
+      reconnectDelayMs: 1_000,
+      maxReconnectDelayMs: 10_000,
+      reconnectResetMs: 10_000,
+      maxFrameBytes: 2 ** 31 - 2 ** 21,
+    });
+  });
+});

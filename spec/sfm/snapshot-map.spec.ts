@@ -1,0 +1,118 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { SnapshotMap } from '../../lib/sfm/snapshot-map.js';
+import { seededRandom } from '../support/random.js';
+
+type Snapshot = SnapshotMap<string, number>;
+
+const empty = (): Snapshot => SnapshotMap.empty<string, number>();
+
+function byKey(entries: Iterable<[string, number]>): [string, number][] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Reads a snapshot in every way there is. */
+function contentOf(map: Snapshot) {
+  const each: [string, number][] = [];
+  map.forEach((value, key, itself) => {
+    if (itself === map) each.push([key, value]);
+  });
+  const zipped = [...map.keys()].map((key, index): [string, number] => [
+    key,
+    [...map.values()][index] ?? NaN,
+  ]);
+  return [map, map.entries(), each, zipped, new Map(map)].map(byKey);
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('SnapshotMap', () => {
+  it('behaves like a Map over 5,000 random steps, and no older snapshot changes', () => {
+    const random = seededRandom(42);
+    const model = new Map<string, number>();
+    const kept: { map: Snapshot; expected: [string, number][] }[] = [];
+    let map = empty();
+    for (let step = 0; step < 5_000; step += 1) {
+      const key = `key-${Math.floor(random() * 300)}`;
+      if (random() < 0.6) {
+        model.set(key, step);
+        map = map.with(key, step);
+      } else {
+        model.delete(key);
+        map = map.without(key);
+      }
+      expect([map.size, map.has(key), map.get(key)]).toEqual([model.size, model.has(key), model.get(key)]);
+      if (step % 100 === 0) kept.push({ map, expected: byKey(model) });
+    }
+    for (const { map: snapshot, expected } of kept) {
+      for (const content of contentOf(snapshot)) expect(content).toEqual(expected);
+      expect(snapshot.size).toBe(expected.length);
+    }
+  });
+
+  it('copies little: 10,000 joins with a snapshot each', () => {
+    const copied = vi.spyOn(Map.prototype, 'set');
+    let map = empty();
+    for (let count = 0; count < 10_000; count += 1) map = map.with(`key-${count}`, count);
+    const copies = copied.mock.calls.length;
+    vi.restoreAllMocks();
+    expect(map.size).toBe(10_000);
+    expect(copies).toBeGreaterThan(10_000);
+    // A full copy for each join would be 50 million.
+    expect(copies).toBeLessThan(2_500_000);
+  });
+
+  it('copies little when 1,000 of 10,000 change their state or go', () => {
+    let map = empty();
+    for (let count = 0; count < 10_000; count += 1) map = map.with(`key-${count}`, count);
+    const copied = vi.spyOn(Map.prototype, 'set');
+    for (let count = 0; count < 1_000; count += 2) {
+      map = map.with(`key-${count}`, -1).without(`key-${count + 1}`);
+    }
+    const copies = copied.mock.calls.length;
+    vi.restoreAllMocks();
+    expect([map.size, map.get('key-0'), map.has('key-1')]).toEqual([9_500, -1, false]);
+    expect(copies).toBeLessThan(500_000);
+  });
+
+  it('iterates in the order of the first insertion, also after changes', () => {
+    const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`);
+    let map = keys.reduce((before, key, index) => before.with(key, index), empty());
+    for (const key of [...keys].reverse()) map = map.with(key, -1);
+    expect([...map.keys()]).toEqual(keys);
+  });
+
+  it('is its own snapshot where nothing is taken away', () => {
+    const map = empty().with('a', 1);
+    expect(map.without('b')).toBe(map);
+  });
+
+  it('keeps values that are falsy', () => {
+    const map = SnapshotMap.empty<string, number | string | boolean | null>().with('a', 0).with('b', '');
+    const more = map.with('c', false).with('d', null);
+    expect([...more]).toEqual([
+      ['a', 0],
+      ['b', ''],
+      ['c', false],
+      ['d', null],
+    ]);
+    expect(more.has('d')).toBe(true);
+  });
+
+  it('can be walked twice, and by two at once', () => {
+    const map = empty().with('a', 1).with('b', 2);
+    const [first, second] = [map.entries(), map.entries()];
+    expect([first.next().value, second.next().value, first.next().value]).toEqual([
+      ['a', 1],
+      ['a', 1],
+      ['b', 2],
+    ]);
+    expect([...map]).toEqual([...map]);
+  });
+
+  it('is empty at first', () => {
+    expect([empty().size, [...empty()], empty().get('a')]).toEqual([0, [], undefined]);
+  });
+});

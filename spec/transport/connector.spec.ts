@@ -1,0 +1,318 @@
+import { BehaviorSubject, concat, defer, NEVER, type Observable, of, Subject, throwError, timer } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import { describe, expect, it } from 'vitest';
+
+import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
+import type { Connection } from '../../lib/transport/connection.js';
+import { Connector, type ConnectorState, nextHandle } from '../../lib/transport/connector.js';
+import { type Driver, type Listener, Mode } from '../../lib/transport/driver.js';
+import { FakeConnection } from '../support/fake-connection.js';
+import { FakeDriver } from '../support/fake-driver.js';
+
+const refused = new CommError(CommErrorCode.NOT_READY, 'refused');
+
+function connectorOf(driver: Driver, mode: Mode = Mode.ACTIVE, options: CommunicatorOptions = {}): Connector {
+  const params = { scheme: 'fake', host: 'h', port: 1, path: '' };
+  return new Connector('CH00007', driver, mode, params, resolveOptions({ reconnectJitter: 0, ...options }));
+}
+
+function statesOf(connector: Connector): ConnectorState[] {
+  const states: ConnectorState[] = [];
+  connector.state$.subscribe((state) => states.push(state));
+  return states;
+}
+
+describe('an active connector', () => {
+  it('does nothing before start, and starts once', () => {
+    const driver = new FakeDriver(NEVER);
+    const connector = connectorOf(driver);
+    expect([driver.open, statesOf(connector)]).toEqual([0, [{ type: 'idle' }]]);
+    connector.start();
+    connector.start();
+    expect(driver.open).toBe(1);
+    expect(driver.params).toBe(connector.params);
+    connector.stop();
+  });
+
+  it('is starting, connected and stopped, and shows the connection', () => {
+    const connection = new FakeConnection();
+    const connector = connectorOf(new FakeDriver(concat(of(connection), NEVER)));
+    const states = statesOf(connector);
+    const shown: Connection[] = [];
+    connector.connections$.subscribe((each) => shown.push(each));
+    connector.start();
+    connector.stop();
+    expect(states.map(({ type }) => type)).toEqual(['idle', 'starting', 'connected', 'stopped']);
+    expect(shown).toEqual([connection]);
+  });
+
+  it('tries again after each end, with what went wrong', () => {
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+    scheduler.run(({ cold, flush }) => {
+      const connection = new FakeConnection();
+      const ends = [throwError(() => refused), cold('c|', { c: connection }), NEVER];
+      const driver = new FakeDriver(defer((): Observable<Connection> => ends.shift() ?? NEVER));
+      const connector = connectorOf(driver, Mode.ACTIVE, { scheduler });
+      const states = statesOf(connector);
+      connector.start();
+      timer(4_000, scheduler).subscribe(() => connector.stop());
+      flush();
+      expect(states).toEqual([
+        { type: 'idle' },
+        { type: 'starting' },
+        { type: 'retrying', delayMs: 1_000, error: refused },
+        { type: 'connected' },
+        { type: 'retrying', delayMs: 2_000 },
+        { type: 'stopped' },
+      ]);
+    });
+  });
+
+  it('gives up an attempt that takes longer than connectTimeoutMs, and lets go of it', () => {
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+    scheduler.run(({ flush }) => {
+      const driver = new FakeDriver(NEVER);
+      const connector = connectorOf(driver, Mode.ACTIVE, { scheduler, connectTimeoutMs: 3_000 });
+      const states = statesOf(connector);
+      connector.start();
+      timer(3_500, scheduler).subscribe(() => {
+        expect(driver.open).toBe(0);
+        connector.stop();
+      });
+      flush();
+      const error = expect.objectContaining({ code: CommErrorCode.TIMEOUT }) as unknown;
+      expect(states).toContainEqual({ type: 'retrying', delayMs: 1_000, error });
+    });
+  });
+
+  it('puts no time limit on a connection once it is made', () => {
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+    scheduler.run(({ cold, flush }) => {
+      const driver = new FakeDriver(cold('2999ms c 60s c', { c: new FakeConnection() }));
+      const connector = connectorOf(driver, Mode.ACTIVE, { scheduler, connectTimeoutMs: 3_000 });
+      const states = statesOf(connector);
+      connector.start();
+      timer(100_000, scheduler).subscribe(() => connector.stop());
+      flush();
+      expect(states.some(({ type }) => type === 'retrying')).toBe(false);
+    });
+  });
+
+  it('makes an Error of a driver a CommError that names the URL', () => {
+    const connector = connectorOf(new FakeDriver(throwError(() => new Error('boom'))));
+    const states = statesOf(connector);
+    connector.start();
+    connector.stop();
+    const error = expect.objectContaining({
+      code: CommErrorCode.ERROR,
+      message: 'fake://h:1: boom',
+    }) as unknown;
+    expect(states).toContainEqual({ type: 'retrying', delayMs: 1_000, error });
+  });
+
+  it('lets its connection go on when halted, and makes no other', () => {
+    const ends = new Subject<never>();
+    const driver = new FakeDriver(concat(of(new FakeConnection()), ends));
+    const connector = connectorOf(driver);
+    const states = statesOf(connector);
+    connector.start();
+    connector.halt();
+    expect(driver.open).toBe(1);
+    ends.error(refused);
+    expect(driver.open).toBe(0);
+    expect(states.map(({ type }) => type)).toEqual(['idle', 'starting', 'connected']);
+    connector.stop();
+  });
+
+  it('gives up an attempt under way when halted', () => {
+    const attempt = new Subject<Connection>();
+    const driver = new FakeDriver(attempt);
+    const connector = connectorOf(driver);
+    const shown: Connection[] = [];
+    connector.connections$.subscribe((each) => shown.push(each));
+    connector.start();
+    expect(driver.open).toBe(1);
+    connector.halt();
+    expect(driver.open).toBe(0);
+    attempt.next(new FakeConnection());
+    expect(shown).toEqual([]);
+    connector.stop();
+  });
+
+  it('lets a connection go on that is halted in the moment it is made', () => {
+    const driver = new FakeDriver(concat(of(new FakeConnection()), NEVER));
+    const connector = connectorOf(driver);
+    connector.state$.subscribe(({ type }) => {
+      if (type === 'connected') connector.halt();
+    });
+    const shown: Connection[] = [];
+    connector.connections$.subscribe((each) => shown.push(each));
+    connector.start();
+    expect([driver.open, shown.length]).toEqual([1, 1]);
+    connector.stop();
+  });
+
+  it('makes no attempt after a halt while it waits', () => {
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+    scheduler.run(({ flush }) => {
+      let attempts = 0;
+      const driver = new FakeDriver(
+        defer(() => {
+          attempts += 1;
+          return throwError(() => refused);
+        }),
+      );
+      const connector = connectorOf(driver, Mode.ACTIVE, { scheduler });
+      connector.start();
+      timer(500, scheduler).subscribe(() => connector.halt());
+      flush();
+      expect(attempts).toBe(1);
+      connector.stop();
+    });
+  });
+
+  it.each([Mode.ACTIVE, Mode.PASSIVE])('outlives a driver that throws: %s', (mode) => {
+    const driver = new FakeDriver(NEVER);
+    driver.connect = driver.listen = () => {
+      throw refused;
+    };
+    const connector = connectorOf(driver, mode);
+    const states = statesOf(connector);
+    connector.start();
+    expect(states.at(-1)).toEqual({ type: 'retrying', delayMs: 1_000, error: refused });
+    connector.stop();
+  });
+
+  it('waits no longer than maxReconnectDelayMs, the first time either', () => {
+    const driver = new FakeDriver(throwError(() => refused));
+    const connector = connectorOf(driver, Mode.ACTIVE, { reconnectDelayMs: 500, maxReconnectDelayMs: 200 });
+    const states = statesOf(connector);
+    connector.start();
+    connector.stop();
+    expect(states).toContainEqual({ type: 'retrying', delayMs: 200, error: refused });
+  });
+
+  it('lets go of everything when stopped, and stays so', () => {
+    const driver = new FakeDriver(concat(of(new FakeConnection()), NEVER));
+    const connector = connectorOf(driver);
+    let completed = 0;
+    connector.state$.subscribe({ complete: () => (completed += 1) });
+    connector.connections$.subscribe({ complete: () => (completed += 1) });
+    connector.start();
+    connector.stop();
+    connector.stop();
+    connector.start();
+    expect([driver.open, completed]).toEqual([0, 2]);
+  });
+
+  it('shows the frames of its connections', () => {
+    const connection = new FakeConnection();
+    const connector = connectorOf(new FakeDriver(concat(of(connection), NEVER)));
+    const frames: Uint8Array[] = [];
+    connector.frames$.subscribe((frame) => frames.push(frame));
+    connector.start();
+    connection.deliver(Uint8Array.of(1));
+    expect(frames).toEqual([Uint8Array.of(1)]);
+    connector.stop();
+  });
+});
+
+describe('a passive connector', () => {
+  function listening() {
+    const accepted = new Subject<Connection>();
+    const bound = new BehaviorSubject<Listener>({ url: 'fake://h:4711', connections$: accepted });
+    const driver = new FakeDriver(NEVER, bound);
+    const connector = connectorOf(driver, Mode.PASSIVE);
+    const shown: Connection[] = [];
+    connector.connections$.subscribe((connection) => shown.push(connection));
+    return { accepted, bound, driver, connector, shown };
+  }
+
+  it('is listening with the real port, and shows each connection', () => {
+    const { accepted, connector, shown } = listening();
+    const states = statesOf(connector);
+    connector.start();
+    const connections = [new FakeConnection(), new FakeConnection()];
+    for (const connection of connections) accepted.next(connection);
+    expect(states.at(-1)).toEqual({ type: 'listening', url: 'fake://h:4711' });
+    expect(shown).toEqual(connections);
+    connector.stop();
+  });
+
+  it('lets go of its listener when halted, and takes no more connections', () => {
+    const { accepted, driver, connector, shown } = listening();
+    const states = statesOf(connector);
+    connector.start();
+    connector.halt();
+    accepted.next(new FakeConnection());
+    expect([driver.open, shown]).toEqual([0, []]);
+    expect(states.at(-1)?.type).toBe('listening');
+    connector.stop();
+  });
+
+  it('binds again when its listener breaks', () => {
+    const { bound, driver, connector } = listening();
+    const states = statesOf(connector);
+    connector.start();
+    bound.error(refused);
+    expect(states.at(-1)).toEqual({ type: 'retrying', delayMs: 1_000, error: refused });
+    expect(driver.open).toBe(0);
+    connector.stop();
+  });
+});
+
+describe('started', () => {
+  it('resolves with the first state that is worth it', async () => {
+    const bound = new Subject<Listener>();
+    const connector = connectorOf(new FakeDriver(NEVER, bound), Mode.PASSIVE);
+    const started = connector.started();
+    connector.start();
+    bound.next({ url: 'fake://h:1', connections$: NEVER });
+    await expect(started).resolves.toEqual({ type: 'listening', url: 'fake://h:1' });
+    connector.stop();
+  });
+
+  it('rejects when the first attempt fails, and the connector goes on trying', async () => {
+    const connector = connectorOf(
+      new FakeDriver(
+        NEVER,
+        throwError(() => refused),
+      ),
+      Mode.PASSIVE,
+    );
+    const states = statesOf(connector);
+    connector.start();
+    await expect(connector.started()).rejects.toBe(refused);
+    expect(states.at(-1)?.type).toBe('retrying');
+    connector.stop();
+  });
+});
+
+describe('started of a connector that is stopped', () => {
+  const closed = { code: CommErrorCode.CLOSED, message: 'fake://h:1: the connector is stopped' };
+
+  it('rejects with CLOSED, be it before the first attempt is done or after', async () => {
+    const connector = connectorOf(new FakeDriver(NEVER), Mode.PASSIVE);
+    const [early, started] = [connector.started(), connector.started()];
+    connector.start();
+    connector.stop();
+    await expect(early).rejects.toMatchObject(closed);
+    await expect(started).rejects.toMatchObject(closed);
+    await expect(connector.started()).rejects.toMatchObject(closed);
+  });
+
+  it('rejects with CLOSED where it was never started', async () => {
+    const connector = connectorOf(new FakeDriver(NEVER));
+    connector.stop();
+    await expect(connector.started()).rejects.toMatchObject(closed);
+  });
+});
+
+describe('handles', () => {
+  it('are counted over the process, as NVFlare writes them', () => {
+    const [first, second] = [nextHandle(), nextHandle()];
+    expect(first).toMatch(/^CH\d{5}$/);
+    expect(Number(second.slice(2))).toBe(Number(first.slice(2)) + 1);
+  });
+});
