@@ -25,7 +25,6 @@ export default defineConfig({
           setupFiles: ['spec/support/leaks.ts'],
           testTimeout: 60_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -2,6 +2,7 @@ import { Communicator as BaseCommunicator } from './communicator.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
 import { InProcessDriver } from './drivers/in-process/in-process-driver.js';
 import { TcpDriver } from './drivers/tcp/tcp-driver.js';
+import { WebSocketDriver } from './drivers/websocket/websocket-driver.js';
 import type { Endpoint } from './endpoint.js';
 import type { CommunicatorOptions } from './options.js';
 
@@ -10,6 +11,8 @@ export type { Monitor, StartedListener } from './communicator.js';
 export { DriverRegistry } from './drivers/driver-registry.js';
 export { InProcessDriver, type InProcessOptions } from './drivers/in-process/in-process-driver.js';
 export { TcpDriver } from './drivers/tcp/tcp-driver.js';
+export type { GenerateMask } from './drivers/websocket/message-framer.js';
+export { WebSocketDriver, type WebSocketDriverOptions } from './drivers/websocket/websocket-driver.js';
 export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
 export type {
   CallbackErrorEvent,
@@ -55,11 +58,11 @@ export { splitFrames } from './wire/split-frames.js';
 
 /** The drivers of the Node entry, in a registry of their own. */
 export function nodeDrivers(): DriverRegistry {
-  return new DriverRegistry([new TcpDriver(), new InProcessDriver()]);
+  return new DriverRegistry([new TcpDriver(), new WebSocketDriver(), new InProcessDriver()]);
 }
 
 /**
- * The Communicator of the Node entry, with the drivers for tcp, stcp and inproc.
+ * The Communicator of the Node entry, with the drivers for tcp, http and inproc, in the clear and with TLS.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { splitFrames } from '../../wire/split-frames.js';
 import { fromNodeError } from '../node-errors.js';
-import { WriteBatch } from './write-batch.js';
+import { WriteBatch } from '../write-batch.js';
 
 /** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
 const WRITE_BYTES = 1024 * 1024;

@@ -50,6 +50,22 @@ describe('a receiver that pauses and resumes while it is called', () => {
     expect(seen).toEqual([1, 2, 3, 4]);
   });
 
+  it('is never called while it is called, however many frames there are', () => {
+    let calls = 0;
+    let deepest = 0;
+    const { scheduler, a, b } = setUp({ isHeard: false });
+    b.frames$.subscribe(() => {
+      calls += 1;
+      deepest = Math.max(deepest, calls);
+      b.pause();
+      b.resume();
+      calls -= 1;
+    });
+    for (let count = 0; count < 20_000; count += 1) a.send(new Uint8Array(FRAME_BYTES));
+    scheduler.flush();
+    expect([deepest, a.bufferedFrames]).toEqual([1, 0]);
+  });
+
   it('gets what is sent to it meanwhile, behind what was under way', () => {
     let next = 10;
     const { scheduler, b, seen, send } = setUp({
@@ -109,6 +125,18 @@ describe('frames in flight', () => {
     expect([b.bufferedFrames, b.bufferedBytes]).toEqual([0, 0]);
     scheduler.flush();
     expect(buffered()).toEqual([0, 0]);
+  });
+
+  it('arrive each after its own latency', () => {
+    const { scheduler, seen, send } = setUp({ latencyMs: 10 });
+    send(1);
+    scheduler.schedule(() => send(2, 3), 5);
+    const seenAt = (time: number) => {
+      scheduler.maxFrames = time;
+      scheduler.flush();
+      return [...seen];
+    };
+    expect([9, 10, 14, 15].map(seenAt)).toEqual([[], [1], [1], [1, 2, 3]]);
   });
 
   it('of an end that closes in good order are delivered before both are closed', () => {

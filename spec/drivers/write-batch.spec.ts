@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { WriteBatch } from '../../../lib/drivers/tcp/write-batch.js';
-import { concatBytes } from '../../support/bytes.js';
-import { seededRandom } from '../../support/random.js';
+import { WriteBatch } from '../../lib/drivers/write-batch.js';
+import { concatBytes } from '../support/bytes.js';
+import { seededRandom } from '../support/random.js';
 
 const EVERYTHING = Infinity;
 

@@ -1,0 +1,73 @@
+import { CommError, CommErrorCode } from '../../comm-error.js';
+
+/** The close codes that are used here (RFC 6455, 7.4.1). */
+export const CloseCode = {
+  NORMAL: 1000,
+  GOING_AWAY: 1001,
+  PROTOCOL_ERROR: 1002,
+  UNSUPPORTED_DATA: 1003,
+  /** Never on the wire: the close frame had no code, as after `close()` in a browser. */
+  NO_CODE: 1005,
+  /** Never on the wire: the connection ended without a close frame. */
+  ABNORMAL: 1006,
+  INVALID_DATA: 1007,
+  POLICY: 1008,
+  TOO_LARGE: 1009,
+  INTERNAL_ERROR: 1011,
+} as const;
+
+/** One of the values of {@link CloseCode}. */
+export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
+
+/** A browser may send 1000 and codes from 3000 on; ours begin here, in the order of the standard ones. */
+const PRIVATE_CODES = 4000;
+const STANDARD_CODES = 1000;
+
+const CLEAN: ReadonlySet<number> = new Set([CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.NO_CODE]);
+
+/** What the refusals of a peer mean for a communicator. Anything else is CLOSED. */
+const ERRORS: Readonly<Record<number, readonly [CommErrorCode, string]>> = {
+  [CloseCode.PROTOCOL_ERROR]: [CommErrorCode.BAD_DATA, 'the peer found a protocol error'],
+  [CloseCode.UNSUPPORTED_DATA]: [CommErrorCode.BAD_DATA, 'the peer cannot take this kind of message'],
+  [CloseCode.ABNORMAL]: [CommErrorCode.CLOSED, 'the connection was lost without a close frame'],
+  [CloseCode.INVALID_DATA]: [CommErrorCode.BAD_DATA, 'the peer found invalid data'],
+  [CloseCode.POLICY]: [CommErrorCode.BAD_DATA, 'the peer refused a message'],
+  [CloseCode.TOO_LARGE]: [
+    CommErrorCode.BAD_DATA,
+    'a message was too large for the peer (NVFlare clients take less than 4 MiB)',
+  ],
+  [CloseCode.INTERNAL_ERROR]: [CommErrorCode.ERROR, 'the peer failed'],
+};
+
+/** The error that a close code stands for; `undefined` for a clean end. */
+export function closeError(code: number, reason: string, context: string): CommError | undefined {
+  const standard = isPrivate(code) ? code - PRIVATE_CODES + STANDARD_CODES : code;
+  if (CLEAN.has(standard)) return undefined;
+  const [errorCode, meaning] = ERRORS[standard] ?? [CommErrorCode.CLOSED, 'the peer closed the connection'];
+  const words = reason === '' ? '' : `: ${JSON.stringify(reason)}`;
+  return new CommError(errorCode, `${context}: ${meaning} (close code ${code})${words}`);
+}
+
+/** What to tell the peer when a connection ends for this reason. */
+export function closeCodeOf(reason: CommError | undefined): CloseCode {
+  switch (reason?.code) {
+    case undefined:
+      return CloseCode.NORMAL;
+    case CommErrorCode.CLOSED:
+      return CloseCode.GOING_AWAY;
+    case CommErrorCode.BAD_DATA:
+      return CloseCode.PROTOCOL_ERROR;
+    default:
+      return CloseCode.INTERNAL_ERROR;
+  }
+}
+
+/** The same, in the codes that a browser lets a page send. */
+export function privateCodeOf(code: CloseCode): number {
+  const isClean = code === CloseCode.NORMAL || code === CloseCode.GOING_AWAY;
+  return isClean ? CloseCode.NORMAL : code - STANDARD_CODES + PRIVATE_CODES;
+}
+
+function isPrivate(code: number): boolean {
+  return code >= PRIVATE_CODES && code < PRIVATE_CODES + 100;
+}

@@ -1,0 +1,89 @@
+import type { Agent, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import { Observable } from 'rxjs';
+import { WebSocket } from 'ws';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import type { Connection } from '../../transport/connection.js';
+import type { DriverParams } from '../../transport/driver.js';
+import { describeParams } from '../../transport/url.js';
+import { fromNodeError, systemCode } from '../node-errors.js';
+import { clientTls } from '../tls.js';
+import { type GenerateMask, MessageFramer } from './message-framer.js';
+import { socketProperties } from './socket-properties.js';
+import { WebSocketConnection } from './websocket-connection.js';
+import { webSocketUrl } from './websocket-url.js';
+import { WS_OPTIONS } from './ws-options.js';
+
+/** What an active side can be told beside its URL. */
+export interface ConnectOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly agent: Agent | undefined;
+  readonly generateMask: GenerateMask;
+}
+
+/** Connects once, by the rules of `Driver.connect`. */
+export function connectWebSocket(params: DriverParams, options: ConnectOptions): Observable<Connection> {
+  return new Observable((subscriber) => {
+    const context = describeParams(params);
+    const ws = openWebSocket(params, options);
+    let socket: Duplex | undefined;
+    const fail = (error: Error) => subscriber.error(handshakeError(error, context));
+    ws.once('upgrade', (response) => (socket = response.socket));
+    ws.once('unexpected-response', (_request, response) => subscriber.error(refusal(response, context)));
+    ws.on('error', fail);
+    ws.once('open', () => {
+      ws.off('error', fail);
+      if (socket === undefined) return;
+      const framer = new MessageFramer(options.generateMask);
+      const connection = new WebSocketConnection({
+        ws,
+        socket,
+        properties: socketProperties(socket),
+        framer,
+      });
+      subscriber.next(connection);
+      subscriber.add(connection.closed$.subscribe(subscriber));
+      subscriber.add(
+        () => void connection.close(new CommError(CommErrorCode.CLOSED, `${context}: released`)),
+      );
+    });
+    return () => {
+      if (ws.readyState !== ws.CONNECTING) return;
+      // `ws` tells an attempt that was given up as an error.
+      ws.off('error', fail).on('error', () => undefined);
+      ws.terminate();
+    };
+  });
+}
+
+function openWebSocket(params: DriverParams, { headers, agent }: ConnectOptions): WebSocket {
+  const url = webSocketUrl(params);
+  const material = clientTls(params);
+  try {
+    return new WebSocket(url, {
+      ...WS_OPTIONS,
+      headers,
+      ...(agent === undefined ? {} : { agent }),
+      // As in NVFlare, identity is the certificate's common name and not the host name. Node takes what is
+      // returned for an error, whatever the types of `ws` say: false is none.
+      ...(material === undefined ? {} : { ...material, checkServerIdentity: () => false }),
+    });
+  } catch (error) {
+    throw CommError.from(error, describeParams(params), CommErrorCode.BAD_CONFIG);
+  }
+}
+
+/** An error of the system or of TLS, or else a server that does not speak HTTP and WebSocket as it should. */
+function handshakeError(error: Error, context: string): CommError {
+  const code = systemCode(error);
+  if (code !== '' && !code.startsWith('HPE_')) return fromNodeError(error, context);
+  return CommError.from(error, `${context}: bad handshake`, CommErrorCode.BAD_DATA);
+}
+
+/** A server that has no WebSocket there (BAD_CONFIG), or a proxy that cannot reach it now (NOT_READY). */
+function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage, context: string): CommError {
+  const code = statusCode >= 500 || statusCode === 429 ? CommErrorCode.NOT_READY : CommErrorCode.BAD_CONFIG;
+  return new CommError(code, `${context}: expected a WebSocket, got ${statusCode} ${statusMessage}`);
+}

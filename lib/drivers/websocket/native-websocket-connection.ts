@@ -1,0 +1,168 @@
+import { delay, filter, firstValueFrom, fromEvent, race, type Subscription, take, timer } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { BaseConnection } from '../../transport/base-connection.js';
+import type { ConnectionProperties } from '../../transport/connection.js';
+import { CloseCode, closeCodeOf, closeError, privateCodeOf } from './close-codes.js';
+import { FrameInbox } from './frame-inbox.js';
+import { faultOf, type MessageFault, TEXT_FAULT } from './message-fault.js';
+
+/** A browser does not say when it has sent something. It is asked this often, while there is need to know. */
+const POLL_MS = 10;
+
+/** After our close frame, a peer has this long for its own. */
+const LINGER_MS = 1_000;
+
+/** Frames up to this size are put together in memory that is used again, since `WebSocket.send` copies. */
+const SCRATCH_BYTES = 64 * 1024;
+
+const scratch = new Uint8Array(SCRATCH_BYTES);
+
+/** So many sizes of frames that were sent long ago are kept before they are let go. */
+const MAX_OLD_SIZES = 1_024;
+
+/**
+ * One binary message per frame on the WebSocket of a browser. That cannot make its peer wait, so a paused
+ * connection collects what comes, up to a limit. Nor does it tell of a message before the whole of it is there,
+ * so one that takes long to come in is no sign of life until its end.
+ */
+export class NativeWebSocketConnection extends BaseConnection {
+  readonly #ws: WebSocket;
+  readonly #inbox: FrameInbox;
+  #isReading = false;
+  #isFinishing = false;
+  #closeCode: CloseCode | undefined;
+  /** Sizes of the frames that may still be buffered, oldest first. */
+  #sizes: number[] = [];
+  /** Runs while the connection is full. */
+  #polling: Subscription | undefined;
+  #linger: Subscription | undefined;
+
+  /** @param ws - open, with binaryType arraybuffer */
+  constructor(ws: WebSocket, properties: ConnectionProperties, maxPausedBytes: number) {
+    super(properties);
+    this.#ws = ws;
+    this.#inbox = new FrameInbox(maxPausedBytes, (frame) => this.receive(frame));
+    ws.addEventListener('message', (event: MessageEvent<unknown>) => this.#receiveMessage(event.data));
+    // The close event that follows says more.
+    ws.addEventListener('error', () => undefined);
+    ws.addEventListener('close', ({ code, reason }) => this.#closed(code, reason));
+  }
+
+  override get bufferedBytes(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  override get bufferedFrames(): number {
+    let left = this.bufferedBytes;
+    let frames = 0;
+    while (left > 0 && frames < this.#sizes.length) {
+      frames += 1;
+      left -= this.#sizes.at(-frames) ?? 0;
+    }
+    return frames;
+  }
+
+  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+    const length = head.length + (payload?.length ?? 0);
+    const message = length > SCRATCH_BYTES ? new Uint8Array(length) : scratch.subarray(0, length);
+    message.set(head);
+    if (payload !== undefined) message.set(payload, head.length);
+    this.#ws.send(message);
+    this.#noteSize(length);
+    if (this.#polling === undefined && this.bufferedBytes >= this.highWaterMarkBytes)
+      this.#pollUntilDrained();
+    return this.#polling === undefined;
+  }
+
+  protected override startReading(): void {
+    this.#isReading = true;
+    if (!this.isPaused) this.#inbox.open();
+  }
+
+  protected override pauseReading(): void {
+    this.#inbox.shut();
+  }
+
+  protected override resumeReading(): void {
+    if (this.#isReading) this.#inbox.open();
+  }
+
+  protected override finishWriting(): void {
+    this.#isFinishing = true;
+    // What is buffered goes before the close frame. The time for the answer counts from then on.
+    this.#ws.close(CloseCode.NORMAL);
+    const flushed$ = timer(0, POLL_MS).pipe(
+      filter(() => this.bufferedBytes === 0),
+      take(1),
+      delay(LINGER_MS),
+    );
+    this.#linger = flushed$.subscribe(() => this.end());
+  }
+
+  protected override end(reason?: CommError): void {
+    this.#closeCode ??= closeCodeOf(reason);
+    super.end(reason);
+  }
+
+  protected override async release(): Promise<void> {
+    this.#linger?.unsubscribe();
+    this.#polling?.unsubscribe();
+    this.#inbox.clear();
+    if (this.#ws.readyState === this.#ws.CLOSED) return;
+    const closed = firstValueFrom(race(fromEvent(this.#ws, 'close'), timer(LINGER_MS)));
+    this.#ws.close(privateCodeOf(this.#closeCode ?? CloseCode.NORMAL));
+    await closed;
+  }
+
+  #pollUntilDrained(): void {
+    let last = this.bufferedBytes;
+    this.#polling = timer(POLL_MS, POLL_MS).subscribe(() => {
+      const { bufferedBytes } = this;
+      if (bufferedBytes < last) this.alive();
+      last = bufferedBytes;
+      if (bufferedBytes > this.highWaterMarkBytes / 2) return;
+      this.#polling?.unsubscribe();
+      this.#polling = undefined;
+      this.drained();
+    });
+  }
+
+  #noteSize(length: number): void {
+    this.#sizes.push(length);
+    if (this.#sizes.length < MAX_OLD_SIZES * 2) return;
+    const count = Math.max(this.bufferedFrames, MAX_OLD_SIZES);
+    this.#sizes = this.#sizes.slice(-count);
+  }
+
+  #receiveMessage(data: unknown): void {
+    this.alive();
+    if (!(data instanceof ArrayBuffer)) {
+      this.#refuse(TEXT_FAULT);
+      return;
+    }
+    const frame = new Uint8Array(data);
+    const fault = faultOf(frame, this.maxFrameBytes);
+    if (fault === undefined) this.#keep(frame);
+    else this.#refuse(fault);
+  }
+
+  #keep(frame: Uint8Array): void {
+    if (this.#isFinishing) return;
+    try {
+      this.#inbox.add(frame, this.describe());
+    } catch (error) {
+      this.end(CommError.from(error));
+    }
+  }
+
+  #closed(code: number, reason: string): void {
+    const isDone = this.#isFinishing && this.bufferedBytes === 0;
+    this.end(isDone ? undefined : closeError(code, reason, this.describe()));
+  }
+
+  #refuse({ closeCode, detail }: MessageFault): void {
+    this.#closeCode = closeCode;
+    this.end(new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: bad message: ${detail}`));
+  }
+}

@@ -1,0 +1,83 @@
+import {
+  createServer as createHttpServer,
+  type RequestListener,
+  type Server as HttpServer,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+
+import { logger } from '../../log.js';
+import type { DriverParams } from '../../transport/driver.js';
+import { describeParams } from '../../transport/url.js';
+import { serverTls } from '../tls.js';
+import { peerAddress } from './socket-properties.js';
+import { pathOf } from './upgrades.js';
+
+const log = logger('http');
+
+/** A client that has not finished its TLS handshake, or sent its request, by then is let go. */
+const GREETING_TIMEOUT_MS = 10_000;
+
+/** How often the server looks for clients that are late. */
+const CHECK_INTERVAL_MS = 2_500;
+
+/** An HTTP server that serves nothing but upgrades. */
+export interface OwnServer {
+  readonly server: HttpServer | HttpsServer;
+  /** Tells that a socket became a WebSocket, which outlives the server. */
+  readonly release: (address: string) => void;
+  /** Stops listening, and ends what has not become a WebSocket. */
+  readonly close: () => void;
+}
+
+/**
+ * Makes the server of a listener that was not given one.
+ *
+ * @throws CommError `BAD_CONFIG` where TLS is asked for and material is missing
+ */
+export function ownServer(params: DriverParams, paths: ReadonlySet<string>): OwnServer {
+  const material = serverTls(params);
+  const limits = {
+    headersTimeout: GREETING_TIMEOUT_MS,
+    requestTimeout: GREETING_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  };
+  const answer = answerRequest(paths);
+  const server =
+    material === undefined
+      ? createHttpServer(limits, answer)
+      : createHttpsServer({ ...material, ...limits, handshakeTimeout: GREETING_TIMEOUT_MS }, answer);
+  /** Sockets that are no WebSockets yet, by address: under TLS the server shows two objects for each. */
+  const greeting = new Map<string, Socket>();
+  server.on('connection', (socket: Socket) => {
+    const address = peerAddress(socket);
+    greeting.set(address, socket);
+    socket.once('close', () => {
+      if (greeting.get(address) === socket) greeting.delete(address);
+    });
+  });
+  server.on('tlsClientError', (error: Error) =>
+    log('%s: a TLS handshake failed: %s', describeParams(params), error.message),
+  );
+  return {
+    server,
+    release: (address) => greeting.delete(address),
+    close: () => {
+      server.close();
+      for (const socket of greeting.values()) socket.destroy();
+    },
+  };
+}
+
+/** Says what this port is for. */
+function answerRequest(paths: ReadonlySet<string>): RequestListener {
+  return (request, response) => {
+    const status = paths.has(pathOf(request)) ? 426 : 404;
+    response.writeHead(status, {
+      'Content-Type': 'text/plain',
+      ...(status === 426 ? { Connection: 'Upgrade, close', Upgrade: 'websocket' } : { Connection: 'close' }),
+    });
+    response.end(`${STATUS_CODES[status] ?? ''}: this port takes WebSocket connections\n`);
+  };
+}

@@ -1,0 +1,77 @@
+import type { Duplex } from 'node:stream';
+
+import { WriteBatch } from '../write-batch.js';
+
+/** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
+const WRITE_BYTES = 1024 * 1024;
+
+/** What a writer asks and tells its connection. */
+export interface WriterEvents {
+  /** Whether messages may still go out. */
+  isOpen(): boolean;
+  /**
+   * A write is with the operating system.
+   *
+   * @param waited - it had to wait for the peer
+   */
+  written(waited: boolean): void;
+}
+
+/** Writes a batch to a socket: all that was added in one tick leaves together. */
+export class SocketWriter {
+  /** Add here, then call {@link SocketWriter.schedule}. */
+  readonly batch = new WriteBatch();
+  readonly #socket: Duplex;
+  readonly #events: WriterEvents;
+  #inFlightBytes = 0;
+  #inFlightFrames = 0;
+  #isScheduled = false;
+  #isWaiting = false;
+
+  constructor(socket: Duplex, events: WriterEvents) {
+    this.#socket = socket;
+    this.#events = events;
+  }
+
+  get bytes(): number {
+    return this.batch.bytes + this.#inFlightBytes;
+  }
+
+  get frames(): number {
+    return this.batch.frames + this.#inFlightFrames;
+  }
+
+  /** Writes at the end of this tick, or when the write before is done. */
+  schedule(): void {
+    if (this.#isScheduled || this.#inFlightBytes > 0) return;
+    this.#isScheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    const isIdle = this.batch.bytes > 0 && this.#inFlightBytes === 0;
+    if (!isIdle || !this.#events.isOpen() || this.#socket.destroyed) return;
+    const { pieces, bytes, frames } = this.batch.take(WRITE_BYTES);
+    this.#inFlightBytes = bytes;
+    this.#inFlightFrames = frames;
+    this.#socket.cork();
+    let left = pieces.length;
+    for (const piece of pieces) {
+      left -= 1;
+      if (left > 0) this.#socket.write(piece);
+      else this.#socket.write(piece, this.#written);
+    }
+    this.#socket.uncork();
+    this.#isWaiting = this.#socket.writableLength > 0;
+  };
+
+  readonly #written = (error?: Error | null): void => {
+    if (error !== undefined && error !== null) return; // The socket's error event tells.
+    this.#inFlightBytes = 0;
+    this.#inFlightFrames = 0;
+    const waited = this.#isWaiting;
+    this.#flush();
+    this.#events.written(waited);
+  };
+}

@@ -1,0 +1,176 @@
+import type { Duplex } from 'node:stream';
+
+import type { RawData, WebSocket } from 'ws';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { BaseConnection } from '../../transport/base-connection.js';
+import type { ConnectionProperties } from '../../transport/connection.js';
+import { fromNodeError } from '../node-errors.js';
+import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
+import { faultOf, type MessageFault, TEXT_FAULT, tooLarge } from './message-fault.js';
+import type { MessageFramer } from './message-framer.js';
+import { SocketWriter } from './socket-writer.js';
+
+/** What WebSocket framing may add to a frame in fragments, and what a chunk may hold of the next one. */
+const SLACK_BYTES = 64 * 1024;
+
+/** The clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
+const NVFLARE_CLIENT_BYTES = 4 * 1024 * 1024;
+
+/** What a WebSocket connection is made of. */
+export interface WebSocketParts {
+  /** Open, and made with `WS_OPTIONS`. */
+  readonly ws: WebSocket;
+  /** The socket under it. */
+  readonly socket: Duplex;
+  readonly properties: ConnectionProperties;
+  readonly framer: MessageFramer;
+}
+
+/**
+ * One binary WebSocket message per frame. `ws` has made the connection, reads it and closes it; messages are
+ * written to its socket directly, see {@link MessageFramer}.
+ */
+export class WebSocketConnection extends BaseConnection {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #framer: MessageFramer;
+  readonly #writer: SocketWriter;
+  #isReading = false;
+  #isFull = false;
+  #isFinishing = false;
+  #closeCode: CloseCode | undefined;
+  #socketError: Error | undefined;
+  #lastSentBytes = 0;
+  #receivedBytes = 0;
+  /** `#receivedBytes` when the last message was complete. */
+  #receivedAtMessage = 0;
+
+  constructor({ ws, socket, properties, framer }: WebSocketParts) {
+    super(properties);
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#framer = framer;
+    this.#writer = new SocketWriter(socket, {
+      isOpen: () => ws.readyState === ws.OPEN,
+      written: (waited) => this.#written(waited),
+    });
+    ws.pause();
+    ws.on('message', (data, isBinary) => this.#receiveMessage(data, isBinary));
+    ws.on('ping', (data) => this.#answerPing(data));
+    ws.on('error', (error) => this.end(CommError.from(error, this.describe(), CommErrorCode.BAD_DATA)));
+    ws.on('close', (code, reason) => this.#closed(code, reason.toString()));
+    // The close event that follows may know better: a peer that closed for a reason resets what comes after it.
+    socket.on('error', (error) => (this.#socketError = error));
+    // Before `ws` itself takes the chunk, so that nothing over the limit is collected.
+    socket.prependListener('data', (chunk: Uint8Array) => this.#countChunk(chunk.length));
+  }
+
+  override get bufferedBytes(): number {
+    return this.#writer.bytes;
+  }
+
+  override get bufferedFrames(): number {
+    return this.#writer.frames;
+  }
+
+  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+    this.#lastSentBytes = head.length + (payload?.length ?? 0);
+    this.#framer.message(this.#writer.batch, head, payload);
+    this.#writer.schedule();
+    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
+    return !this.#isFull;
+  }
+
+  protected override startReading(): void {
+    this.#isReading = true;
+    if (!this.isPaused) this.#ws.resume();
+  }
+
+  protected override pauseReading(): void {
+    this.#ws.pause();
+  }
+
+  protected override resumeReading(): void {
+    if (this.#isReading) this.#ws.resume();
+  }
+
+  protected override finishWriting(): void {
+    this.#isFinishing = true;
+    this.#ws.resume();
+    if (this.bufferedBytes === 0) this.#ws.close(CloseCode.NORMAL);
+  }
+
+  protected override end(reason?: CommError): void {
+    this.#closeCode ??= closeCodeOf(reason);
+    super.end(reason);
+  }
+
+  protected override async release(): Promise<void> {
+    if (this.#socket.closed) return;
+    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    if (this.bufferedBytes === 0 && this.#ws.readyState === this.#ws.OPEN) {
+      // The peer is told why. `ws` ends the socket itself when it does not take even that.
+      this.#ws.close(this.#closeCode);
+      this.#socket.end(() => this.#ws.terminate());
+    } else {
+      this.#ws.terminate();
+    }
+    await closed;
+  }
+
+  #written(waited: boolean): void {
+    if (waited) this.alive();
+    if (this.#isFull && this.bufferedBytes <= this.highWaterMarkBytes / 2) {
+      this.#isFull = false;
+      this.drained();
+    }
+    if (this.#isFinishing && this.bufferedBytes === 0) this.#ws.close(CloseCode.NORMAL);
+  }
+
+  /** `ws` has one limit for the whole life of a connection; this one grows with the handshake. */
+  #countChunk(bytes: number): void {
+    this.alive();
+    this.#receivedBytes += bytes;
+    const collecting = this.#receivedBytes - this.#receivedAtMessage;
+    if (collecting > this.maxFrameBytes + SLACK_BYTES) this.#refuse(tooLarge(this.maxFrameBytes, 'more'));
+  }
+
+  #receiveMessage(data: RawData, isBinary: boolean): void {
+    this.#receivedAtMessage = this.#receivedBytes;
+    if (!isBinary || !(data instanceof Uint8Array)) {
+      this.#refuse(TEXT_FAULT);
+      return;
+    }
+    // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
+    const frame = new Uint8Array(data.buffer, data.byteOffset, data.length);
+    const fault = faultOf(frame, this.maxFrameBytes);
+    if (fault === undefined) this.receive(frame);
+    else this.#refuse(fault);
+  }
+
+  /** Pongs go the way of the messages: a large one may be half written. A peer that takes nothing gets none. */
+  #answerPing(data: Uint8Array): void {
+    if (this.#isFull || this.#ws.readyState !== this.#ws.OPEN) return;
+    this.#framer.pong(this.#writer.batch, data);
+    this.#writer.schedule();
+  }
+
+  #closed(code: number, reason: string): void {
+    if (this.#isFinishing && this.bufferedBytes === 0) this.end();
+    else if (code === CloseCode.ABNORMAL && this.#socketError !== undefined)
+      this.end(this.#withHint(fromNodeError(this.#socketError, this.describe())));
+    else this.end(closeError(code, reason, this.describe()));
+  }
+
+  #withHint(error: CommError): CommError {
+    if (this.#framer.isClient || this.#lastSentBytes < NVFLARE_CLIENT_BYTES) return error;
+    const hint = `after a frame of ${this.#lastSentBytes} bytes; an NVFlare client takes less than 4 MiB`;
+    return new CommError(error.code, `${error.message} (${hint})`, { cause: error });
+  }
+
+  #refuse({ closeCode, detail }: MessageFault): void {
+    this.#closeCode = closeCode;
+    this.end(new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: bad message: ${detail}`));
+  }
+}

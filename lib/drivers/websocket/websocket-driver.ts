@@ -1,0 +1,110 @@
+import type { Agent, Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+
+import { defer, type Observable } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import type { Connection } from '../../transport/connection.js';
+import type {
+  Driver,
+  DriverCapabilities,
+  DriverParams,
+  Listener,
+  ListenerUrls,
+  Resources,
+} from '../../transport/driver.js';
+import { describeParams } from '../../transport/url.js';
+import { resolveTcpUrls } from '../listen-address.js';
+import { connectWebSocket } from './connect.js';
+import { listenAlone, listenAttached } from './listen.js';
+import { type GenerateMask, randomMask } from './message-framer.js';
+import { WEBSOCKET_SCHEMES } from './websocket-url.js';
+
+/** What a {@link WebSocketDriver} can be told. */
+export interface WebSocketDriverOptions {
+  /**
+   * A server to attach listeners to, beside an Express, Nest or Angular SSR application, say. They take the
+   * upgrades of their own path alone, `/f3` unless the connector's URL names another. Its host, port and
+   * certificates are then the server's. It is never closed here.
+   */
+  readonly server?: HttpServer | HttpsServer;
+  /** Sent with each handshake of an active side; the connector parameter `headers` adds to them. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Makes the sockets of active sides, through a proxy for example. The connector parameter `agent` wins. */
+  readonly agent?: Agent;
+  /**
+   * The web pages that may connect to listeners, as `https://app.example.com`; all unless told. A browser sends
+   * its page's origin, other programs send none and are not concerned.
+   */
+  readonly origins?: readonly string[];
+  /**
+   * Makes the mask of each message of an active side; random unless told, as the standard demands. Masks keep
+   * proxies that do not know WebSockets from reading a message as a request. On a network without such proxies
+   * one that leaves the four bytes 0 saves most of the work: large messages are several times as fast.
+   */
+  readonly generateMask?: GenerateMask;
+}
+
+/**
+ * `http` and `https` (also `ws` and `wss`): one WebSocket message per frame, as NVFlare's `AioHttpDriver` sends
+ * them. Listeners serve `/f3` and, for NVFlare before 2.6, `/`. NVFlare's own clients refuse messages of 4 MiB
+ * and more.
+ *
+ * @example Beside an Express application, on its port
+ * ```ts
+ * const server = createServer(express());
+ * const driver = new WebSocketDriver({ server });
+ * hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl('http://0:3000'), false);
+ * server.listen(3000);
+ * await hub.start();
+ * ```
+ */
+export class WebSocketDriver implements Driver {
+  readonly schemes = WEBSOCKET_SCHEMES;
+  readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
+  readonly #options: WebSocketDriverOptions;
+
+  constructor(options: WebSocketDriverOptions = {}) {
+    this.#options = options;
+  }
+
+  connect(params: DriverParams): Observable<Connection> {
+    const { headers, agent, generateMask = randomMask } = this.#options;
+    return defer(() =>
+      connectWebSocket(params, {
+        headers: { ...headers, ...headersOf(params) },
+        agent: agentOf(params) ?? agent,
+        generateMask,
+      }),
+    );
+  }
+
+  listen(params: DriverParams): Observable<Listener> {
+    const { server, origins } = this.#options;
+    return server === undefined ? listenAlone(params, origins) : listenAttached(server, params, origins);
+  }
+
+  resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
+    return resolveTcpUrls(scheme, resources);
+  }
+}
+
+function headersOf(params: DriverParams): Record<string, string> {
+  const { headers = {} } = params;
+  if (typeof headers !== 'object' || headers === null)
+    throw badParameter(params, 'headers', 'names and values');
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+}
+
+function agentOf(params: DriverParams): Agent | undefined {
+  const { agent } = params;
+  if (agent === undefined) return undefined;
+  // Not `instanceof`: the agents of proxies are often made for another copy of the class.
+  if (typeof agent === 'object' && agent !== null && 'addRequest' in agent) return agent as unknown as Agent;
+  throw badParameter(params, 'agent', 'an http.Agent');
+}
+
+function badParameter(params: DriverParams, name: string, expected: string): CommError {
+  const detail = `${describeParams(params)}: ${name}: expected ${expected}, got ${typeof params[name]}`;
+  return new CommError(CommErrorCode.BAD_CONFIG, detail);
+}

@@ -1,0 +1,37 @@
+import { concatMap, firstValueFrom, ReplaySubject, shareReplay, take, toArray } from 'rxjs';
+
+import type { Connection, Driver, DriverParams } from '../../../lib/index.js';
+
+/** A listener and what it accepted. */
+export interface Listening extends Disposable {
+  readonly url: string;
+  /** The next connection that no earlier call has returned. */
+  next(): Promise<Connection>;
+}
+
+/** Listens until disposed. */
+export async function listening(driver: Driver, params: DriverParams): Promise<Listening> {
+  const accepted = new ReplaySubject<Connection>(1_000);
+  const listener$ = driver.listen(params).pipe(shareReplay({ bufferSize: 1, refCount: true }));
+  const subscription = listener$.pipe(concatMap(({ connections$ }) => connections$)).subscribe(accepted);
+  const { url } = await firstValueFrom(listener$);
+  let taken = 0;
+  return {
+    url,
+    async next() {
+      taken += 1;
+      const all = await firstValueFrom(accepted.pipe(take(taken), toArray()));
+      const connection = all.at(-1);
+      if (connection === undefined) throw new Error('the listener has ended');
+      return connection;
+    },
+    [Symbol.dispose]: () => subscription.unsubscribe(),
+  };
+}
+
+/** How a connection ends: `complete`, or its error. Reads it to its end. */
+export function endOf(connection: Connection): Promise<unknown> {
+  return new Promise((resolve) => {
+    connection.frames$.subscribe({ error: resolve, complete: () => resolve('complete') });
+  });
+}

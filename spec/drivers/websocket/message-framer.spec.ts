@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+
+import { WriteBatch } from '../../../lib/drivers/write-batch.js';
+import { MessageFramer, randomMask } from '../../../lib/drivers/websocket/message-framer.js';
+import { pattern } from '../../support/pattern.js';
+
+const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
+const fixedMask = (mask: Uint8Array) => mask.set(MASK);
+const zeroMask = (mask: Uint8Array) => mask.fill(0);
+
+describe('MessageFramer', () => {
+  it('masks a pong as the example of RFC 6455, 5.7 does', () => {
+    const batch = new WriteBatch();
+    new MessageFramer(fixedMask).pong(batch, Buffer.from('Hello'));
+    expect(bytesOf(batch).toString('hex')).toBe('8a8537fa213d7f9f4d5158');
+  });
+
+  it.each([
+    ['126 bytes', 126, '827e007e'],
+    ['256 bytes', 256, '827e0100'],
+    ['64 KiB', 65_536, '827f0000000000010000'],
+  ])('writes the header of %s as that of the examples', (_, size, header) => {
+    const batch = new WriteBatch();
+    new MessageFramer().message(batch, pattern(16), pattern(size - 16));
+    expect(bytesOf(batch).toString('hex', 0, header.length / 2)).toBe(header);
+  });
+
+  it.each([
+    ['a server', undefined],
+    ['a client', randomMask],
+    ['a client with one mask', fixedMask],
+    ['a client with an empty mask', zeroMask],
+  ])('puts together and masks for %s what a receiver takes apart', (_, generateMask) => {
+    const batch = new WriteBatch();
+    const framer = new MessageFramer(generateMask);
+    const sent: Buffer[] = [];
+    for (const headSize of [16, 17, 125, 8_176, 8_192, 65_551])
+      for (const payloadSize of [undefined, 0, 1, 2, 3, 109, 110, 8_176, 8_193, 65_519, 65_520, 300_001]) {
+        const head = pattern(headSize, 1);
+        const payload = payloadSize === undefined ? undefined : pattern(payloadSize, 2);
+        sent.push(Buffer.concat(payload === undefined ? [head] : [head, payload]));
+        framer.message(batch, head, payload);
+        head.fill(0);
+      }
+    const received = messagesIn(bytesOf(batch), generateMask !== undefined);
+    expect(received.length).toBe(sent.length);
+    expect(received.every((message, index) => message.equals(sent[index] ?? Buffer.alloc(0)))).toBe(true);
+  });
+
+  it('keeps a large payload by reference unless it must mask it, and never changes it', () => {
+    const payload = pattern(100_000);
+    const pieces = [undefined, zeroMask, fixedMask].map((generateMask) => {
+      const batch = new WriteBatch();
+      new MessageFramer(generateMask).message(batch, pattern(16), payload);
+      return batch.take(Infinity).pieces;
+    });
+    expect(pieces.map((each) => each.includes(payload))).toEqual([true, true, false]);
+    expect(payload).toEqual(pattern(100_000));
+  });
+});
+
+describe('randomMask', () => {
+  it('makes a new mask each time', () => {
+    const masks = Array.from({ length: 5_000 }, () => {
+      const mask = new Uint8Array(4);
+      randomMask(mask);
+      return Buffer.from(mask).toString('hex');
+    });
+    // Two of 5,000 are the same once in 344 runs, three once in millions.
+    expect(new Set(masks).size).toBeGreaterThan(4_990);
+  });
+});
+
+function bytesOf(batch: WriteBatch): Buffer {
+  return Buffer.concat(batch.take(Infinity).pieces);
+}
+
+/** Takes unfragmented messages apart, by RFC 6455, 5.2. */
+function messagesIn(bytes: Buffer, isMasked: boolean): Buffer[] {
+  const messages: Buffer[] = [];
+  let offset = 0;
+  while (offset < bytes.length) {
+    expect(bytes[offset]).toBe(0x82);
+    const shortLength = bytes.readUInt8(offset + 1) - (isMasked ? 0x80 : 0);
+    offset += 2;
+    const lengthBytes = shortLength === 127 ? 6 : shortLength === 126 ? 2 : 0;
+    // The first two bytes of a long length are always 0 here.
+    if (lengthBytes === 6) offset += 2;
+    const length = lengthBytes === 0 ? shortLength : bytes.readUIntBE(offset, lengthBytes);
+    offset += lengthBytes;
+    const mask = isMasked ? bytes.subarray(offset, (offset += 4)) : Buffer.alloc(4);
+    const message = Buffer.from(bytes.subarray(offset, (offset += length)));
+    for (let index = 0; index < length; index += 1)
+      message[index] = (message[index] ?? 0) ^ (mask[index % 4] ?? 0);
+    messages.push(message);
+  }
+  return messages;
+}
