@@ -396,7 +396,7 @@ function roleOf({ handle, mode, driver, params }: Connector): SessionRole {
 /** Each connection begins with our properties; if they cannot be sent, nobody can be met. */
 function requireEncodable(local: Endpoint): void {
   try {
-    encodeHandshake(local, 0);
+    encodeHandshake(local, 1); // 0.001 s, a float as every real time is.
   } catch (error) {
     const detail = `the properties of endpoint ${local.name} cannot be sent: ${messageOf(error)}`;
     throw new CommError(CommErrorCode.BAD_CONFIG, detail, { cause: error });

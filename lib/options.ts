@@ -104,7 +104,7 @@ export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptio
 function optionFault(name: string, value: unknown): string | undefined {
   if (!Object.hasOwn(DEFAULTS, name)) return 'there is no such option';
   const expected = typeof DEFAULTS[name as keyof ResolvedOptions];
-  if (typeof value !== expected) return `expected a ${expected}, got a ${typeof value}`;
+  if (value === null || typeof value !== expected) return `expected a ${expected}, got a ${typeof value}`;
   if (typeof value !== 'number') return undefined;
   const [least, most] = rangeOf(name);
   return value >= least && value <= most ? undefined : `expected ${least} to ${most}, got ${value}`;

@@ -8,6 +8,8 @@ const COPY_BYTES = 8 * 1024;
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let slabEnd = 0;
 
+const NO_SLAB = Buffer.alloc(0);
+
 /** Pieces to write together. */
 export interface Batch {
   readonly pieces: readonly Uint8Array[];
@@ -22,7 +24,7 @@ export class WriteBatch {
   /** How many frames end in each piece. */
   #pieceFrames: number[] = [];
   /** The piece that grows: a part of a slab, from its start to its end so far. */
-  #slab = slab;
+  #slab = NO_SLAB;
   #start = 0;
   #end = 0;
   #openFrames = 0;
@@ -76,6 +78,7 @@ export class WriteBatch {
     this.#pieceFrames.splice(0, count);
     this.#bytes -= bytes;
     this.#frames -= frames;
+    if (this.#bytes === 0) this.#forgetSlab();
     return { pieces, bytes, frames };
   }
 
@@ -93,6 +96,13 @@ export class WriteBatch {
     slab.set(bytes, slabEnd);
     slabEnd += bytes.length;
     this.#end = slabEnd;
+  }
+
+  /** An idle connection must not keep a slab alive that others have long left. */
+  #forgetSlab(): void {
+    this.#slab = NO_SLAB;
+    this.#start = 0;
+    this.#end = 0;
   }
 
   /** Makes what was copied since the last time a piece. */

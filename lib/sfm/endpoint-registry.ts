@@ -1,12 +1,4 @@
-import {
-  BehaviorSubject,
-  type Observable,
-  type Observer,
-  observeOn,
-  queueScheduler,
-  scan,
-  Subject,
-} from 'rxjs';
+import { BehaviorSubject, type Observable, type Observer, queueScheduler, scan, Subject } from 'rxjs';
 import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
@@ -39,10 +31,7 @@ export class EndpointRegistry {
     this.#options = options;
     this.#lifecycle = lifecycle;
     this.endpoints$ = this.#endpoints.asObservable();
-    // A subscriber whose reaction changes an endpoint again is heard out before the next change is told.
-    this.#changes
-      .pipe(observeOn(queueScheduler), scan(applyChange, SnapshotMap.empty<string, Endpoint>()))
-      .subscribe(this.#endpoints);
+    this.#changes.pipe(scan(applyChange, SnapshotMap.empty<string, Endpoint>())).subscribe(this.#endpoints);
   }
 
   /** The endpoint under a name with what sends to it. */
@@ -82,7 +71,7 @@ export class EndpointRegistry {
   forget(name: string): void {
     if (this.#peers.get(name)?.session !== undefined) return;
     this.#gone.delete(name);
-    if (this.#peers.delete(name)) this.#changes.next({ name });
+    if (this.#peers.delete(name)) queueScheduler.schedule(() => this.#changes.next({ name }));
   }
 
   /** Ends the streams. */
@@ -103,7 +92,7 @@ export class EndpointRegistry {
       this.#change(peer, endpoint);
     } else {
       peer.endpoint = endpoint;
-      this.#changes.next({ name, endpoint });
+      queueScheduler.schedule(() => this.#changes.next({ name, endpoint }));
     }
     if (older !== undefined) this.#evict(older, session, name);
   }
@@ -148,8 +137,11 @@ export class EndpointRegistry {
   /** Changes the state of an endpoint and tells everyone. */
   #change(peer: Peer, endpoint: Endpoint): void {
     peer.endpoint = endpoint;
-    this.#changes.next({ name: endpoint.name, endpoint });
-    this.#lifecycle.next({ type: 'endpoint', endpoint });
+    // As one action: whoever reacts to the one by a change of its own is heard after the other was told.
+    queueScheduler.schedule(() => {
+      this.#changes.next({ name: endpoint.name, endpoint });
+      this.#lifecycle.next({ type: 'endpoint', endpoint });
+    });
   }
 
   #reportLoss({ connection }: Session, endpointName: string, queued = { messages: 0, bytes: 0 }): void {

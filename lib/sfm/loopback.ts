@@ -49,8 +49,9 @@ export class Loopback {
     if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#maxQueuedBytes) {
       throw new QueueFullError(this.#name, this.#queuedBytes, this.#maxQueuedBytes);
     }
+    const received = asReceived(head, payload);
     this.#queuedBytes += bytes;
-    this.#messages.next({ appId, message: asReceived(head, payload), bytes });
+    this.#messages.next({ appId, message: received, bytes });
     return true;
   }
 

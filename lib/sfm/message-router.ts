@@ -111,18 +111,18 @@ export class MessageRouter {
   }
 
   #process(received: ReceivedMessage, process: (received: ReceivedMessage) => unknown): void {
+    const bytes = this.#bytes + PENDING_OVERHEAD_BYTES;
     try {
       const work = process(received);
-      if (isPromise(work)) void this.#await(work, received);
+      if (isPromise(work)) void this.#await(work, received, bytes);
     } catch (error) {
       this.#reportError(received, error);
     }
   }
 
   /** Counts a message as pending until its receiver is done with it. */
-  async #await(work: PromiseLike<unknown>, received: ReceivedMessage): Promise<void> {
+  async #await(work: PromiseLike<unknown>, received: ReceivedMessage, bytes: number): Promise<void> {
     const { connection } = received;
-    const bytes = this.#bytes + PENDING_OVERHEAD_BYTES;
     this.#hold(connection, bytes);
     try {
       await work;

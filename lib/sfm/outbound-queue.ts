@@ -118,7 +118,7 @@ export class OutboundQueue {
       this.#waiting = this.#waiting.slice(this.#next);
       this.#next = 0;
     }
-    if (this.#isBlocked) return;
+    if (this.#isBlocked || this.#waiting.length > 0) return;
     this.#emptied.next();
     if (this.#isFull) {
       this.#isFull = false;

@@ -85,6 +85,9 @@ export class Peer {
     if (state === EndpointState.READY && this.session?.isReady === true) return;
     throw state === EndpointState.DISCONNECTED
       ? new CommError(CommErrorCode.CLOSED, `endpoint ${name} is disconnected`)
-      : new CommError(CommErrorCode.NOT_READY, `endpoint ${name} is ${state}, expected READY`);
+      : new CommError(
+          CommErrorCode.NOT_READY,
+          `endpoint ${name} is ${state === EndpointState.READY ? 'closing' : state}, expected READY`,
+        );
   }
 }

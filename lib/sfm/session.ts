@@ -115,7 +115,12 @@ export class Session implements Heart {
   send(head: Uint8Array, payload?: Uint8Array): boolean {
     this.#sequence = (this.#sequence + 1) & 0xffff;
     stampSequence(head, this.#sequence);
-    return this.connection.send(head, payload);
+    try {
+      return this.connection.send(head, payload);
+    } catch (error) {
+      void this.close(CommError.from(error, this.#describe()));
+      return false;
+    }
   }
 
   /** Asks for a sign of life. */

@@ -23,7 +23,7 @@ const SECURE_TWIN: Readonly<Record<string, string>> = {
 };
 
 /**
- * Takes a connector URL apart, as NVFlare's `parse_url` does: `scheme://host:port/path;params?query#frag`. Host
+ * Takes a connector URL apart, as NVFlare's `parse_url` does: `scheme://host:port/path?query#frag`. Host
  * `0` stands for any address and becomes the empty host; query keys become parameters of their own.
  *
  * @throws CommError `BAD_CONFIG` where it is not such a URL
@@ -31,21 +31,26 @@ const SECURE_TWIN: Readonly<Record<string, string>> = {
 export function parseUrl(url: string): DriverParams {
   const match = URL_PARTS.exec(url)?.groups;
   if (match === undefined) throw badUrl(url, 'expected scheme://host:port');
-  const { scheme = '', authority = '', path = '', params = '', query = '', frag = '' } = match;
+  const { scheme = '', authority = '', path = '', query = '', frag = '' } = match;
   return {
     ...Object.fromEntries(new URLSearchParams(query)),
     url,
     scheme: scheme.toLowerCase(),
     ...parseAuthority(url, authority),
-    path,
-    params,
+    ...splitParams(scheme.toLowerCase(), path),
     query,
     frag,
   };
 }
 
 const URL_PARTS =
-  /^(?<scheme>[a-z][a-z0-9+.-]*):\/\/(?<authority>[^/?#;]*)(?<path>[^?#;]*)(?:;(?<params>[^?#]*))?(?:\?(?<query>[^#]*))?(?:#(?<frag>.*))?$/is;
+  /^(?<scheme>[a-z][a-z0-9+.-]*):\/\/(?<authority>[^/?#]*)(?<path>[^?#]*)(?:\?(?<query>[^#]*))?(?:#(?<frag>.*))?$/is;
+
+/** Only http has parameters behind the last part of its path, as in Python's `urlparse`. */
+function splitParams(scheme: string, path: string): { path: string; params: string } {
+  const at = scheme.startsWith('http') ? path.indexOf(';', path.lastIndexOf('/')) : -1;
+  return at < 0 ? { path, params: '' } : { path: path.slice(0, at), params: path.slice(at + 1) };
+}
 
 function parseAuthority(url: string, authority: string): { host: string; port?: number } {
   if (authority.includes('@')) throw badUrl(url, 'user names are not supported');

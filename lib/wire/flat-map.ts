@@ -28,7 +28,7 @@ export function writeFlatMap(map: MessageHeaders, target: Uint8Array, start: num
     const value = map[key];
     if (value === undefined) continue;
     entries += 1;
-    if (entries > MAX_ENTRIES || !Object.hasOwn(map, key)) return GIVE_UP;
+    if (entries > MAX_ENTRIES || key === '__proto__' || !Object.hasOwn(map, key)) return GIVE_UP;
     offset = writeText(key, target, offset);
     if (offset !== GIVE_UP) offset = writeValue(value, target, offset);
     if (offset === GIVE_UP) return GIVE_UP;

@@ -1,7 +1,7 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { MessageHeaders } from '../message.js';
 import { writeFlatMap } from './flat-map.js';
-import { encodeMap } from './map-codec.js';
+import { encodeMap, isPlainObject } from './map-codec.js';
 import {
   FrameType,
   MAX_FRAME_BYTES,
@@ -59,6 +59,7 @@ export function encodeHead(head: FrameHead, payloadLength: number): Uint8Array {
 
 /** Writes the headers behind the place of the prefix. Empty ones are none, as NVFlare has it for an empty dict. */
 function writeHeaders(headers: MessageHeaders): number {
+  if (!isPlainObject(headers)) throw new CommError(CommErrorCode.BAD_DATA, 'headers must be a plain object');
   const end = writeFlatMap(headers, scratch, PREFIX_BYTES);
   if (end > 0) return end === PREFIX_BYTES + 1 ? 0 : end - PREFIX_BYTES;
   const bytes = encodeMap(headers);

@@ -75,6 +75,8 @@ function widen(value: unknown, depth: number): unknown {
     const isWide = Number.isInteger(value) && (value > 0xffffffff || value < -0x80000000);
     return isWide && value < TWO_64 && value >= -TWO_64 / 2 ? BigInt(value) : value;
   }
+  if (typeof value === 'string' && !value.isWellFormed())
+    throw new TypeError('text has half a surrogate pair');
   if (typeof value === 'bigint') {
     if (value >= MAX_UINT64 || value < -MAX_INT64) throw new RangeError(`${value} does not fit 64 bits`);
     return value;
@@ -107,13 +109,16 @@ function convertInside(value: unknown, depth: number, convert: Convert): unknown
   let copy: Record<string, unknown> | undefined;
   for (const key in value) {
     const item = value[key];
+    if (key === '__proto__' || !key.isWellFormed())
+      throw new TypeError(`${JSON.stringify(key)} cannot be a key`);
     const converted = convert(item, depth + 1);
     if (converted !== item) (copy ??= { ...value })[key] = converted;
   }
   return copy ?? value;
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
+/** An object literal, or one without a prototype. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;

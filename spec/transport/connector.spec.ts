@@ -164,11 +164,13 @@ describe('an active connector', () => {
         }),
       );
       const connector = connectorOf(driver, Mode.ACTIVE, { scheduler });
+      const states = statesOf(connector);
       connector.start();
       timer(500, scheduler).subscribe(() => connector.halt());
+      timer(60_000, scheduler).subscribe(() => connector.stop());
       flush();
       expect(attempts).toBe(1);
-      connector.stop();
+      expect(states.filter(({ type }) => type === 'retrying')).toHaveLength(1);
     });
   });
 
