@@ -1,6 +1,8 @@
 import { Communicator as BaseCommunicator } from './communicator.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
+import { GrpcDriver } from './drivers/grpc/grpc-driver.js';
 import { InProcessDriver } from './drivers/in-process/in-process-driver.js';
+import { SharedFileDriver } from './drivers/shared-file/shared-file-driver.js';
 import { TcpDriver } from './drivers/tcp/tcp-driver.js';
 import { WebSocketDriver } from './drivers/websocket/websocket-driver.js';
 import type { Endpoint } from './endpoint.js';
@@ -9,7 +11,9 @@ import type { CommunicatorOptions } from './options.js';
 export { CommError, CommErrorCode } from './comm-error.js';
 export type { Monitor, StartedListener } from './communicator.js';
 export { DriverRegistry } from './drivers/driver-registry.js';
+export { GrpcDriver } from './drivers/grpc/grpc-driver.js';
 export { InProcessDriver, type InProcessOptions } from './drivers/in-process/in-process-driver.js';
+export { SharedFileDriver } from './drivers/shared-file/shared-file-driver.js';
 export { TcpDriver } from './drivers/tcp/tcp-driver.js';
 export type { GenerateMask } from './drivers/websocket/message-framer.js';
 export { WebSocketDriver, type WebSocketDriverOptions } from './drivers/websocket/websocket-driver.js';
@@ -58,11 +62,18 @@ export { splitFrames } from './wire/split-frames.js';
 
 /** The drivers of the Node entry, in a registry of their own. */
 export function nodeDrivers(): DriverRegistry {
-  return new DriverRegistry([new TcpDriver(), new WebSocketDriver(), new InProcessDriver()]);
+  return new DriverRegistry([
+    new TcpDriver(),
+    new WebSocketDriver(),
+    new GrpcDriver(),
+    new SharedFileDriver(),
+    new InProcessDriver(),
+  ]);
 }
 
 /**
- * The Communicator of the Node entry, with the drivers for tcp, http and inproc, in the clear and with TLS.
+ * The Communicator of the Node entry, with the drivers for tcp, http and grpc, in the clear and with TLS, for shared-file
+ * and for inproc.
  *
  * @example
  * ```ts

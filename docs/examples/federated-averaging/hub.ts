@@ -13,20 +13,18 @@ interface Update {
   readonly samples: number;
 }
 
-const SITES = 3;
 const ROUNDS = 24;
 const PAUSE_MS = 300;
 const ROUND_TIMEOUT_MS = 10_000;
 
+const [sites, ...urls] = process.argv.slice(2);
+
 const hub = new Communicator(new Endpoint('hub'));
-for (const url of process.argv.slice(2)) hub.addConnector(url, Mode.PASSIVE);
+for (const url of urls) hub.addConnector(url, Mode.PASSIVE);
 
 hub.registerMonitor(({ name, state, connProps }) => {
-  console.log(
-    state === EndpointState.READY
-      ? `  + ${name} joined from ${String(connProps.peer_addr)}`
-      : `  - ${name} left`,
-  );
+  if (state === EndpointState.READY) console.log(`  + ${name} joined from ${String(connProps.peer_addr)}`);
+  if (state === EndpointState.DISCONNECTED) console.log(`  - ${name} left`);
 });
 
 /** The sites that are here, now and on each change. */
@@ -36,7 +34,7 @@ const here$ = hub.endpoints$.pipe(
 
 await hub.start();
 process.send?.('listening');
-await firstValueFrom(here$.pipe(filter(({ length }) => length === SITES)));
+await firstValueFrom(here$.pipe(filter(({ length }) => length === Number(sites))));
 
 let weights = initialWeights();
 for (let round = 1; round <= ROUNDS; round += 1) {

@@ -1,42 +1,60 @@
 /**
- * Federated averaging on Fisher's Iris flowers: a hub and three sites, each a process of its own. Only weights
- * travel, the flowers stay where they are. In the middle one site is killed and comes back.
+ * Federated averaging on Fisher's Iris flowers: a hub and three sites, each a process of its own, each site over
+ * another transport. Only weights travel, the flowers stay where they are. In the middle one site is killed and
+ * comes back. With `--python` there is a fourth site, a real NVFlare communicator in Python.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+import { nvflarePython, pythonAvailable } from '../../../spec/support/python.js';
+import { shard } from './iris.js';
 
 const KILL_AT_ROUND = 8;
-const SITES = ['site-1', 'site-2', 'site-3'];
 const VICTIM = 'site-2';
+const PYTHON_SITE = 'site-4';
 
-const url = `tcp://127.0.0.1:${await freePort()}`;
+const [tcp, http, grpc] = await Promise.all(['tcp', 'http', 'grpc'].map(freeUrl));
+const sites = new Map([
+  ['site-1', tcp],
+  ['site-2', http],
+  ['site-3', grpc],
+]);
+if (process.argv.includes('--python')) {
+  if (!pythonAvailable()) throw new Error('--python needs python3 with the venv module on the PATH');
+  sites.set(PYTHON_SITE, tcp);
+}
+const names = [...sites.keys()];
+
 const processes = new Map<string, ChildProcess>();
 process.on('exit', () => {
   for (const child of processes.values()) child.kill('SIGKILL');
 });
 
-const hub = start('hub', 'hub.ts', url);
+const python = sites.has(PYTHON_SITE) ? await nvflarePython('2.9.0') : '';
+const hub = start('hub', fork(script('hub.ts'), [String(names.length), tcp, http, grpc].map(String)));
 hub.on('message', (report) => {
-  if (report === 'listening') for (const name of SITES) startSite(name);
+  if (report === 'listening') for (const name of names) startSite(name);
   if (report === KILL_AT_ROUND) void killAndRestart(VICTIM);
 });
 
 const [exitCode] = (await once(hub, 'exit')) as [number | null];
-await Promise.all(SITES.map((name) => ended(name)));
+await Promise.all(names.map((name) => ended(name)));
 process.exitCode = exitCode ?? 1;
 
-function start(name: string, script: string, ...args: readonly string[]): ChildProcess {
-  const child = fork(new URL(script, import.meta.url), args);
-  processes.set(name, child);
-  child.once('exit', () => {
-    if (processes.get(name) === child) processes.delete(name);
-  });
-  return child;
-}
-
 function startSite(name: string): void {
-  start(name, 'site.ts', name, url, String(SITES.indexOf(name)), String(SITES.length));
+  const index = names.indexOf(name);
+  const url = sites.get(name) ?? '';
+  if (name === PYTHON_SITE) {
+    const child = start(
+      name,
+      spawn(python, [script('site.py'), name, url], { stdio: ['pipe', 'inherit', 'ignore'] }),
+    );
+    child.stdin.end(JSON.stringify(shard(index, names.length)));
+  } else {
+    start(name, fork(script('site.ts'), [name, url, String(index), String(names.length)]));
+  }
 }
 
 async function killAndRestart(name: string): Promise<void> {
@@ -47,16 +65,28 @@ async function killAndRestart(name: string): Promise<void> {
   startSite(name);
 }
 
+function start<C extends ChildProcess>(name: string, child: C): C {
+  processes.set(name, child);
+  child.once('exit', () => {
+    if (processes.get(name) === child) processes.delete(name);
+  });
+  return child;
+}
+
 async function ended(name: string): Promise<void> {
   const child = processes.get(name);
   if (child !== undefined) await once(child, 'exit');
 }
 
-async function freePort(): Promise<number> {
+function script(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+async function freeUrl(scheme: string): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   server.close();
   if (address === null || typeof address === 'string') throw new Error('no TCP port');
-  return address.port;
+  return `${scheme}://127.0.0.1:${address.port}`;
 }

@@ -1,0 +1,115 @@
+import { CommError, CommErrorCode } from '../../comm-error.js';
+
+/** Tags of the fields of `Frame { int32 seq = 1; bytes data = 2; }`: the field's number, and how it is encoded. */
+const SEQ_TAG = (1 << 3) | 0;
+const DATA_TAG = (2 << 3) | 2;
+
+/** How a field is encoded, the low three bits of its tag. 3 and 4, groups, are long gone from protobuf. */
+const WireType = { VARINT: 0, FIXED64: 1, BYTES: 2, FIXED32: 5 } as const;
+
+/** A varint has seven bits in a byte and stands for at most 64. */
+const MAX_VARINT_BYTES = 10;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/**
+ * Encodes one `streamer.Frame` whose data is `head` and `payload`, each copied once.
+ *
+ * @param seq - from 0 to 2^31 - 1
+ */
+export function encodeFrameMessage(seq: number, head: Uint8Array, payload: Uint8Array = NOTHING): Buffer {
+  const length = head.length + payload.length;
+  const message = Buffer.allocUnsafe(2 + varintBytes(seq) + varintBytes(length) + length);
+  message[0] = SEQ_TAG;
+  let at = writeVarint(message, 1, seq);
+  message[at] = DATA_TAG;
+  at = writeVarint(message, at + 1, length);
+  message.set(head, at);
+  message.set(payload, at + head.length);
+  return message;
+}
+
+/**
+ * Takes the data out of an encoded `streamer.Frame`: a view on it, empty where the message has none. Nobody looks
+ * at `seq`; fields of other numbers are skipped, and of a field that comes twice the last counts, as protobuf has it.
+ *
+ * @throws CommError `BAD_DATA` where it is not such a message
+ */
+export function decodeFrameMessage(message: Uint8Array): Uint8Array {
+  const reader: Reader = { bytes: message, at: 0 };
+  let data = NOTHING;
+  while (reader.at < message.length) {
+    const tag = readVarint(reader);
+    if (tag === DATA_TAG) data = readBytes(reader);
+    else skip(reader, tag);
+  }
+  return data;
+}
+
+interface Reader {
+  readonly bytes: Uint8Array;
+  at: number;
+}
+
+function skip(reader: Reader, tag: number): void {
+  const field = Math.floor(tag / 8);
+  const wireType = tag % 8;
+  if (field === 0) throw badMessage('a field has the number 0');
+  if (field === DATA_TAG >> 3) throw badMessage(`expected its data as bytes, got wire type ${wireType}`);
+  if (wireType === WireType.VARINT) readVarint(reader);
+  else if (wireType === WireType.BYTES) readBytes(reader);
+  else if (wireType === WireType.FIXED64) advance(reader, 8);
+  else if (wireType === WireType.FIXED32) advance(reader, 4);
+  else throw badMessage(`field ${field} has the unknown wire type ${wireType}`);
+}
+
+function readBytes(reader: Reader): Uint8Array {
+  const length = readVarint(reader);
+  const { bytes, at } = reader;
+  advance(reader, length);
+  // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
+}
+
+function advance(reader: Reader, count: number): void {
+  const left = reader.bytes.length - reader.at;
+  if (count > left) throw badMessage(`a field wants ${count} bytes, but ${left} are left`);
+  reader.at += count;
+}
+
+/** Reads a varint. Above 2^53 it is not exact, which no length and no tag that we know of can be. */
+function readVarint(reader: Reader): number {
+  let value = 0;
+  let unit = 1;
+  for (let count = 0; count < MAX_VARINT_BYTES; count += 1) {
+    const byte = reader.bytes[reader.at];
+    if (byte === undefined) throw badMessage('it ends in the middle of a number');
+    reader.at += 1;
+    value += (byte & 0x7f) * unit;
+    if (byte < 0x80) return value;
+    unit *= 0x80;
+  }
+  throw badMessage(`a number has more than ${MAX_VARINT_BYTES} bytes`);
+}
+
+function writeVarint(target: Uint8Array, offset: number, value: number): number {
+  let at = offset;
+  let rest = value;
+  while (rest >= 0x80) {
+    target[at] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+    at += 1;
+  }
+  target[at] = rest;
+  return at + 1;
+}
+
+function varintBytes(value: number): number {
+  let count = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) count += 1;
+  return count;
+}
+
+function badMessage(detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, `bad gRPC message: ${detail}`);
+}

@@ -1,0 +1,216 @@
+import {
+  BehaviorSubject,
+  EMPTY,
+  filter,
+  lastValueFrom,
+  merge,
+  type Observable,
+  ReplaySubject,
+  skip,
+  Subscription,
+  switchMap,
+  take,
+  takeUntil,
+  timer,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { logger } from '../../log.js';
+import { BaseConnection } from '../../transport/base-connection.js';
+import { FrameSplitter } from '../../wire/frame-splitter.js';
+import { exists, fromFileError, removeFile, touch } from './files.js';
+import { CLOSED_MARKER, closedPath, leasePath, otherSide, type Side } from './layout.js';
+import { judgeLease, keepLease } from './lease.js';
+import { LogOutbox } from './log-outbox.js';
+import { LogReader } from './log-reader.js';
+import { tailLog } from './tail-log.js';
+import type { Tuning } from './tuning.js';
+import { untilGone } from './until-gone.js';
+import { watchDirectory } from './watch-directory.js';
+
+const log = logger('shared-file');
+
+/** Where a connection lives, and who it is there. */
+export interface ConnectionPlace {
+  /** A complete connection directory with our lease in it. */
+  readonly directory: string;
+  readonly side: Side;
+  readonly tuning: Tuning;
+  /** Whether to let the system tell of changes. */
+  readonly watches: boolean;
+  /** After a clean close the other side gets so long to read what is left, since the directory may go then. */
+  readonly lingerMs: number;
+  /** Called when the connection has let go of everything; `close` waits for it. */
+  readonly released: () => Promise<void>;
+}
+
+/**
+ * Frames in two append-only logs of a shared directory, as NVFlare 2.9 has them (`file_driver.py`): ours is
+ * written in one append a tick, the other side's is looked at again and again.
+ */
+export class FileConnection extends BaseConnection {
+  readonly #place: ConnectionPlace;
+  readonly #outbox: LogOutbox;
+  readonly #reader: LogReader;
+  readonly #splitter = new FrameSplitter();
+  readonly #open = new BehaviorSubject(true);
+  /** Everything that runs until the end. */
+  readonly #life = new Subscription();
+  readonly #judging = new Subscription();
+  readonly #ended = new ReplaySubject<void>(1);
+  #farewell: Promise<void> | undefined;
+  #isFull = false;
+
+  constructor(place: ConnectionPlace) {
+    const { directory, side, tuning } = place;
+    super({ local_addr: `${directory}#${side}`, peer_addr: `${directory}#${otherSide(side)}` });
+    this.#place = place;
+    this.#reader = new LogReader(directory, otherSide(side), tuning.maxLogBytes);
+    this.#outbox = new LogOutbox(directory, side, tuning, {
+      written: () => this.#noteRoom(),
+      read: () => this.alive(),
+      failed: this.#fail,
+    });
+    this.#life.add(keepLease(leasePath(directory, side), tuning).subscribe({ error: this.#fail }));
+  }
+
+  override get bufferedBytes(): number {
+    return this.#outbox.bytes;
+  }
+
+  override get bufferedFrames(): number {
+    return this.#outbox.frames;
+  }
+
+  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+    this.#outbox.add(head, payload);
+    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
+    return !this.#isFull;
+  }
+
+  protected override startReading(): void {
+    const { directory, side, tuning } = this.#place;
+    this.#open.next(!this.isPaused);
+    const source = {
+      read: () => this.#reader.read(this.#splitter.pendingBytes === 0),
+      isClosed: () => this.#seesEnd(),
+      open$: this.#open,
+      wake$: merge(this.#peerChanges(), this.#open.pipe(skip(1))),
+    };
+    this.#life.add(
+      tailLog(source, tuning).subscribe({
+        next: (chunk) => this.#deliver(chunk),
+        error: this.#fail,
+        complete: () => this.#peerEnded(),
+      }),
+    );
+    // Whoever does not look cannot judge: a side that ended long ago may have left frames behind.
+    const peerLease = leasePath(directory, otherSide(side));
+    const judged$ = this.#open.pipe(
+      switchMap((isOpen) => (isOpen ? judgeLease(peerLease, () => this.#reader.total, tuning) : EMPTY)),
+    );
+    this.#judging.add(judged$.subscribe({ next: () => this.alive(), error: this.#fail }));
+    this.#life.add(this.#judging);
+  }
+
+  protected override pauseReading(): void {
+    this.#open.next(false);
+  }
+
+  protected override resumeReading(): void {
+    this.#open.next(true);
+  }
+
+  protected override finishWriting(): void {
+    this.#farewell = this.#sayFarewell();
+  }
+
+  protected override async release(): Promise<void> {
+    const { directory, side, tuning, released } = this.#place;
+    this.#life.unsubscribe();
+    this.#ended.next();
+    const steps = [
+      // The log is closed before the mark, so that whoever sees the mark can see all frames.
+      () => this.#outbox.stop(),
+      () => this.#farewell ?? Promise.resolve(),
+      () => this.#reader.close(),
+      () => touch(closedPath(directory), tuning.fileMode),
+      // Tells a listener of ours that the directory is needed no more.
+      () => (side === 'active' ? removeFile(leasePath(directory, side)) : Promise.resolve()),
+      released,
+    ];
+    for (const step of steps) {
+      await step().catch((error: unknown) => log('%s while letting go: %s', this.describe(), error));
+    }
+  }
+
+  /** Writes everything, marks the end, and lets the other side read. Never rejects. */
+  async #sayFarewell(): Promise<void> {
+    const { directory, side, tuning, lingerMs } = this.#place;
+    try {
+      await this.#outbox.finish();
+      if (this.#life.closed) return;
+      if (lingerMs > 0) {
+        await touch(closedPath(directory), tuning.fileMode);
+        const gone$ = untilGone(leasePath(directory, otherSide(side)), tuning);
+        const over$ = merge(gone$, timer(lingerMs)).pipe(take(1), takeUntil(this.#ended));
+        await lastValueFrom(over$, { defaultValue: undefined });
+      }
+      this.end();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #noteRoom(): void {
+    if (!this.#isFull || this.bufferedBytes > this.highWaterMarkBytes / 2) return;
+    this.#isFull = false;
+    this.drained();
+  }
+
+  #deliver(chunk: Uint8Array): void {
+    this.alive();
+    try {
+      this.#splitter.push(chunk);
+      let frame: Uint8Array | undefined;
+      while (!this.#life.closed && (frame = this.#splitter.shift(this.maxFrameBytes)) !== undefined) {
+        this.receive(frame);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #seesEnd(): Promise<boolean> {
+    // Both sides have the same mark, and this one is ours.
+    if (this.#farewell !== undefined) return false;
+    const isClosed = await exists(closedPath(this.#place.directory));
+    // Whoever has ended keeps no lease.
+    if (isClosed) this.#judging.unsubscribe();
+    return isClosed;
+  }
+
+  #peerEnded(): void {
+    const { pendingBytes } = this.#splitter;
+    if (pendingBytes === 0) this.end();
+    else {
+      const detail = `closed in the middle of a frame, ${pendingBytes} bytes after its start`;
+      this.#fail(new CommError(CommErrorCode.CLOSED, detail));
+    }
+  }
+
+  #peerChanges(): Observable<string> {
+    const { directory, side, watches } = this.#place;
+    const prefix = `${otherSide(side)}.`;
+    return watchDirectory(directory, watches).pipe(
+      filter((name) => name.startsWith(prefix) || name === CLOSED_MARKER),
+    );
+  }
+
+  readonly #fail = (error: unknown): void => this.end(withContext(error, this.describe()));
+}
+
+function withContext(error: unknown, context: string): CommError {
+  if (!(error instanceof CommError)) return fromFileError(error, context);
+  return new CommError(error.code, `${context}: ${error.message}`, { cause: error });
+}

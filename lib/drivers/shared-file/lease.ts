@@ -1,0 +1,60 @@
+import { concatMap, defer, EMPTY, exhaustMap, ignoreElements, type Observable, of, timer } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { modifiedAt, touch } from './files.js';
+import type { Tuning } from './tuning.js';
+
+/** Touches a lease every `lease_interval`, the first time after one. */
+export function keepLease(path: string, { leaseIntervalMs, fileMode }: Tuning): Observable<never> {
+  return timer(leaseIntervalMs, leaseIntervalMs).pipe(
+    exhaustMap(() => touch(path, fileMode)),
+    ignoreElements(),
+  );
+}
+
+/**
+ * Looks at the other side's lease every `lease_interval`, and emits when it shows life: the lease has changed, or
+ * `progress` has. Times are compared for equality only, so the clocks of the two sides need not agree.
+ *
+ * Errors with CommError `TIMEOUT` when there was none for `lease_timeout`.
+ *
+ * @param progress - a number that grows with what comes from the other side
+ * @param now - a clock that nobody sets
+ */
+export function judgeLease(
+  path: string,
+  progress: () => number,
+  { leaseIntervalMs, leaseTimeoutMs }: Tuning,
+  now: () => number = () => performance.now(),
+): Observable<void> {
+  return defer(() => {
+    let seenAt = now();
+    let lastProgress = progress();
+    let lastChange: number | undefined;
+    return timer(leaseIntervalMs, leaseIntervalMs).pipe(
+      exhaustMap(async () => {
+        const current = progress();
+        if (current !== lastProgress) {
+          lastProgress = current;
+          return true;
+        }
+        const change = await modifiedAt(path);
+        const isAlive = change !== undefined && change !== lastChange;
+        lastChange = change;
+        return isAlive;
+      }),
+      concatMap((isAlive) => {
+        if (isAlive) seenAt = now();
+        else if (now() - seenAt > leaseTimeoutMs) throw stale(path, leaseTimeoutMs);
+        return isAlive ? of(undefined) : EMPTY;
+      }),
+    );
+  });
+}
+
+function stale(path: string, leaseTimeoutMs: number): CommError {
+  return new CommError(
+    CommErrorCode.TIMEOUT,
+    `the peer is gone: ${path} has not changed for ${leaseTimeoutMs} ms`,
+  );
+}

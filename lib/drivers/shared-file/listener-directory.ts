@@ -1,0 +1,125 @@
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { logger } from '../../log.js';
+import { markClosed, removeConnectionDirectory } from './connection-directory.js';
+import { exists, removeFile } from './files.js';
+import { CONNECTIONS_DIRECTORY, LISTENER_LEASE, LISTENER_PREFIX, OWNER_MARKER } from './layout.js';
+import type { Tuning } from './tuning.js';
+
+const log = logger('shared-file');
+
+/** Those of this process that have a listener or connections, by real path. */
+const directories = new Map<string, ListenerDirectory>();
+
+/**
+ * A listener's directory in this process. It outlives its listener while connections are left, so that the next
+ * listener does not take them for its own. When the last is gone, a directory that `resolveUrls` made is removed.
+ */
+export class ListenerDirectory {
+  readonly path: string;
+  /** Where the connections are. */
+  readonly connections: string;
+  readonly lease: string;
+  /** Connections that go on. */
+  readonly #live = new Set<string>();
+  /** Directories of connections that have ended, and when they did. */
+  readonly #ended = new Map<string, number>();
+  #isListening = false;
+  /** What is still being removed. Never rejects. */
+  #tidying: Promise<void> = Promise.resolve();
+
+  private constructor(path: string) {
+    this.path = path;
+    this.connections = join(path, CONNECTIONS_DIRECTORY);
+    this.lease = join(path, LISTENER_LEASE);
+  }
+
+  /**
+   * Claims a directory for a listener.
+   *
+   * @param path - its real path
+   * @throws CommError `BAD_CONFIG` where another listener of this process has it
+   */
+  static claim(path: string): ListenerDirectory {
+    const directory = directories.get(path) ?? new ListenerDirectory(path);
+    if (directory.#isListening)
+      throw new CommError(CommErrorCode.BAD_CONFIG, `${path} has a listener already`);
+    directory.#isListening = true;
+    directories.set(path, directory);
+    return directory;
+  }
+
+  /** Resolves when the listener before is out of the way. */
+  ready(): Promise<void> {
+    return this.#tidying;
+  }
+
+  /** Whether a directory of this name was met before. */
+  knows(name: string): boolean {
+    return this.#live.has(name) || this.#ended.has(name);
+  }
+
+  /** Notes a connection. */
+  enter(name: string): void {
+    this.#live.add(name);
+  }
+
+  /** Notes the end of a connection; the other side may still read. */
+  leave(name: string): Promise<void> {
+    this.#live.delete(name);
+    this.#ended.set(name, performance.now());
+    return this.#tidy(() => Promise.resolve());
+  }
+
+  /** Notes a directory that is left of a connection of another listener. */
+  async condemn(name: string, tuning: Tuning): Promise<void> {
+    this.#ended.set(name, performance.now());
+    await markClosed(join(this.connections, name), tuning);
+  }
+
+  /** Removes what ended more than two `lease_timeout`s ago, by our own clock, as NVFlare does. */
+  async collect({ leaseTimeoutMs }: Tuning): Promise<void> {
+    const now = performance.now();
+    for (const [name, endedAt] of this.#ended) {
+      if (now - endedAt <= 2 * leaseTimeoutMs) continue;
+      if (await removeConnectionDirectory(join(this.connections, name))) this.#ended.delete(name);
+    }
+  }
+
+  /**
+   * Ends the listener; the directory is free at once.
+   *
+   * @param isOurLease - it came so far as to take the lease
+   */
+  release(isOurLease: boolean): void {
+    this.#isListening = false;
+    // Without a lease nobody waits to be adopted.
+    void this.#tidy(() => (isOurLease ? removeFile(this.lease) : Promise.resolve()));
+  }
+
+  /** Takes a step, and removes the directory where it was the last one. */
+  #tidy(step: () => Promise<void>): Promise<void> {
+    this.#tidying = this.#tidying
+      .then(step)
+      .then(() => this.#removeUnused())
+      .catch((error: unknown) => log('%s: %s', this.path, error));
+    return this.#tidying;
+  }
+
+  async #removeUnused(): Promise<void> {
+    if (this.#isUsed()) return;
+    if (await isOwned(this.path)) await rm(this.path, { recursive: true, force: true });
+    if (!this.#isUsed()) directories.delete(this.path);
+  }
+
+  #isUsed(): boolean {
+    return this.#isListening || this.#live.size > 0;
+  }
+}
+
+/** Whether `resolveUrls`, here or in NVFlare, made this directory. */
+export async function isOwned(path: string): Promise<boolean> {
+  return basename(path).startsWith(LISTENER_PREFIX) && (await exists(join(path, OWNER_MARKER)));
+}

@@ -1,0 +1,125 @@
+import { readFile, readlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+
+import {
+  defer,
+  exhaustMap,
+  from,
+  last,
+  map,
+  type Observable,
+  of,
+  switchMap,
+  takeUntil,
+  takeWhile,
+  timer,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { isMissing, modifiedAt, touch } from './files.js';
+import type { Tuning } from './tuning.js';
+
+/** Who wrote a lease. NVFlare leaves it empty and looks at its time only. */
+interface Owner {
+  /** Process IDs can be compared within one of these. */
+  readonly realm: string;
+  readonly pid: number;
+}
+
+/**
+ * Whether somebody else keeps a listener's lease alive. NVFlare does not ask: there, two listeners on one
+ * directory would both adopt each connection.
+ *
+ * Answers at once where there is no lease, or its owner was a process of this machine that has ended. Otherwise
+ * the lease is watched for two `lease_interval`s, in which a live owner touches it.
+ */
+export function isLeaseAlive(path: string, tuning: Tuning): Observable<boolean> {
+  return defer(() => from(isSuspect(path))).pipe(
+    switchMap((isIt) => (isIt ? changesWithin(path, tuning) : of(false))),
+  );
+}
+
+/** Makes the lease ours. */
+export async function takeLease(path: string, { fileMode }: Tuning): Promise<void> {
+  await touch(path, fileMode);
+  await writeFile(path, JSON.stringify(await ourselves()));
+}
+
+/**
+ * Touches our lease.
+ *
+ * @throws CommError `BAD_CONFIG` where another listener took it at the same moment as we did
+ */
+export async function holdLease(path: string, tuning: Tuning): Promise<void> {
+  const text = await readLease(path);
+  if (text === undefined) {
+    await takeLease(path, tuning);
+    return;
+  }
+  const owner = parseOwner(text);
+  const { realm, pid } = await ourselves();
+  if (owner !== undefined && (owner.realm !== realm || owner.pid !== pid)) {
+    const other = `process ${owner.pid} of ${owner.realm}`;
+    throw new CommError(CommErrorCode.BAD_CONFIG, `${path} was taken by another listener, ${other}`);
+  }
+  await touch(path, tuning.fileMode);
+}
+
+async function readLease(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function isSuspect(path: string): Promise<boolean> {
+  const text = await readLease(path);
+  if (text === undefined) return false;
+  const owner = parseOwner(text);
+  const { realm, pid } = await ourselves();
+  // Our own listeners know of each other; a lease under our ID is of a process before us that had the same.
+  return owner?.realm !== realm || (owner.pid !== pid && isRunning(owner.pid));
+}
+
+function changesWithin(path: string, { leaseIntervalMs, leaseTimeoutMs }: Tuning): Observable<boolean> {
+  const looks$ = timer(0, leaseIntervalMs / 10).pipe(exhaustMap(() => modifiedAt(path)));
+  const over$ = timer(Math.min(2 * leaseIntervalMs, leaseTimeoutMs));
+  let first: number | undefined;
+  return looks$.pipe(
+    map((change, index) => {
+      if (index === 0) first = change;
+      return change !== undefined && change !== first;
+    }),
+    takeWhile((isAlive) => !isAlive, true),
+    takeUntil(over$),
+    last(undefined, false),
+  );
+}
+
+async function ourselves(): Promise<Owner> {
+  // Containers may share a host name without sharing processes.
+  const processes = await readlink('/proc/self/ns/pid').catch(() => '');
+  return { realm: `${hostname()} ${processes}`, pid: process.pid };
+}
+
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || !('realm' in value) || !('pid' in value))
+      return undefined;
+    const { realm, pid } = value;
+    return typeof realm === 'string' && typeof pid === 'number' ? { realm, pid } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

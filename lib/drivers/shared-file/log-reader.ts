@@ -1,0 +1,141 @@
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { logger } from '../../log.js';
+import { exists, isMissing, removeFile } from './files.js';
+import { logPath, sealPath, type Side } from './layout.js';
+
+const log = logger('shared-file');
+
+/** The most that is read at once. */
+const CHUNK_BYTES = 512 * 1024;
+
+/** Reads the logs of the other side, one after the other, and deletes those that it has read to the end. */
+export class LogReader {
+  readonly #directory: string;
+  readonly #side: Side;
+  readonly #maxLogBytes: number;
+  #file: FileHandle | undefined;
+  #index = 0;
+  /** How far the log at hand is read, and how far it is known to go. */
+  #offset = 0;
+  #visible = 0;
+  #total = 0;
+  #reading: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  /**
+   * @param side - whose logs
+   * @param maxLogBytes - a log is only sealed from this size on, so before that nobody looks for the seal
+   */
+  constructor(directory: string, side: Side, maxLogBytes: number) {
+    this.#directory = directory;
+    this.#side = side;
+    this.#maxLogBytes = maxLogBytes;
+  }
+
+  /** Bytes read of all logs. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /**
+   * The next bytes that can be seen; `undefined` where there are none yet. One call at a time.
+   *
+   * @param isWhole - whether everything so far ended with a frame, as it must at the end of a log
+   * @throws CommError `BAD_DATA` where a sealed log ends in the middle of a frame; system errors
+   */
+  read(isWhole: boolean): Promise<Uint8Array | undefined> {
+    const chunk = this.#read(isWhole);
+    this.#reading = chunk.catch(() => undefined);
+    return chunk;
+  }
+
+  /** Lets go of the log, once a read under way is done. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#reading;
+    await this.#letGo();
+  }
+
+  async #read(isWhole: boolean): Promise<Uint8Array | undefined> {
+    while (!this.#isClosed) {
+      if (this.#visible <= this.#offset) this.#visible = await this.#size();
+      if (this.#visible > this.#offset) return this.#readChunk();
+      if (this.#offset < this.#maxLogBytes || !(await this.#finishLog(isWhole))) return undefined;
+    }
+    return undefined;
+  }
+
+  async #readChunk(): Promise<Uint8Array | undefined> {
+    const file = (this.#file ??= await open(this.#path, 'r'));
+    const room = Math.min(this.#visible - this.#offset, CHUNK_BYTES);
+    const chunk = Buffer.allocUnsafeSlow(room);
+    const { bytesRead } = await file.read(chunk, 0, room, this.#offset);
+    this.#offset += bytesRead;
+    this.#total += bytesRead;
+    // A size that can be seen before the bytes: they come later.
+    if (bytesRead < room) this.#visible = this.#offset;
+    // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
+    return bytesRead === 0 ? undefined : new Uint8Array(chunk.buffer, 0, bytesRead);
+  }
+
+  /** The size by path, not by handle: a networked file system asks its server again for that. */
+  async #size(): Promise<number> {
+    try {
+      return (await stat(this.#path)).size;
+    } catch (error) {
+      // After a rotation the next log may take a moment.
+      const isNext = this.#index > 0 && this.#offset === 0;
+      if (isNext && isMissing(error) && (await exists(this.#directory))) return 0;
+      throw error;
+    }
+  }
+
+  /** Goes on to the next log where this one is sealed and read; says whether it is. */
+  async #finishLog(isWhole: boolean): Promise<boolean> {
+    const seal = sealPath(this.#directory, this.#side, this.#index);
+    const finalBytes = await readSeal(seal);
+    if (finalBytes === undefined || this.#offset < finalBytes) return false;
+    if (!isWhole)
+      throw new CommError(CommErrorCode.BAD_DATA, `${this.#path} is sealed in the middle of a frame`);
+    const consumed = this.#path;
+    await this.#letGo();
+    this.#index += 1;
+    this.#offset = 0;
+    this.#visible = 0;
+    await remove(consumed);
+    await remove(seal);
+    return true;
+  }
+
+  async #letGo(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  get #path(): string {
+    return logPath(this.#directory, this.#side, this.#index);
+  }
+}
+
+/** The final size of a log; `undefined` while it is not sealed. */
+async function readSeal(path: string): Promise<number | undefined> {
+  try {
+    const text = (await readFile(path, 'utf8')).trim();
+    return /^\d+$/.test(text) ? Number(text) : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** As in NVFlare, a log that cannot be deleted is no reason to stop. */
+async function remove(path: string): Promise<void> {
+  try {
+    await removeFile(path);
+  } catch (error) {
+    log('%s is consumed and cannot be deleted: %s', path, error);
+  }
+}

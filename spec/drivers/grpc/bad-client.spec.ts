@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { gzipSync } from 'node:zlib';
+
+import { firstValueFrom, take, toArray } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { encodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
+import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
+import { CommErrorCode, parseUrl } from '../../../lib/index.js';
+import { frameOf } from '../../contract/pair.js';
+import { endOf, type Listening, listening } from '../websocket/listening.js';
+import { framed, rawCall, rawStream, statusOf } from './raw-call.js';
+
+const driver = new GrpcDriver();
+
+let listener: Listening;
+
+beforeEach(async () => {
+  listener = await listening(driver, parseUrl('grpc://127.0.0.1:0'));
+});
+
+afterEach(() => listener[Symbol.dispose]());
+
+describe('a gRPC listener', () => {
+  it('takes a client that speaks bare HTTP/2, and answers its end with OK', async () => {
+    using client = rawCall(listener.url);
+    const status = statusOf(client.stream);
+    const connection = await listener.next();
+    const frames = firstValueFrom(connection.frames$.pipe(toArray()));
+    client.stream.end(framed(encodeFrameMessage(1, frameOf(7, 3))));
+    expect(await frames).toEqual([frameOf(7, 3)]);
+    expect(await status).toBe('0');
+    client.session.close();
+    await connection.close();
+  });
+
+  it('answers another method with UNIMPLEMENTED, and goes on', async () => {
+    using client = rawCall(listener.url, '/streamer.Streamer/Other');
+    expect(await statusOf(client.stream)).toBe('12');
+    const stream = rawStream(client.session);
+    const connection = await listener.next();
+    const received = firstValueFrom(connection.frames$);
+    stream.write(framed(encodeFrameMessage(1, frameOf(1, 1))));
+    expect(await received).toEqual(frameOf(1, 1));
+    await connection.close();
+  });
+
+  it.each([
+    ['text', 'GET / HTTP/1.1\r\n\r\n'],
+    ['bytes', Buffer.alloc(1000, 0xff)],
+  ])('lets a client that sends %s go, and nobody else', async (_what, junk) => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const { host, port = 0 } = parseUrl(listener.url);
+    const socket = connectTcp({ ...(host === undefined ? {} : { host }), port });
+    socket.on('error', () => undefined).resume();
+    socket.write(junk);
+    await once(socket, 'close');
+    const received = firstValueFrom(connection.frames$);
+    client.stream.write(framed(encodeFrameMessage(1, frameOf(2, 2))));
+    expect(await received).toEqual(frameOf(2, 2));
+    await connection.close();
+  });
+
+  it('lets go of clients without a stream when the listening ends', async () => {
+    const { host, port = 0 } = parseUrl(listener.url);
+    const socket = connectTcp({ ...(host === undefined ? {} : { host }), port });
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const closed = once(socket.resume(), 'close');
+    listener[Symbol.dispose]();
+    await closed;
+    const received = firstValueFrom(connection.frames$);
+    client.stream.write(framed(encodeFrameMessage(1, frameOf(3, 3))));
+    expect(await received).toEqual(frameOf(3, 3));
+    expect(await statusOf(rawStream(client.session))).toBe('14');
+    await connection.close();
+  });
+
+  it.each([
+    ['is no Frame', framed(Uint8Array.of(0x12, 5, 1))],
+    ['has data of another type', framed(Uint8Array.of(0x10, 1))],
+    ['says that it is compressed when it is not', Buffer.concat([Uint8Array.of(1, 0, 0, 0, 1, 0)])],
+    ['is compressed in a way that was not agreed on', gzipped(encodeFrameMessage(1, frameOf(1, 1)))],
+    ['announces more than a frame may have', framed(new Uint8Array(0), 0xffffffff)],
+  ])('ends a connection whose message %s, after the frames before it', async (_what, bytes) => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const seen: Uint8Array[] = [];
+    connection.frames$.subscribe({ next: (frame) => seen.push(frame), error: () => undefined });
+    client.stream.write(framed(encodeFrameMessage(1, frameOf(1, 10))));
+    await firstValueFrom(connection.frames$);
+    const ended = endOf(connection);
+    client.stream.write(bytes);
+    expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
+    expect(seen).toEqual([frameOf(1, 10)]);
+    await client.closed;
+  });
+
+  it('refuses a message by its length alone, before the bytes have come', async () => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const ended = endOf(connection);
+    client.stream.write(framed(new Uint8Array(0), 100 * 1024 ** 2));
+    expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
+    await client.closed;
+  });
+
+  it('takes a message of that length when its limit has been raised', async () => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    connection.maxFrameBytes = 8 * 1024 ** 2;
+    const received = firstValueFrom(connection.frames$);
+    client.stream.write(framed(encodeFrameMessage(1, frameOf(1, 5 * 1024 ** 2))));
+    expect((await received).length).toBe(16 + 5 * 1024 ** 2);
+    await connection.close();
+  });
+
+  it('keeps two streams on one HTTP/2 session apart', async () => {
+    using client = rawCall(listener.url);
+    const first = await listener.next();
+    const second = rawStream(client.session);
+    const other = await listener.next();
+    await first.close();
+    const received = firstValueFrom(other.frames$.pipe(take(2), toArray()));
+    second.write(framed(encodeFrameMessage(1, frameOf(1, 1))));
+    second.write(framed(encodeFrameMessage(2, frameOf(2, 1))));
+    expect(await received).toEqual([frameOf(1, 1), frameOf(2, 1)]);
+    const closed = once(client.session, 'close');
+    await other.close();
+    await closed;
+  });
+
+  it.each(['cancels', 'vanishes'] as const)('ends with CLOSED when the client %s', async (how) => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const ended = endOf(connection);
+    if (how === 'cancels') client.stream.close(8);
+    else client.session.destroy();
+    expect(await ended).toMatchObject({ code: CommErrorCode.CLOSED });
+    await connection.close();
+  });
+});
+
+function gzipped(message: Uint8Array): Buffer {
+  const bytes = framed(gzipSync(message));
+  bytes[0] = 1;
+  return bytes;
+}
