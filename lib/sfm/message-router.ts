@@ -6,7 +6,6 @@ import type { LifecycleEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
 import type { Message } from '../message.js';
 import type { Connection } from '../transport/connection.js';
-import type { QueueContent } from './outbound-queue.js';
 
 const log = logger('router');
 
@@ -35,6 +34,11 @@ export type MessageReceiver =
 /** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
 const PENDING_OVERHEAD_BYTES = 256;
 
+interface Tally {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 interface Pending {
   bytes: number;
   hasPaused: boolean;
@@ -47,7 +51,7 @@ export class MessageRouter {
   readonly #apps = new Map<number, Subject<ReceivedMessage>>();
   readonly #receivers = new Set<number>();
   /** Messages that nobody asked for, by app ID. */
-  readonly #dropped = new Map<number, QueueContent>();
+  readonly #dropped = new Map<number, Tally>();
   /** Bytes that unfinished receivers hold, by connection. */
   readonly #pending = new Map<Connection, Pending>();
   /** Of the message that is being routed: receivers are called in `route`, one message at a time. */

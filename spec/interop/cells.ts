@@ -59,7 +59,10 @@ export function namesOf({ listener }: Cell): { python: string; typescript: strin
 
 /** An address that nobody uses. */
 export async function freshUrl({ scheme }: Cell): Promise<string> {
-  if (scheme === 'shared-file') return `shared-file://0${await mkdtemp(join(tmpdir(), 'rxflare-interop-'))}`;
+  if (scheme === 'shared-file') {
+    // A killed peer is noticed when its lease runs out, by default after a minute.
+    return `shared-file://0${await mkdtemp(join(tmpdir(), 'rxflare-interop-'))}?lease_interval=0.5&lease_timeout=3`;
+  }
   return `${scheme}://127.0.0.1:${await freePort()}`;
 }
 
