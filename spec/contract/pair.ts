@@ -18,12 +18,13 @@ export interface Pair {
 }
 
 /** Listens, connects, and waits for both sides. */
-export async function pair({ driver, listenParams, connectParams }: ContractSubject): Promise<Pair> {
-  const params = await listenParams();
+export async function pair(subject: ContractSubject): Promise<Pair> {
+  const { driver } = subject;
+  const params = await subject.listenParams();
   const { first: listener, subscription: listening } = await firstOf(driver.listen(params));
   const accepted = firstValueFrom(listener.connections$);
   const { first: active, subscription: connecting } = await firstOf(
-    driver.connect(connectParams(listener.url)),
+    driver.connect(subject.connectParams(listener.url)),
   );
   const passive = await accepted;
   return {
