@@ -24,6 +24,9 @@ process.on('message', (request: Request) => {
     .then((answer) => process.connected && process.send?.(answer));
 });
 
+// A main process that failed leaves nobody behind.
+process.once('disconnect', () => process.exit());
+
 async function perform(request: Request): Promise<Answer> {
   switch (request.do) {
     case 'serve':

@@ -9,7 +9,7 @@ import type { System } from '../system.js';
 import { rxflare } from './rxflare.js';
 
 const VERSION = '2.9.0';
-const SCRIPT = fileURLToPath(new URL('../nvflare.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../nvflare_end.py', import.meta.url));
 
 /** NVFlare on both sides, Python to Python. */
 export function nvflare(transport: string): System {

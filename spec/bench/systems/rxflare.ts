@@ -1,7 +1,11 @@
 import { firstValueFrom } from 'rxjs';
 
-import { Communicator, Endpoint, Mode } from '../../../lib/index.js';
+import type * as Library from '../../../lib/index.js';
 import { headersOf, type System, timed } from '../system.js';
+
+/** The built package, which is what its users run. */
+const built = new URL('../../../dist/index.js', import.meta.url).href;
+const { Communicator, Endpoint, Mode } = (await import(built)) as typeof Library;
 
 const APP = 1;
 const DATA = { headers: headersOf('data') };
@@ -50,7 +54,7 @@ export function rxflare(transport: string, listenUrl = `${transport}://127.0.0.1
   };
 }
 
-async function listen(hub: Communicator, url: string): Promise<{ connectUrl: string }> {
+async function listen(hub: Library.Communicator, url: string): Promise<{ connectUrl: string }> {
   const listening = new Promise<string>((resolve) => {
     hub.lifecycle$.subscribe((event) => {
       if (event.type === 'listening') resolve(event.url);
