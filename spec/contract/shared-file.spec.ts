@@ -10,7 +10,7 @@ import { driverContract } from './driver-contract.js';
 
 const root = await mkdtemp(join(tmpdir(), 'rxflare-contract-'));
 
-afterAll(() => rm(root, { recursive: true, force: true }));
+afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 
 for (const [name, options, query] of [
   ['shared-file', {}, ''],

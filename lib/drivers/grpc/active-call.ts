@@ -129,7 +129,8 @@ export class ActiveCall implements GrpcCall {
     // NVFlare's server answers the end of our side by cancelling, when it has read everything.
     const isClean = code === GrpcCode.OK || (this.#isFinishing && code === GrpcCode.CANCELLED);
     if (this.#listener === undefined) {
-      this.#fail?.(fromFailedConnect(status, this.#context, this.#socketError));
+      const trace = { isConnected: this.#socket !== undefined, error: this.#socketError };
+      this.#fail?.(fromFailedConnect(status, this.#context, trace));
     } else if (isClean) this.#listener.onEnd();
     else this.#listener.onEnd(fromStatus(status, this.#context, this.#socketError));
   }

@@ -1,9 +1,12 @@
+import { Subscription } from 'rxjs';
+
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { decodeFrameMessage, encodeFrameMessage } from './frame-message.js';
 import type { GrpcCall, GrpcCallListener } from './grpc-call.js';
 import { MessageQueue } from './message-queue.js';
+import { watchWrites } from './stalled-write.js';
 
 /** `seq` is an int32; after the largest it starts again. */
 const MAX_SEQ = 0x7fffffff;
@@ -24,6 +27,7 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
   #held: Uint8Array | undefined;
   #endsAfterHeld = false;
   #isCleanEnd = false;
+  #watch = Subscription.EMPTY;
 
   constructor(call: GrpcCall, properties: ConnectionProperties) {
     super(properties);
@@ -93,6 +97,7 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
   protected override release(): Promise<void> {
     this.#isReleased = true;
     this.#held = undefined;
+    this.#watch.unsubscribe();
     return this.#call.release(this.#isCleanEnd);
   }
 
@@ -138,8 +143,11 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
       const message = this.#queue.take();
       if (message === undefined) return;
       this.#call.write(message, this.#written);
+      if (this.#watch.closed) this.#watch = watchWrites(this.#call.socket, this.#isWriting);
     }
   }
+
+  readonly #isWriting = (): boolean => this.#queue.writingBytes > 0;
 
   readonly #written = (): void => {
     if (this.#isReleased) return;

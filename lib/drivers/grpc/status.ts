@@ -42,21 +42,27 @@ export function fromStatus({ code, details }: GrpcStatus, context: string, socke
   return new CommError(CODES[code] ?? CommErrorCode.ERROR, `${context}: ${details}`, { cause });
 }
 
+/** What was seen of the socket of a stream that did not come about. */
+export interface SocketTrace {
+  /** There was a TCP connection, and with TLS an encrypted one. */
+  readonly isConnected: boolean;
+  readonly error: Error | undefined;
+}
+
 /**
  * The error of a stream that did not come about. grpc-js tells the error of a TCP connection as text alone, so the
  * system's code is taken back from there.
- *
- * @param socketError - what TLS said, where it got that far
  */
-export function fromFailedConnect(status: GrpcStatus, context: string, socketError?: Error): CommError {
-  const socketCode = systemCode(socketError);
+export function fromFailedConnect(status: GrpcStatus, context: string, socket: SocketTrace): CommError {
+  const socketCode = systemCode(socket.error);
   if (socketCode.startsWith('ERR_HTTP2_'))
-    return CommError.from(socketError, context, CommErrorCode.BAD_DATA);
-  if (socketCode !== '') return fromNodeError(socketError, context);
+    return CommError.from(socket.error, context, CommErrorCode.BAD_DATA);
+  if (socketCode !== '') return fromNodeError(socket.error, context);
   const details = LAST_ERROR.exec(status.details)?.[1] ?? status.details;
   const code = SYSTEM_CODE.exec(details)?.[0];
   if (code !== undefined) return fromNodeError(Object.assign(new Error(details), { code }), context);
-  return status.code === GrpcCode.UNAVAILABLE
-    ? new CommError(CommErrorCode.NOT_READY, `${context}: ${details}`)
-    : fromStatus(status, context);
+  if (status.code !== GrpcCode.UNAVAILABLE) return fromStatus(status, context);
+  return socket.isConnected
+    ? new CommError(CommErrorCode.CLOSED, `${context}: the peer closed the connection before it spoke HTTP/2`)
+    : new CommError(CommErrorCode.NOT_READY, `${context}: ${details}`);
 }

@@ -4,13 +4,11 @@ import { join } from 'node:path';
 import {
   concatMap,
   defer,
-  EMPTY,
   exhaustMap,
   from,
   ignoreElements,
   map,
   Observable,
-  of,
   tap,
   timer,
   toArray,
@@ -59,11 +57,13 @@ export function accept(directory: ListenerDirectory, options: AcceptOptions): Ob
 /** Keeps the lease of a listener, and removes what is left of old connections, every `lease_interval`. */
 export function keepHouse(directory: ListenerDirectory, tuning: Tuning): Observable<never> {
   return timer(0, tuning.leaseIntervalMs).pipe(
-    exhaustMap(async () => {
-      await holdLease(directory.lease, tuning);
-      await directory.collect(tuning);
-      await collectDrafts(directory.connections);
-    }),
+    exhaustMap(() =>
+      directory.run(async () => {
+        await holdLease(directory.lease, tuning);
+        await directory.collect(tuning);
+        await collectDrafts(directory.connections);
+      }),
+    ),
     ignoreElements(),
   );
 }
@@ -98,20 +98,21 @@ function adopt(
     log('%s is not adopted: %s', path, error);
     return false;
   };
-  return defer(() => from(prepare().catch(skip))).pipe(
-    concatMap((isReady) => {
-      if (!isReady) return EMPTY;
-      directory.enter(name);
-      return of(
-        new FileConnection({
-          directory: path,
-          side: 'passive',
-          tuning,
-          watches,
-          lingerMs,
-          released: () => directory.leave(name),
-        }),
-      );
-    }),
-  );
+  return new Observable((subscriber) => {
+    void prepare()
+      .catch(skip)
+      .then(async (isReady) => {
+        if (!isReady) subscriber.complete();
+        // The listener has ended meanwhile: whoever waits for us may know.
+        else if (subscriber.closed) await directory.condemn(name, tuning).catch(skip);
+        else {
+          directory.enter(name);
+          const released = () => directory.leave(name);
+          subscriber.next(
+            new FileConnection({ directory: path, side: 'passive', tuning, watches, lingerMs, released }),
+          );
+          subscriber.complete();
+        }
+      });
+  });
 }

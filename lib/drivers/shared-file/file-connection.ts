@@ -58,6 +58,7 @@ export class FileConnection extends BaseConnection {
   readonly #life = new Subscription();
   readonly #judging = new Subscription();
   readonly #ended = new ReplaySubject<void>(1);
+  #touching: Promise<void> = Promise.resolve();
   #farewell: Promise<void> | undefined;
   #isFull = false;
 
@@ -71,7 +72,8 @@ export class FileConnection extends BaseConnection {
       read: () => this.alive(),
       failed: this.#fail,
     });
-    this.#life.add(keepLease(leasePath(directory, side), tuning).subscribe({ error: this.#fail }));
+    const touchLease = () => (this.#touching = touch(leasePath(directory, side), tuning.fileMode));
+    this.#life.add(keepLease(touchLease, tuning).subscribe({ error: this.#fail }));
   }
 
   override get bufferedBytes(): number {
@@ -134,6 +136,7 @@ export class FileConnection extends BaseConnection {
       () => this.#outbox.stop(),
       () => this.#farewell ?? Promise.resolve(),
       () => this.#reader.close(),
+      () => this.#touching,
       () => touch(closedPath(directory), tuning.fileMode),
       // Tells a listener of ours that the directory is needed no more.
       () => (side === 'active' ? removeFile(leasePath(directory, side)) : Promise.resolve()),

@@ -1,15 +1,16 @@
 import { concatMap, defer, EMPTY, exhaustMap, ignoreElements, type Observable, of, timer } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { modifiedAt, touch } from './files.js';
+import { modifiedAt } from './files.js';
 import type { Tuning } from './tuning.js';
 
-/** Touches a lease every `lease_interval`, the first time after one. */
-export function keepLease(path: string, { leaseIntervalMs, fileMode }: Tuning): Observable<never> {
-  return timer(leaseIntervalMs, leaseIntervalMs).pipe(
-    exhaustMap(() => touch(path, fileMode)),
-    ignoreElements(),
-  );
+/**
+ * Touches a lease every `lease_interval`, the first time after one.
+ *
+ * @param touchLease - called for each touch, one at a time
+ */
+export function keepLease(touchLease: () => Promise<void>, { leaseIntervalMs }: Tuning): Observable<never> {
+  return timer(leaseIntervalMs, leaseIntervalMs).pipe(exhaustMap(touchLease), ignoreElements());
 }
 
 /**

@@ -60,7 +60,7 @@ function listenIn(directory: ListenerDirectory, options: ListenOptions): Observa
       );
     }),
     tap(() => (isOurLease = true)),
-    concatMap(() => prepare(directory, tuning)),
+    concatMap(() => directory.run(() => prepare(directory, tuning))),
   );
   return claim$.pipe(
     concatMap((isOurs) => {

@@ -27,8 +27,8 @@ export class ListenerDirectory {
   /** Directories of connections that have ended, and when they did. */
   readonly #ended = new Map<string, number>();
   #isListening = false;
-  /** What is still being removed. Never rejects. */
-  #tidying: Promise<void> = Promise.resolve();
+  /** Steps that were begun. Never rejects. */
+  #steps: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string) {
     this.path = path;
@@ -52,8 +52,15 @@ export class ListenerDirectory {
   }
 
   /** Resolves when the listener before is out of the way. */
-  ready(): Promise<void> {
-    return this.#tidying;
+  async ready(): Promise<void> {
+    await this.#steps;
+  }
+
+  /** Runs a step of the listener after those begun before, so that none is half done when the lease goes. */
+  run<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.#steps.then(step);
+    this.#steps = done.catch(() => undefined);
+    return done;
   }
 
   /** Whether a directory of this name was met before. */
@@ -101,11 +108,11 @@ export class ListenerDirectory {
 
   /** Takes a step, and removes the directory where it was the last one. */
   #tidy(step: () => Promise<void>): Promise<void> {
-    this.#tidying = this.#tidying
-      .then(step)
-      .then(() => this.#removeUnused())
-      .catch((error: unknown) => log('%s: %s', this.path, error));
-    return this.#tidying;
+    const tidied = this.run(async () => {
+      await step();
+      await this.#removeUnused();
+    });
+    return tidied.catch((error: unknown) => log('%s: %s', this.path, error));
   }
 
   async #removeUnused(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 
 import { STREAM_PATH } from '../../../lib/drivers/grpc/grpc-js.js';
@@ -40,8 +41,8 @@ export function framed(message: Uint8Array, length = message.length): Buffer {
 /** The `grpc-status` that a stream ends with. */
 export function statusOf(stream: ClientHttp2Stream): Promise<string> {
   return new Promise((resolve) => {
-    const take = (headers: Record<string, unknown>): void => {
-      if (headers['grpc-status'] !== undefined) resolve(String(headers['grpc-status']));
+    const take = ({ 'grpc-status': status }: IncomingHttpHeaders): void => {
+      if (typeof status === 'string') resolve(status);
     };
     stream.on('response', take).on('trailers', take);
     stream.resume();
