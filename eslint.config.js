@@ -5,13 +5,16 @@ import rxjsX from 'eslint-plugin-rxjs-x';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Imports point one way: wire <- transport <- drivers | sfm <- communicator <- entries, cli, testing. */
+/** Imports point one way: wire <- transport <- drivers | sfm <- communicator | probe <- entries <- cli. */
+const entries = ['cli', 'index.ts', 'browser.ts'];
+const upper = [...entries, 'communicator.ts', 'probe'];
 const rooms = {
-  wire: ['transport', 'sfm', 'drivers', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
-  transport: ['sfm', 'drivers', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
-  sfm: ['drivers', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
-  drivers: ['sfm', 'cli', 'testing', 'communicator.ts', 'index.ts', 'browser.ts'],
-  'communicator.ts': ['cli', 'testing', 'index.ts', 'browser.ts'],
+  wire: [...upper, 'transport', 'sfm', 'drivers'],
+  transport: [...upper, 'sfm', 'drivers'],
+  sfm: [...upper, 'drivers'],
+  drivers: [...upper, 'sfm'],
+  probe: [...entries, 'communicator.ts', 'drivers'],
+  'communicator.ts': [...entries, 'probe'],
 };
 
 export default defineConfig(

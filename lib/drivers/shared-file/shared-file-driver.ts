@@ -64,6 +64,7 @@ export class SharedFileDriver implements Driver {
   readonly capabilities: DriverCapabilities = { tls: false, heartbeat: true, listen: true };
   readonly #options: SharedFileOptions;
 
+  /** Without options: no root of its own, and NVFlare's tuning. */
   constructor(options: SharedFileOptions = {}) {
     this.#options = options;
   }

@@ -64,6 +64,7 @@ export class WebSocketDriver implements Driver {
   readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
   readonly #options: WebSocketDriverOptions;
 
+  /** Without options: listeners of its own, open to all pages. */
   constructor(options: WebSocketDriverOptions = {}) {
     this.#options = options;
   }
