@@ -7,10 +7,7 @@ import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { splitFrames } from '../../wire/split-frames.js';
 import { fromNodeError } from '../node-errors.js';
-import { WriteBatch } from '../write-batch.js';
-
-/** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
-const WRITE_BYTES = 1024 * 1024;
+import { SocketWriter } from '../socket-writer.js';
 
 /** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */
 const LINGER_MS = 1_000;
@@ -18,13 +15,8 @@ const LINGER_MS = 1_000;
 /** Frames back to back on a TCP or TLS socket. All frames of one tick leave in one write. */
 export class TcpConnection extends BaseConnection {
   readonly #socket: Socket;
-  readonly #batch = new WriteBatch();
+  readonly #writer: SocketWriter;
   readonly #chunks = new Subject<Uint8Array>();
-  #inFlightBytes = 0;
-  #inFlightFrames = 0;
-  #isFlushScheduled = false;
-  /** The system did not take the last write at once. */
-  #isWaiting = false;
   #isFull = false;
   #isFinishing = false;
   #linger: Subscription | undefined;
@@ -32,6 +24,10 @@ export class TcpConnection extends BaseConnection {
   constructor(socket: Socket, properties: ConnectionProperties) {
     super(properties);
     this.#socket = socket;
+    this.#writer = new SocketWriter(socket, {
+      isOpen: () => true,
+      written: (waited) => this.#written(waited),
+    });
     socket.setNoDelay(true);
     socket.on('error', (error) => this.end(fromNodeError(error, this.describe())));
     socket.on('close', () => this.end());
@@ -43,19 +39,16 @@ export class TcpConnection extends BaseConnection {
   }
 
   override get bufferedBytes(): number {
-    return this.#batch.bytes + this.#inFlightBytes;
+    return this.#writer.bytes;
   }
 
   override get bufferedFrames(): number {
-    return this.#batch.frames + this.#inFlightFrames;
+    return this.#writer.frames;
   }
 
   protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
-    this.#batch.add(head, payload);
-    if (!this.#isFlushScheduled && this.#inFlightBytes === 0) {
-      this.#isFlushScheduled = true;
-      queueMicrotask(this.#flush);
-    }
+    this.#writer.batch.add(head, payload);
+    this.#writer.schedule();
     if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
     return !this.#isFull;
   }
@@ -93,35 +86,14 @@ export class TcpConnection extends BaseConnection {
     await closed;
   }
 
-  readonly #flush = (): void => {
-    this.#isFlushScheduled = false;
-    if (this.#batch.bytes === 0 || this.#inFlightBytes > 0 || this.#socket.destroyed) return;
-    const { pieces, bytes, frames } = this.#batch.take(WRITE_BYTES);
-    this.#inFlightBytes = bytes;
-    this.#inFlightFrames = frames;
-    this.#socket.cork();
-    let left = pieces.length;
-    for (const piece of pieces) {
-      left -= 1;
-      if (left > 0) this.#socket.write(piece);
-      else this.#socket.write(piece, this.#written);
-    }
-    this.#socket.uncork();
-    this.#isWaiting = this.#socket.writableLength > 0;
-  };
-
-  readonly #written = (error?: Error | null): void => {
-    if (error !== undefined && error !== null) return; // The socket's error event tells.
-    if (this.#isWaiting) this.alive();
-    this.#inFlightBytes = 0;
-    this.#inFlightFrames = 0;
-    this.#flush();
+  #written(waited: boolean): void {
+    if (waited) this.alive();
     if (this.#isFull && this.bufferedBytes <= this.highWaterMarkBytes / 2) {
       this.#isFull = false;
       this.drained();
     }
     if (this.#isFinishing && this.bufferedBytes === 0) this.#finish();
-  };
+  }
 
   /** Says that nothing more comes, and waits for the peer to say so too. */
   #finish(): void {

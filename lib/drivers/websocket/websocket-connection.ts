@@ -9,7 +9,7 @@ import { fromNodeError } from '../node-errors.js';
 import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
 import { faultOf, type MessageFault, TEXT_FAULT, tooLarge } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
-import { SocketWriter } from './socket-writer.js';
+import { SocketWriter } from '../socket-writer.js';
 
 /** What WebSocket framing may add to a frame in fragments, and what a chunk may hold of the next one. */
 const SLACK_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-import { WriteBatch } from '../write-batch.js';
+import { WriteBatch } from './write-batch.js';
 
 /** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
 const WRITE_BYTES = 1024 * 1024;
