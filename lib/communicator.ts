@@ -1,8 +1,10 @@
 import {
   defer,
   distinctUntilChanged,
+  endWith,
   filter,
   firstValueFrom,
+  ignoreElements,
   map,
   merge,
   mergeMap,
@@ -13,7 +15,9 @@ import {
   Subject,
   type Subscription,
   take,
+  takeUntil,
   throwError,
+  timer,
 } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from './comm-error.js';
@@ -21,7 +25,7 @@ import type { DriverRegistry } from './drivers/driver-registry.js';
 import { type Endpoint, type EndpointMonitor, EndpointState } from './endpoint.js';
 import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
 import type { Message } from './message.js';
-import { type CommunicatorOptions, resolveOptions } from './options.js';
+import { type CommunicatorOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { EndpointRegistry } from './sfm/endpoint-registry.js';
 import { encodeHandshake } from './sfm/handshake.js';
 import { Loopback } from './sfm/loopback.js';
@@ -34,6 +38,7 @@ import {
 import type { Peer } from './sfm/peer.js';
 import type { Session, SessionRole } from './sfm/session.js';
 import { SessionTable } from './sfm/session-table.js';
+import type { CommunicatorStats } from './stats.js';
 import type { Connector } from './transport/connector.js';
 import { ConnectorTable } from './transport/connector-table.js';
 import { type Driver, type DriverParams, Mode, type Resources } from './transport/driver.js';
@@ -80,6 +85,7 @@ export class Communicator {
   /** Everything that happens to connectors, connections and endpoints, from the subscription on. */
   readonly lifecycle$: Observable<LifecycleEvent>;
 
+  readonly #options: ResolvedOptions;
   readonly #connectors: ConnectorTable;
   readonly #sessions: SessionTable;
   readonly #registry: EndpointRegistry;
@@ -95,13 +101,14 @@ export class Communicator {
   constructor(localEndpoint: Endpoint, options: CommunicatorOptions | undefined, drivers: DriverRegistry) {
     this.localEndpoint = localEndpoint;
     this.drivers = drivers;
-    const resolved = resolveOptions(options);
+    this.#options = resolveOptions(options);
+    const { maxPendingBytes, maxQueuedBytes } = this.#options;
     requireEncodable(localEndpoint);
-    this.#router = new MessageRouter(resolved.maxPendingBytes, this.#lifecycle);
-    this.#loopback = new Loopback(localEndpoint, this.#router, resolved.maxQueuedBytes);
-    this.#connectors = new ConnectorTable(resolved);
-    this.#sessions = new SessionTable({ local: localEndpoint, options: resolved, router: this.#router });
-    this.#registry = new EndpointRegistry(resolved, this.#lifecycle);
+    this.#router = new MessageRouter(maxPendingBytes, this.#lifecycle);
+    this.#loopback = new Loopback(localEndpoint, this.#router, maxQueuedBytes);
+    this.#connectors = new ConnectorTable(this.#options);
+    this.#sessions = new SessionTable({ local: localEndpoint, options: this.#options, router: this.#router });
+    this.#registry = new EndpointRegistry(this.#options, this.#lifecycle);
     this.endpoints$ = this.#registry.endpoints$;
 
     // An event that causes another is heard by everyone before it.
@@ -331,6 +338,32 @@ export class Communicator {
     return this.#connectors.get(handle);
   }
 
+  /** A picture of what went over each connection, and to and from each endpoint, now. */
+  stats(): CommunicatorStats {
+    return {
+      name: this.localEndpoint.name,
+      at: this.#options.scheduler.now(),
+      endpoints: this.#registry.stats,
+      connections: this.#sessions.stats,
+    };
+  }
+
+  /**
+   * Takes that picture at once and every `periodMs`, until the communicator stops. Two of them make a rate.
+   *
+   * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0
+   */
+  stats$(periodMs: number): Observable<CommunicatorStats> {
+    if (!(periodMs > 0)) {
+      throw new CommError(CommErrorCode.BAD_CONFIG, `stats$: expected a period above 0 ms, got ${periodMs}`);
+    }
+    const stopped$ = this.lifecycle$.pipe(ignoreElements(), endWith(undefined));
+    return timer(0, periodMs, this.#options.scheduler).pipe(
+      map(() => this.stats()),
+      takeUntil(stopped$),
+    );
+  }
+
   async #start(): Promise<void> {
     this.#state = 'started';
     this.#heartbeat = this.#sessions.watch();
@@ -390,7 +423,13 @@ export class Communicator {
 }
 
 function roleOf({ handle, mode, driver, params }: Connector): SessionRole {
-  return { handle, mode, mtls: isMutualTls(params), heartbeat: driver.capabilities.heartbeat };
+  return {
+    handle,
+    scheme: params.scheme,
+    mode,
+    mtls: isMutualTls(params),
+    heartbeat: driver.capabilities.heartbeat,
+  };
 }
 
 /** Each connection begins with our properties; if they cannot be sent, nobody can be met. */

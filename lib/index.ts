@@ -43,6 +43,14 @@ export { type Diagnosis, diagnose } from './probe/diagnose.js';
 export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './probe/probe.js';
 export type { MessageReceiver, ReceivedMessage } from './sfm/message-router.js';
 export { QueueFullError } from './sfm/peer.js';
+export {
+  type CommunicatorStats,
+  type ConnectionStats,
+  type EndpointStats,
+  SEND_TIME_BOUNDS_MS,
+  type SendTimes,
+  type Tally,
+} from './stats.js';
 export { BaseConnection } from './transport/base-connection.js';
 export type { Connection, ConnectionProperties } from './transport/connection.js';
 export type { Connector, ConnectorState } from './transport/connector.js';

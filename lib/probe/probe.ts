@@ -111,6 +111,7 @@ function converse(
   });
   const role: SessionRole = {
     handle: '',
+    scheme: params.scheme,
     mode: Mode.ACTIVE,
     mtls: isMutualTls(params),
     heartbeat: driver.capabilities.heartbeat,

@@ -5,6 +5,7 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { ResolvedOptions } from '../options.js';
+import type { EndpointStats } from '../stats.js';
 import { Peer } from './peer.js';
 import type { Session, SessionEvent } from './session.js';
 import { SnapshotMap } from './snapshot-map.js';
@@ -37,6 +38,11 @@ export class EndpointRegistry {
   /** The endpoint under a name with what sends to it. */
   peer(name: string): Peer | undefined {
     return this.#peers.get(name);
+  }
+
+  /** What went to and from each endpoint. */
+  get stats(): readonly EndpointStats[] {
+    return [...this.#peers.values()].map(({ stats }) => stats);
   }
 
   /** The endpoint that this session is the live connection of. */
@@ -117,8 +123,7 @@ export class EndpointRegistry {
   #leave(session: Session, error: CommError | undefined): void {
     const { connection, role, endpoint } = session;
     const peer = this.peerOf(session);
-    const lost = peer?.queue.clear();
-    if (endpoint !== undefined) this.#reportLoss(session, endpoint.name, lost);
+    if (endpoint !== undefined) this.#noteEnd(session, endpoint.name, peer?.queue.clear());
     if (peer !== undefined) {
       peer.session = undefined;
       this.#gone.add(peer.endpoint.name);
@@ -144,9 +149,11 @@ export class EndpointRegistry {
     });
   }
 
-  #reportLoss({ connection }: Session, endpointName: string, queued = { messages: 0, bytes: 0 }): void {
+  /** Counts what a connection carried, and reports what is lost with it. */
+  #noteEnd({ connection, traffic }: Session, endpointName: string, queued = { messages: 0, bytes: 0 }): void {
     const messages = queued.messages + connection.bufferedFrames;
     const bytes = queued.bytes + connection.bufferedBytes;
+    this.#peers.get(endpointName)?.noteEnd(traffic, { messages, bytes });
     if (messages > 0) {
       this.#lifecycle.next({ type: 'dropped', reason: 'disconnected', endpointName, messages, bytes });
     }

@@ -73,6 +73,7 @@ const LOOPBACK: Connection = {
   properties: { local_addr: SELF_ADDR, peer_addr: SELF_ADDR },
   frames$: EMPTY,
   closed$: NEVER,
+  written$: NEVER,
   drained$: NEVER,
   maxFrameBytes: 0,
   highWaterMarkBytes: 0,

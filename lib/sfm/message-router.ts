@@ -5,6 +5,7 @@ import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
 import type { Message } from '../message.js';
+import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 
 const log = logger('router');
@@ -34,11 +35,6 @@ export type MessageReceiver =
 /** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
 const PENDING_OVERHEAD_BYTES = 256;
 
-interface Tally {
-  readonly messages: number;
-  readonly bytes: number;
-}
-
 interface Pending {
   bytes: number;
   hasPaused: boolean;
@@ -67,12 +63,19 @@ export class MessageRouter {
    * Passes on one message; one that nobody asked for is dropped and reported.
    *
    * @param bytes - its size on the wire
+   * @returns whether somebody asked for it
    */
-  route(received: ReceivedMessage, bytes: number): void {
+  route(received: ReceivedMessage, bytes: number): boolean {
     this.#bytes = bytes;
     const app$ = this.#apps.get(received.appId);
     if (app$ === undefined) this.#drop(received);
     else app$.next(received);
+    return app$ !== undefined;
+  }
+
+  /** What the unfinished receivers of a connection's messages hold, in bytes. */
+  pendingBytes(connection: Connection): number {
+    return this.#pending.get(connection)?.bytes ?? 0;
   }
 
   /** The messages of an app ID, from the subscription on. */

@@ -4,10 +4,13 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { Message } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
+import type { EndpointStats, Tally } from '../stats.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
 import { type OutboundFrame, OutboundQueue } from './outbound-queue.js';
+import { clockOf } from './send-timer.js';
 import type { Session } from './session.js';
+import { Counter, Traffic } from './traffic.js';
 
 /** Stream IDs below are reserved (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`). */
 const RESERVED_STREAM_ID = 16;
@@ -39,11 +42,14 @@ export class Peer {
   /** What `send` pushes into. */
   readonly #outbound = new Subject<OutboundFrame>();
   readonly #maxQueuedBytes: number;
+  /** Over the connections that have ended. */
+  readonly #pastTraffic = new Traffic();
+  readonly #dropped = new Counter();
   #streamId = RESERVED_STREAM_ID;
 
-  constructor(endpoint: Endpoint, { highWaterMarkBytes, maxQueuedBytes }: ResolvedOptions) {
+  constructor(endpoint: Endpoint, { highWaterMarkBytes, maxQueuedBytes, scheduler }: ResolvedOptions) {
     this.endpoint = endpoint;
-    this.queue = new OutboundQueue(highWaterMarkBytes);
+    this.queue = new OutboundQueue(highWaterMarkBytes, clockOf(scheduler));
     this.#maxQueuedBytes = maxQueuedBytes;
     this.#outbound.subscribe((frame) => this.queue.push(frame));
   }
@@ -51,6 +57,29 @@ export class Peer {
   /** Emits when the queue takes messages again. */
   get drained$(): Observable<void> {
     return this.queue.drained$;
+  }
+
+  /** A picture of what went to and from the endpoint. */
+  get stats(): EndpointStats {
+    const traffic = new Traffic();
+    traffic.add(this.#pastTraffic);
+    if (this.session !== undefined) traffic.add(this.session.traffic);
+    return {
+      name: this.endpoint.name,
+      state: this.endpoint.state,
+      sent: traffic.sent.toTally(),
+      received: traffic.received.toTally(),
+      queued: this.queue.backlog,
+      dropped: this.#dropped.toTally(),
+      unclaimed: traffic.unclaimed.toTally(),
+      sendTimes: this.queue.sendTimes,
+    };
+  }
+
+  /** Keeps the count of a connection that has ended, and of what was lost with it. */
+  noteEnd(traffic: Traffic, lost: Tally): void {
+    this.#pastTraffic.add(traffic);
+    this.#dropped.add(lost);
   }
 
   /** Counts messages and heartbeats, over all connections of the endpoint. */

@@ -13,9 +13,11 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ConnectionStats } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { handshakeTimeout } from './handshake-timeout.js';
 import { heartbeat } from './heartbeat.js';
+import type { MessageRouter } from './message-router.js';
 import type { OutboundQueue } from './outbound-queue.js';
 import { Session, type SessionContext, type SessionEvent, type SessionRole } from './session.js';
 import { settle } from './settle.js';
@@ -53,6 +55,12 @@ export class SessionTable {
     });
   }
 
+  /** What went over each live connection. */
+  get stats(): readonly ConnectionStats[] {
+    const { router } = this.#context;
+    return [...this.#sessions].map((session) => statsOf(session, router));
+  }
+
   /** The live sessions of some connectors. */
   of(handles: ReadonlySet<string>): readonly Session[] {
     return [...this.#sessions].filter(({ role }) => handles.has(role.handle));
@@ -78,4 +86,22 @@ export class SessionTable {
   *#hearts(): Generator<Session> {
     for (const session of this.#sessions) if (session.isReady && session.role.heartbeat) yield session;
   }
+}
+
+function statsOf({ connection, role, endpoint, traffic }: Session, router: MessageRouter): ConnectionStats {
+  const { local_addr, peer_addr, tls } = connection.properties;
+  return {
+    name: connection.name,
+    handle: role.handle,
+    scheme: role.scheme,
+    ...(endpoint === undefined ? {} : { endpointName: endpoint.name }),
+    localAddr: local_addr,
+    peerAddr: peer_addr,
+    ...(tls === undefined ? {} : { tls }),
+    sent: traffic.sent.toTally(),
+    received: traffic.received.toTally(),
+    buffered: { messages: connection.bufferedFrames, bytes: connection.bufferedBytes },
+    pendingBytes: router.pendingBytes(connection),
+    isPaused: connection.isPaused,
+  };
 }

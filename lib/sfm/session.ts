@@ -9,11 +9,12 @@ import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
 import { decodeMap } from '../wire/map-codec.js';
-import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
+import { FrameType, frameType, PREFIX_BYTES, stampSequence } from '../wire/prefix.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
 import type { Heart } from './heartbeat.js';
 import { resolveIdentity } from './identity.js';
 import type { MessageRouter } from './message-router.js';
+import { Traffic } from './traffic.js';
 
 const log = logger('sfm');
 
@@ -42,6 +43,8 @@ export interface SessionContext {
 /** What a session needs to know of its connector. */
 export interface SessionRole {
   readonly handle: string;
+  /** Of its URL. */
+  readonly scheme: string;
   readonly mode: Mode;
   /** The peer's certificate must fit its name. */
   readonly mtls: boolean;
@@ -61,6 +64,8 @@ export class Session implements Heart {
   readonly role: SessionRole;
   /** Cold: subscribing, once, runs the session; it completes when the connection has ended. */
   readonly events$: Observable<SessionEvent>;
+  /** The messages so far. */
+  readonly traffic = new Traffic();
 
   readonly #context: SessionContext;
   #events: Subscriber<SessionEvent> | undefined;
@@ -111,16 +116,10 @@ export class Session implements Heart {
     this.#nextStreamId = nextStreamId;
   }
 
-  /** Sends an encoded frame; false when the connection is full. */
-  send(head: Uint8Array, payload?: Uint8Array): boolean {
-    this.#sequence = (this.#sequence + 1) & 0xffff;
-    stampSequence(head, this.#sequence);
-    try {
-      return this.connection.send(head, payload);
-    } catch (error) {
-      void this.close(CommError.from(error, this.#describe()));
-      return false;
-    }
+  /** Sends an encoded message; false when the connection is full. */
+  sendMessage(head: Uint8Array, payload?: Uint8Array): boolean {
+    this.traffic.sent.count(head.length + (payload?.length ?? 0));
+    return this.#send(head, payload);
   }
 
   /** Asks for a sign of life. */
@@ -144,6 +143,17 @@ export class Session implements Heart {
   /** Ends the connection: flushed first, or at once for a reason. */
   close(reason?: CommError): Promise<void> {
     return this.connection.close(reason);
+  }
+
+  #send(head: Uint8Array, payload?: Uint8Array): boolean {
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    stampSequence(head, this.#sequence);
+    try {
+      return this.connection.send(head, payload);
+    } catch (error) {
+      void this.close(CommError.from(error, this.#describe()));
+      return false;
+    }
   }
 
   #receive(bytes: Uint8Array): void {
@@ -184,11 +194,10 @@ export class Session implements Heart {
     const { headers, payload, appId } = frame;
     if (this.#endpoint === undefined) return;
     const message = { headers: headers === undefined ? undefined : decodeMap(headers), payload };
-    const bytes = (headers?.length ?? 0) + (payload?.length ?? 0);
-    this.#context.router.route(
-      { endpoint: this.#endpoint, connection: this.connection, appId, message },
-      bytes,
-    );
+    const received = { endpoint: this.#endpoint, connection: this.connection, appId, message };
+    const bytes = PREFIX_BYTES + (headers?.length ?? 0) + (payload?.length ?? 0);
+    this.traffic.received.count(bytes);
+    if (!this.#context.router.route(received, bytes)) this.traffic.unclaimed.count(bytes);
   }
 
   #receiveHandshake(frame: Frame): void {
@@ -230,7 +239,7 @@ export class Session implements Heart {
   /** A frame of the session itself. One that comes too late, because the connection closes, is not missed. */
   #sendControl(type: FrameType, streamId: number, payload: Uint8Array): void {
     if (!this.connection.isOpen) return;
-    this.send(encodeHead({ type, appId: 0, streamId }, payload.length), payload);
+    this.#send(encodeHead({ type, appId: 0, streamId }, payload.length), payload);
   }
 
   #end(error: CommError | undefined): void {

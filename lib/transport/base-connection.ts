@@ -27,16 +27,19 @@ export abstract class BaseConnection implements Connection {
   readonly properties: ConnectionProperties;
   readonly frames$: Observable<Uint8Array>;
   readonly closed$: Observable<never>;
+  readonly written$: Observable<void>;
   readonly drained$: Observable<void>;
   maxFrameBytes = HANDSHAKE_FRAME_BYTES;
   highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES;
 
   readonly #frames = new Subject<Uint8Array>();
   readonly #closed = new Subject<never>();
+  readonly #written = new Subject<void>();
   readonly #drained = new Subject<void>();
   #state: State = 'open';
   #reading = false;
   #paused = false;
+  #full = false;
   #activity = 0;
   #released: Promise<void> | undefined;
 
@@ -44,6 +47,7 @@ export abstract class BaseConnection implements Connection {
   constructor(properties: ConnectionProperties) {
     this.properties = properties;
     this.closed$ = this.#closed.asObservable();
+    this.written$ = this.#written.asObservable();
     this.drained$ = this.#drained.asObservable();
     this.frames$ = new Observable((subscriber) => {
       const subscription = this.#frames.subscribe(subscriber);
@@ -87,7 +91,9 @@ export abstract class BaseConnection implements Connection {
 
   send(head: Uint8Array, payload?: Uint8Array): boolean {
     if (this.#state !== 'open') throw new CommError(CommErrorCode.CLOSED, `${this.describe()} is closed`);
-    return this.write(head, payload);
+    this.write(head, payload);
+    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#full = true;
+    return !this.#full;
   }
 
   async close(reason?: CommError): Promise<void> {
@@ -107,8 +113,8 @@ export abstract class BaseConnection implements Connection {
     return `${this.name} ${this.properties.peer_addr}`;
   }
 
-  /** Queues one frame; false when that makes the connection full. */
-  protected abstract write(head: Uint8Array, payload?: Uint8Array): boolean;
+  /** Queues one frame. */
+  protected abstract write(head: Uint8Array, payload?: Uint8Array): void;
 
   /** Begins to call `receive`. */
   protected abstract startReading(): void;
@@ -135,8 +141,11 @@ export abstract class BaseConnection implements Connection {
     this.#activity += 1;
   }
 
-  /** Tells that frames are taken again. */
-  protected drained(): void {
+  /** Notes that `bufferedBytes` and `bufferedFrames` went down. A full connection takes frames again at half its mark. */
+  protected wrote(): void {
+    this.#written.next();
+    if (!this.#full || this.bufferedBytes > this.highWaterMarkBytes / 2) return;
+    this.#full = false;
     if (this.#state === 'open') this.#drained.next();
   }
 
@@ -147,6 +156,7 @@ export abstract class BaseConnection implements Connection {
     this.#released = this.release().catch((error: unknown) =>
       log('%s: %s', this.describe(), messageOf(error)),
     );
+    this.#written.complete();
     this.#drained.complete();
     if (reason === undefined) {
       this.#frames.complete();

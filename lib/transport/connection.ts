@@ -31,6 +31,8 @@ export interface Connection {
   readonly frames$: Observable<Uint8Array>;
   /** The end alone: completes or errors as `frames$` does, also for a late subscriber. */
   readonly closed$: Observable<never>;
+  /** Emits when frames have gone to the operating system. Completes when the connection ends. */
+  readonly written$: Observable<void>;
   /** Emits when a connection that was full takes frames again. Completes when the connection ends. */
   readonly drained$: Observable<void>;
   /** Frames can be sent: neither closing nor closed. */

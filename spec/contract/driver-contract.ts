@@ -1,4 +1,4 @@
-import { firstValueFrom, take, toArray } from 'rxjs';
+import { filter, firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
@@ -99,6 +99,19 @@ export function driverContract(name: string, subject: ContractSubject): void {
       await drained;
       for (let index = sent + 1; index < 40; index += 1) await sendPaced(active, index, 50_000);
       expect((await received).map(numberOf)).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    });
+
+    it('tells when frames are written, and counts them until then', async () => {
+      const { active, passive } = await open();
+      const received = collect(passive, 2);
+      const written = firstValueFrom(
+        active.written$.pipe(filter(() => active.bufferedFrames === 0 && active.bufferedBytes === 0)),
+      );
+      active.send(encodedHead(0, 10), new Uint8Array(10));
+      active.send(encodedHead(1, 20_000), new Uint8Array(20_000));
+      expect(active.bufferedFrames).toBe(2);
+      await written;
+      expect(await received).toHaveLength(2);
     });
 
     it('delivers no frame while paused, and all of them after', async () => {

@@ -14,7 +14,7 @@ const reset = new CommError(CommErrorCode.CLOSED, 'reset');
 
 /** A queue, a connection it can be opened on, and a note of its signals. */
 function setUp() {
-  const queue = new OutboundQueue(HIGH_WATER_MARK);
+  const queue = new OutboundQueue(HIGH_WATER_MARK, () => 0);
   const signals: string[] = [];
   queue.drained$.subscribe(() => signals.push('drained'));
   queue.emptied$.subscribe(() => signals.push('emptied'));
@@ -87,7 +87,7 @@ describe('a queue on an open connection', () => {
   it('keeps frames back while the connection is full, and goes on in order when it is drained', () => {
     const { queue, signals, connection, session } = setUp();
     queue.open(session);
-    connection.isFull = true;
+    connection.fill();
     push(queue, 1);
     expect(queue.isFull).toBe(true);
     push(queue, 2);
@@ -103,7 +103,7 @@ describe('a queue on an open connection', () => {
   it('stops again in the middle when the connection becomes full again', () => {
     const { queue, signals, connection, session } = setUp();
     queue.open(session);
-    connection.isFull = true;
+    connection.fill();
     for (const streamId of [1, 2, 3, 4]) push(queue, streamId);
     connection.fillsAfter = 2;
     connection.drain();
@@ -117,7 +117,7 @@ describe('a queue on an open connection', () => {
   it('lets one who waited for drained push at once, without a frame out of order', () => {
     const { queue, connection, session } = setUp();
     queue.open(session);
-    connection.isFull = true;
+    connection.fill();
     push(queue, 1);
     push(queue, 2);
     queue.drained$.subscribe(() => push(queue, 3));
@@ -129,7 +129,7 @@ describe('a queue on an open connection', () => {
     const { queue, connection, session } = setUp();
     queue.open(session);
     for (let streamId = 0; streamId < 1_000; streamId += 1) {
-      connection.isFull = streamId % 7 !== 0;
+      if (streamId % 7 !== 0) connection.fill();
       push(queue, streamId);
       if (streamId % 13 === 0) connection.drain();
     }
@@ -157,7 +157,7 @@ describe('a queue between two connections', () => {
     const { queue, connection, session } = setUp();
     queue.open(session);
     const newer = new FakeConnection();
-    newer.isFull = true;
+    newer.fill();
     queue.open(sessionOn(newer));
     push(queue, 1);
     push(queue, 2);
@@ -168,7 +168,7 @@ describe('a queue between two connections', () => {
   it('that was full, and got more meanwhile, tells once when the newer one takes frames', () => {
     const { queue, signals, connection, session } = setUp();
     queue.open(session);
-    connection.isFull = true;
+    connection.fill();
     push(queue, 1);
     queue.suspend();
     push(queue, 2);
@@ -182,7 +182,7 @@ describe('a queue between two connections', () => {
   it('that was full tells when the newer one takes frames', () => {
     const { queue, signals, connection, session } = setUp();
     queue.open(session);
-    connection.isFull = true;
+    connection.fill();
     push(queue, 1);
     queue.suspend();
     expect(queue.isFull).toBe(true);

@@ -75,7 +75,7 @@ describe('sending to a peer', () => {
     let drained = 0;
     peer.drained$.subscribe(() => (drained += 1));
     open();
-    connection.isFull = true;
+    connection.fill();
     expect(peer.send(1, {})).toBe(false);
     expect(peer.send(1, {})).toBe(false);
     connection.drain();

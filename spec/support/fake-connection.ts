@@ -17,8 +17,6 @@ import { concatBytes, frameOf } from './bytes.js';
 export class FakeConnection extends BaseConnection {
   /** Whole frames, as they were sent. */
   readonly sent: Uint8Array[] = [];
-  /** `send` answers false. */
-  isFull = false;
   /** It becomes full with the frame after which this is 0. */
   fillsAfter = Infinity;
   /** It ends with the frame after which this is 0. */
@@ -48,10 +46,15 @@ export class FakeConnection extends BaseConnection {
     this.receive(frame);
   }
 
+  /** `send` answers false from the next frame on. */
+  fill(): void {
+    this.bufferedBytes = this.highWaterMarkBytes;
+  }
+
   /** There is room again. */
   drain(): void {
-    this.isFull = false;
-    this.drained();
+    this.bufferedBytes = 0;
+    this.wrote();
   }
 
   /** The connection ends. */
@@ -59,13 +62,12 @@ export class FakeConnection extends BaseConnection {
     this.end(error);
   }
 
-  protected override write(head: Uint8Array, payload = new Uint8Array(0)): boolean {
+  protected override write(head: Uint8Array, payload = new Uint8Array(0)): void {
     this.sent.push(concatBytes([head, payload]));
     this.fillsAfter -= 1;
-    if (this.fillsAfter === 0) this.isFull = true;
+    if (this.fillsAfter === 0) this.fill();
     this.endsAfter -= 1;
     if (this.endsAfter === 0) this.end();
-    return !this.isFull;
   }
 
   protected override startReading(): void {
@@ -97,7 +99,7 @@ export function sessionOn(
 ): Session {
   return new Session(
     connection,
-    { handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat: true, ...role },
+    { handle: 'CH00001', scheme: 'tcp', mode: Mode.PASSIVE, mtls: false, heartbeat: true, ...role },
     {
       local: new Endpoint('hub'),
       options: resolveOptions(options),

@@ -16,7 +16,6 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
   readonly #call: GrpcCall;
   readonly #queue = new MessageQueue();
   #seq = 0;
-  #isFull = false;
   #isStarted = false;
   #isFinishing = false;
   #isReleased = false;
@@ -64,12 +63,10 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
     else this.end(error);
   }
 
-  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#seq = this.#seq === MAX_SEQ ? 1 : this.#seq + 1;
     this.#queue.push(encodeFrameMessage(this.#seq, head, payload));
     this.#flush();
-    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
-    return !this.#isFull;
   }
 
   protected override startReading(): void {
@@ -153,10 +150,7 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
     if (this.#isReleased) return;
     this.#queue.settle();
     this.#flush();
-    if (this.#isFull && this.bufferedBytes <= this.highWaterMarkBytes / 2) {
-      this.#isFull = false;
-      this.drained();
-    }
+    this.wrote();
     if (this.#isFinishing && this.#queue.length === 0) this.#call.finish();
   };
 

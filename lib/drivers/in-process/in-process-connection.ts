@@ -32,7 +32,6 @@ export class InProcessConnection extends BaseConnection {
   #isDelivering = false;
   #isReading = false;
   #delivery = Subscription.EMPTY;
-  #isFull = false;
   #peerFinished = false;
   #block = new Uint8Array(0);
   #used = 0;
@@ -59,13 +58,11 @@ export class InProcessConnection extends BaseConnection {
     return this.#bufferedFrames;
   }
 
-  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
     const frame = this.#join(head, payload);
     this.#bufferedBytes += frame.length;
     this.#bufferedFrames += 1;
     if (this.#other !== undefined) this.#other.#accept(frame);
-    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
-    return !this.#isFull;
   }
 
   protected override startReading(): void {
@@ -127,7 +124,7 @@ export class InProcessConnection extends BaseConnection {
     this.#isDelivering = false;
     this.#inbox = this.#inbox.slice(this.#taken);
     this.#taken = 0;
-    if (this.#other !== undefined) this.#other.#noteRoom();
+    if (this.#other !== undefined) this.#other.wrote();
     if (next === undefined && this.#peerFinished) this.#endBoth();
     else if (next !== undefined && this.#isReading && this.#delivery.closed)
       this.#deliverAfter(next.dueAt - now);
@@ -143,12 +140,6 @@ export class InProcessConnection extends BaseConnection {
   #noteTaken(bytes: number): void {
     this.#bufferedBytes -= bytes;
     this.#bufferedFrames -= 1;
-  }
-
-  #noteRoom(): void {
-    if (!this.#isFull || this.bufferedBytes > this.highWaterMarkBytes / 2) return;
-    this.#isFull = false;
-    this.drained();
   }
 
   /** Both ends are done: everything that the other side sent has arrived here. */

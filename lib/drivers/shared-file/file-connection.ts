@@ -60,7 +60,6 @@ export class FileConnection extends BaseConnection {
   readonly #ended = new ReplaySubject<void>(1);
   #touching: Promise<void> = Promise.resolve();
   #farewell: Promise<void> | undefined;
-  #isFull = false;
 
   constructor(place: ConnectionPlace) {
     const { directory, side, tuning } = place;
@@ -68,7 +67,7 @@ export class FileConnection extends BaseConnection {
     this.#place = place;
     this.#reader = new LogReader(directory, otherSide(side), tuning.maxLogBytes);
     this.#outbox = new LogOutbox(directory, side, tuning, {
-      written: () => this.#noteRoom(),
+      written: () => this.wrote(),
       read: () => this.alive(),
       failed: this.#fail,
     });
@@ -84,10 +83,8 @@ export class FileConnection extends BaseConnection {
     return this.#outbox.frames;
   }
 
-  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#outbox.add(head, payload);
-    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
-    return !this.#isFull;
   }
 
   protected override startReading(): void {
@@ -163,12 +160,6 @@ export class FileConnection extends BaseConnection {
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  #noteRoom(): void {
-    if (!this.#isFull || this.bufferedBytes > this.highWaterMarkBytes / 2) return;
-    this.#isFull = false;
-    this.drained();
   }
 
   #deliver(chunk: Uint8Array): void {

@@ -17,7 +17,6 @@ export class TcpConnection extends BaseConnection {
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
   readonly #chunks = new Subject<Uint8Array>();
-  #isFull = false;
   #isFinishing = false;
   #linger: Subscription | undefined;
 
@@ -46,11 +45,9 @@ export class TcpConnection extends BaseConnection {
     return this.#writer.frames;
   }
 
-  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#writer.batch.add(head, payload);
     this.#writer.schedule();
-    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
-    return !this.#isFull;
   }
 
   protected override startReading(): void {
@@ -88,10 +85,7 @@ export class TcpConnection extends BaseConnection {
 
   #written(waited: boolean): void {
     if (waited) this.alive();
-    if (this.#isFull && this.bufferedBytes <= this.highWaterMarkBytes / 2) {
-      this.#isFull = false;
-      this.drained();
-    }
+    this.wrote();
     if (this.#isFinishing && this.bufferedBytes === 0) this.#finish();
   }
 

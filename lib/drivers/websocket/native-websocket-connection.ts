@@ -34,7 +34,7 @@ export class NativeWebSocketConnection extends BaseConnection {
   #closeCode: CloseCode | undefined;
   /** Sizes of the frames that may still be buffered, oldest first. */
   #sizes: number[] = [];
-  /** Runs while the connection is full. */
+  /** Runs while something is buffered. */
   #polling: Subscription | undefined;
   #linger: Subscription | undefined;
 
@@ -63,16 +63,14 @@ export class NativeWebSocketConnection extends BaseConnection {
     return frames;
   }
 
-  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
     const length = head.length + (payload?.length ?? 0);
     const message = length > SCRATCH_BYTES ? new Uint8Array(length) : scratch.subarray(0, length);
     message.set(head);
     if (payload !== undefined) message.set(payload, head.length);
     this.#ws.send(message);
     this.#noteSize(length);
-    if (this.#polling === undefined && this.bufferedBytes >= this.highWaterMarkBytes)
-      this.#pollUntilDrained();
-    return this.#polling === undefined;
+    this.#polling ??= this.#pollUntilWritten();
   }
 
   protected override startReading(): void {
@@ -115,16 +113,17 @@ export class NativeWebSocketConnection extends BaseConnection {
     await closed;
   }
 
-  #pollUntilDrained(): void {
+  #pollUntilWritten(): Subscription {
     let last = this.bufferedBytes;
-    this.#polling = timer(POLL_MS, POLL_MS).subscribe(() => {
+    return timer(POLL_MS, POLL_MS).subscribe(() => {
       const { bufferedBytes } = this;
-      if (bufferedBytes < last) this.alive();
+      if (bufferedBytes > 0 && bufferedBytes < last) this.alive();
       last = bufferedBytes;
-      if (bufferedBytes > this.highWaterMarkBytes / 2) return;
-      this.#polling?.unsubscribe();
-      this.#polling = undefined;
-      this.drained();
+      if (bufferedBytes === 0) {
+        this.#polling?.unsubscribe();
+        this.#polling = undefined;
+      }
+      this.wrote();
     });
   }
 

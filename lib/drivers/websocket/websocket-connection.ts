@@ -37,7 +37,6 @@ export class WebSocketConnection extends BaseConnection {
   readonly #framer: MessageFramer;
   readonly #writer: SocketWriter;
   #isReading = false;
-  #isFull = false;
   #isFinishing = false;
   #closeCode: CloseCode | undefined;
   #socketError: Error | undefined;
@@ -74,12 +73,10 @@ export class WebSocketConnection extends BaseConnection {
     return this.#writer.frames;
   }
 
-  protected override write(head: Uint8Array, payload?: Uint8Array): boolean {
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#lastSentBytes = head.length + (payload?.length ?? 0);
     this.#framer.message(this.#writer.batch, head, payload);
     this.#writer.schedule();
-    if (this.bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
-    return !this.#isFull;
   }
 
   protected override startReading(): void {
@@ -121,10 +118,7 @@ export class WebSocketConnection extends BaseConnection {
 
   #written(waited: boolean): void {
     if (waited) this.alive();
-    if (this.#isFull && this.bufferedBytes <= this.highWaterMarkBytes / 2) {
-      this.#isFull = false;
-      this.drained();
-    }
+    this.wrote();
     if (this.#isFinishing && this.bufferedBytes === 0) this.#ws.close(CloseCode.NORMAL);
   }
 
@@ -151,7 +145,7 @@ export class WebSocketConnection extends BaseConnection {
 
   /** Pongs go the way of the messages: a large one may be half written. A peer that takes nothing gets none. */
   #answerPing(data: Uint8Array): void {
-    if (this.#isFull || this.#ws.readyState !== this.#ws.OPEN) return;
+    if (this.bufferedBytes >= this.highWaterMarkBytes || this.#ws.readyState !== this.#ws.OPEN) return;
     this.#framer.pong(this.#writer.batch, data);
     this.#writer.schedule();
   }
