@@ -1,13 +1,13 @@
 /** Throughput and latency of rxflare beside everything that could be taken in its place, in one run. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { median, percentile } from './statistics.js';
+import { Child } from './child.js';
+import { pin } from './pin.js';
 import { renderReport } from './report.js';
+import { median, percentile } from './statistics.js';
 import { SYSTEMS } from './systems/index.js';
-import type { Answer, Request } from './worker.js';
+import type { Request } from './worker.js';
 
 /** One measured figure, as `--json` writes it. */
 export interface Row {
@@ -25,7 +25,6 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
-    docs: { type: 'boolean', default: false },
     transport: { type: 'string' },
     only: { type: 'string' },
   },
@@ -44,8 +43,8 @@ interface Contender {
   readonly index: number;
   readonly name: string;
   readonly transport: string;
-  readonly server: ChildProcess;
-  readonly client: ChildProcess;
+  readonly server: Child<Request>;
+  readonly client: Child<Request>;
 }
 
 const wanted = SYSTEMS.map((system, index) => ({ ...system, index })).filter(
@@ -65,7 +64,7 @@ for (const transport of new Set(wanted.map((system) => system.transport))) {
   for (const contender of contenders) await stop(contender);
 }
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, undefined, 2)}\n`);
-process.stdout.write(`\n${renderReport(rows, options.docs)}\n`);
+process.stdout.write(`\n${renderReport(rows)}\n`);
 
 async function compareOneWay(contenders: readonly Contender[], bytes: number): Promise<void> {
   const able = contenders.filter((contender) => canCarry(contender, bytes));
@@ -75,7 +74,7 @@ async function compareOneWay(contenders: readonly Contender[], bytes: number): P
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const contender of able) {
       const count = counts.get(contender) ?? 1;
-      const [seconds = Number.NaN] = await ask(contender.client, { do: 'one-way', bytes, count });
+      const [seconds = Number.NaN] = await contender.client.ask<number[]>({ do: 'one-way', bytes, count });
       rates.get(contender)?.push(count / seconds);
     }
   }
@@ -100,11 +99,14 @@ async function compareEcho(contenders: readonly Contender[], bytes: number): Pro
   const count = bytes > 100_000 ? Math.ceil(ECHOES / 10) : ECHOES;
   const able = contenders.filter(({ name }) => !name.includes('to NVFlare'));
   const times = new Map<Contender, number[]>(able.map((contender) => [contender, []]));
-  for (const contender of able)
-    await ask(contender.client, { do: 'echo', bytes, count: Math.ceil(count / 4) });
+  for (const { server, client } of able) {
+    pin(server.pid, 0);
+    pin(client.pid, 1);
+    await client.ask({ do: 'echo', bytes, count });
+  }
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const contender of able)
-      times.get(contender)?.push(...(await ask(contender.client, { do: 'echo', bytes, count })));
+      times.get(contender)?.push(...(await contender.client.ask<number[]>({ do: 'echo', bytes, count })));
   }
   for (const contender of able) {
     const microseconds = (times.get(contender) ?? []).map((seconds) => seconds * 1e6);
@@ -124,7 +126,7 @@ async function compareEcho(contenders: readonly Contender[], bytes: number): Pro
 /** How many messages take about the target time. */
 async function calibrate({ client }: Contender, bytes: number): Promise<number> {
   for (let count = 4; ; count *= 4) {
-    const [seconds = 1] = await ask(client, { do: 'one-way', bytes, count });
+    const [seconds = 1] = await client.ask<number[]>({ do: 'one-way', bytes, count });
     if (seconds > TARGET_SECONDS / 4) return Math.max(2, Math.ceil((count * TARGET_SECONDS) / seconds));
   }
 }
@@ -143,33 +145,18 @@ async function start({
   transport: string;
 }): Promise<Contender> {
   process.stderr.write(`starting ${name} on ${transport} …\n`);
-  const [server, client] = [worker(), worker()];
-  const { address = '' } = await request(server, { do: 'serve', system: index });
-  await request(client, { do: 'connect', system: index, address });
+  const module = new URL('worker.ts', import.meta.url);
+  const [server, client] = [new Child<Request>(module), new Child<Request>(module)];
+  const address = await server.ask<string>({ do: 'serve', system: index });
+  await client.ask({ do: 'connect', system: index, address });
   return { index, name, transport, server, client };
 }
 
 async function stop({ server, client }: Contender): Promise<void> {
   for (const child of [client, server]) {
-    const exited = once(child, 'exit');
-    child.send({ do: 'close' } satisfies Request);
-    await exited;
+    await child.ask({ do: 'close' });
+    await child.end();
   }
-}
-
-function worker(): ChildProcess {
-  return fork(new URL('worker.ts', import.meta.url));
-}
-
-async function ask(child: ChildProcess, message: Request): Promise<readonly number[]> {
-  return (await request(child, message)).seconds ?? [];
-}
-
-async function request(child: ChildProcess, message: Request): Promise<Answer> {
-  child.send(message);
-  const [answer] = (await once(child, 'message')) as [Answer];
-  if (answer.error !== undefined) throw new Error(answer.error);
-  return answer;
 }
 
 function note(row: Row): void {

@@ -1,67 +1,72 @@
-import { cpus } from 'node:os';
-
 import type { Row } from './main.js';
 
 const TRANSPORTS = ['tcp', 'http', 'grpc', 'in-process'];
 
-/** The table of one run as Markdown: each figure, and rxflare's as a multiple of it. */
-export function renderReport(rows: readonly Row[], withMachine: boolean): string {
-  const sections = TRANSPORTS.filter((transport) => rows.some((row) => row.transport === transport)).map(
-    (transport) =>
+/** The transports of some rows, in the order of the tables. */
+export function transportsOf(rows: readonly Row[]): readonly string[] {
+  return TRANSPORTS.filter((transport) => rows.some((row) => row.transport === transport));
+}
+
+/** The tables of one run as Markdown: each figure, and how many times better rxflare is. */
+export function renderReport(rows: readonly Row[]): string {
+  return transportsOf(rows)
+    .map((transport) =>
       renderTransport(
         transport,
         rows.filter((row) => row.transport === transport),
       ),
-  );
-  const machine = `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? 'unknown'}`;
-  return [...(withMachine ? [machine] : []), ...sections].join('\n\n');
+    )
+    .join('\n\n');
+}
+
+/** Rows by what was measured: `one-way 100 B`. */
+export function casesOf(rows: readonly Row[]): readonly (readonly [name: string, rows: readonly Row[]])[] {
+  const nameOf = ({ kind, bytes }: Row): string => `${kind} ${describeBytes(bytes)}`;
+  return [...new Set(rows.map(nameOf))].map((name) => [name, rows.filter((row) => nameOf(row) === name)]);
+}
+
+/** The figure that systems are compared by: messages a second, or microseconds there and back. */
+export function figureOf({ messagesPerSecond, p50Microseconds }: Row): number {
+  return messagesPerSecond ?? p50Microseconds ?? Number.NaN;
+}
+
+/** That figure in words; where messages are large, bytes say more than their number. */
+export function describeFigure(row: Row): string {
+  if (row.kind === 'echo') return `${thousands(row.p50Microseconds)} µs`;
+  return row.bytes < 10_000
+    ? `${thousands(row.messagesPerSecond)} /s`
+    : `${thousands(row.megabytesPerSecond)} MB/s`;
+}
+
+/** `100 B`, `10 kB`, `1 MB`. */
+export function describeBytes(bytes: number): string {
+  if (bytes >= 1e6) return `${bytes / 1e6} MB`;
+  return bytes >= 1e3 ? `${bytes / 1e3} kB` : `${bytes} B`;
 }
 
 function renderTransport(transport: string, rows: readonly Row[]): string {
-  const cases = [...new Set(rows.map(({ kind, bytes }) => `${kind} ${bytes}`))];
   const systems = [...new Set(rows.map(({ system }) => system))];
-  const header = ['', ...systems];
-  const lines = cases.map((name) => {
-    const row = (system: string) =>
-      rows.find((each) => each.system === system && `${each.kind} ${each.bytes}` === name);
-    const own = row('rxflare');
-    return [describeCase(name), ...systems.map((system) => describeCell(row(system), own))];
+  const lines = casesOf(rows).map(([name, figures]) => {
+    const bySystem = new Map(figures.map((row) => [row.system, row]));
+    const own = bySystem.get('rxflare');
+    return [name, ...systems.map((system) => describeCell(bySystem.get(system), own))];
   });
+  const header = ['', ...systems];
   const table = [header, header.map(() => '---'), ...lines]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');
   return `### ${transport}\n\n${table}`;
 }
 
-function describeCase(name: string): string {
-  const [kind = '', bytes = '0'] = name.split(' ');
-  const size =
-    Number(bytes) >= 1e6
-      ? `${Number(bytes) / 1e6} MB`
-      : Number(bytes) >= 1e3
-        ? `${Number(bytes) / 1e3} kB`
-        : `${bytes} B`;
-  return `${kind} ${size}`;
-}
-
-/** The figure, and in brackets how many times better rxflare is (or worse, below 1). */
 function describeCell(row: Row | undefined, own: Row | undefined): string {
   if (row === undefined) return '';
-  if (row.kind === 'one-way') {
-    const figure =
-      row.bytes < 10_000
-        ? `${thousands(row.messagesPerSecond)} /s`
-        : `${thousands(row.megabytesPerSecond)} MB/s`;
-    return withRatio(figure, row, (own?.messagesPerSecond ?? 0) / (row.messagesPerSecond ?? 1));
-  }
-  const figure = `${thousands(row.p50Microseconds)} µs, p99 ${thousands(row.p99Microseconds)} µs`;
-  return withRatio(figure, row, (row.p50Microseconds ?? 0) / (own?.p50Microseconds ?? 1));
-}
-
-function withRatio(figure: string, row: Row, ratio: number): string {
-  return row.system === 'rxflare' ? `**${figure}**` : `${figure} (${ratio.toFixed(2)} x)`;
+  const p99 = row.kind === 'echo' ? `, p99 ${thousands(row.p99Microseconds)} µs` : '';
+  const figure = `${describeFigure(row)}${p99}`;
+  if (row === own || own === undefined) return `**${figure}**`;
+  const ratio = figureOf(own) / figureOf(row);
+  return `${figure} (${(row.kind === 'echo' ? 1 / ratio : ratio).toFixed(2)} x)`;
 }
 
 function thousands(value: number | null): string {
-  return Math.round(value ?? 0).toLocaleString('en');
+  return Math.round(value ?? Number.NaN).toLocaleString('en');
 }

@@ -1,3 +1,4 @@
+import { answerRequests } from './child.js';
 import type { Client, Served } from './system.js';
 import { SYSTEMS } from './systems/index.js';
 
@@ -8,43 +9,24 @@ export type Request =
   | { readonly do: 'one-way' | 'echo'; readonly bytes: number; readonly count: number }
   | { readonly do: 'close' };
 
-/** What it answers. */
-export interface Answer {
-  readonly address?: string;
-  readonly seconds?: readonly number[];
-  readonly error?: string;
-}
-
 let served: Served | undefined;
 let client: Client | undefined;
 
-process.on('message', (request: Request) => {
-  void perform(request)
-    .catch((error: unknown): Answer => ({ error: String(error) }))
-    .then((answer) => process.connected && process.send?.(answer));
-});
-
-// A main process that failed leaves nobody behind.
-process.once('disconnect', () => process.exit());
-
-async function perform(request: Request): Promise<Answer> {
+answerRequests(async (request: Request): Promise<unknown> => {
   switch (request.do) {
     case 'serve':
       served = await SYSTEMS[request.system]?.serve();
-      return { address: served?.address ?? '' };
+      return served?.address;
     case 'connect':
       client = await SYSTEMS[request.system]?.connect(request.address);
-      return {};
+      return undefined;
     case 'one-way':
-      return {
-        seconds: [(await client?.oneWay(new Uint8Array(request.bytes), request.count)) ?? Number.NaN],
-      };
+      return [(await client?.oneWay(new Uint8Array(request.bytes), request.count)) ?? Number.NaN];
     case 'echo':
-      return { seconds: (await client?.echo(new Uint8Array(request.bytes), request.count)) ?? [] };
+      return (await client?.echo(new Uint8Array(request.bytes), request.count)) ?? [];
     case 'close':
       await client?.close();
       await served?.close();
-      process.disconnect();
-      return {};
+      return undefined;
   }
-}
+});

@@ -10,6 +10,7 @@ import { zeromq } from './zeromq.js';
 export const SYSTEMS: readonly System[] = [
   rxflare('tcp'),
   nodeNet,
+  { ...rawWs, transport: 'tcp' },
   zeromq,
   nvflare('tcp'),
   rxflareToNvflare('tcp'),

@@ -1,11 +1,7 @@
 import { firstValueFrom } from 'rxjs';
 
-import type * as Library from '../../../lib/index.js';
+import { Communicator, type CommunicatorOf, Endpoint, Mode } from '../package.js';
 import { headersOf, type System, timed } from '../system.js';
-
-/** The built package, which is what its users run. */
-const built = new URL('../../../dist/index.js', import.meta.url).href;
-const { Communicator, Endpoint, Mode } = (await import(built)) as typeof Library;
 
 const APP = 1;
 const DATA = { headers: headersOf('data') };
@@ -54,7 +50,7 @@ export function rxflare(transport: string, listenUrl = `${transport}://127.0.0.1
   };
 }
 
-async function listen(hub: Library.Communicator, url: string): Promise<{ connectUrl: string }> {
+async function listen(hub: CommunicatorOf, url: string): Promise<{ connectUrl: string }> {
   const listening = new Promise<string>((resolve) => {
     hub.lifecycle$.subscribe((event) => {
       if (event.type === 'listening') resolve(event.url);

@@ -1,0 +1,98 @@
+import type { Row } from '../main.js';
+import type { MemoryRow } from '../memory/main.js';
+import { renderReport, transportsOf } from '../report.js';
+import type { ScaleReport } from '../scale/main.js';
+
+/** Everything that `docs/benchmarks.md` shows, as it was measured. */
+export interface Results {
+  readonly machine: string;
+  readonly throughput: readonly Row[];
+  readonly scale: ScaleReport;
+  readonly memory: readonly MemoryRow[];
+}
+
+/** The page, made of the results alone. */
+export function renderPage({ machine, throughput, scale, memory }: Results): string {
+  const charts = transportsOf(throughput)
+    .map((transport) => `![${transport}: each figure as a bar](images/benchmark-${transport}.svg)`)
+    .join('\n\n');
+  return `# Benchmarks
+
+This page is made by \`npm run bench:docs\`, which runs all three benchmarks and renders what they measured. Measured on: ${machine}.
+
+## How it is measured
+
+\`npm run bench\` starts each system as two processes that talk over the loopback address, and compares them in one run: each measurement is repeated in three rounds, system after system in turn, and the table shows the median. Every message has the same 16-byte prefix and four headers before its payload. The others encode those once and do not read them, while rxflare and NVFlare encode and decode them for each message as their users do. For an echo each process keeps to a core of its own, since otherwise the luck of the scheduler decides. In brackets: how many times better rxflare is.
+
+- **rxflare**: a Communicator on each side, headers read on receipt, \`send\` until it says false, then \`drained\`.
+- **node:net**: the same framing on a bare socket, one corked write for each frame.
+- **ws**, **grpc-js**, **zeromq**: those libraries alone, one frame a message.
+- **NVFlare 2.9.0**: its communicator, Python to Python. Its WebSocket client takes no frame of 4 MiB or more.
+- **rxflare to NVFlare**: rxflare sends, NVFlare receives.
+
+Figures differ from run to run on a shared machine, most at 10 kB and 1 MB, where the kernel's copying dominates; the ratios are what to look at.
+
+${renderReport(throughput)}
+
+${charts}
+
+## Scale
+
+\`npm run bench:scale -- --endpoints ${scale.endpoints}\`: that many sites, in four processes, join one hub over TCP, idle for more than one heartbeat interval, get a broadcast, send, and leave. Memory and CPU are those of the hub's process.
+
+${renderScale(scale)}
+
+## Memory
+
+\`npm run bench:memory\`. Slow reader: a site sends 1 MB messages, each in memory of its own, with \`sendAll\` to a hub that takes one a second for ten seconds and then speeds up. Slow receiver: a site sends 100 kB messages to a receiver that takes 10 ms for each, while another site measures its round trip to the same hub.
+
+${renderMemory(memory)}
+`;
+}
+
+function renderScale(scale: ScaleReport): string {
+  const lines: [string, string][] = [
+    ['all joined after', `${scale.joinSeconds.toFixed(1)} s`],
+    ['joins per second, first quarter', whole(scale.joinsPerSecondFirstQuarter)],
+    ['joins per second, last quarter', whole(scale.joinsPerSecondLastQuarter)],
+    ['memory per endpoint', `${(scale.rssBytesPerEndpoint / 1e3).toFixed(1)} kB`],
+    ['CPU while idle, heartbeats on', `${scale.idleCpuPercent.toFixed(2)} % of a core`],
+    ['broadcast', `${whole(scale.broadcastMessagesPerSecond)} messages/s`],
+    ['all send one message', `${whole(scale.sendMessagesPerSecond)} messages/s`],
+    ['all left after', `${scale.leaveSeconds.toFixed(1)} s`],
+  ];
+  return table([['', `${whole(scale.endpoints)} endpoints`], ...lines]);
+}
+
+function renderMemory(rows: readonly MemoryRow[]): string {
+  return table([
+    [
+      '',
+      'messages',
+      'out of order',
+      'sent in',
+      'sender, peak RSS',
+      'hub, peak RSS',
+      'round trip of the other site',
+    ],
+    ...rows.map((row) => [
+      `${row.transport}, slow ${row.slow}`,
+      `${whole(row.messages)} (${whole(row.megabytes)} MB)`,
+      String(row.outOfOrder),
+      `${row.seconds.toFixed(1)} s`,
+      `${whole(row.senderPeakRssMegabytes)} MB`,
+      `${whole(row.hubPeakRssMegabytes)} MB`,
+      row.echoP50Milliseconds === null
+        ? ''
+        : `${row.echoP50Milliseconds.map((ms) => ms.toFixed(2)).join(' ms alone, ')} ms meanwhile`,
+    ]),
+  ]);
+}
+
+function table([header = [], ...lines]: readonly (readonly string[])[]): string {
+  return [header, header.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}

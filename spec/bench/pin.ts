@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, platform } from 'node:os';
+
+/** Whether processes can be pinned here: by `taskset`, to at least two cores. */
+export const canPin = platform() === 'linux' && availableParallelism() > 1;
+
+/**
+ * Keeps a process and its children on one core. Where the kernel puts two processes that play ping-pong is a matter
+ * of luck otherwise: on one core a message takes a quarter of the time that it takes to wake another core.
+ */
+export function pin(pid: number, core: number): void {
+  if (!canPin) return;
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(pid)], {
+    stdio: 'ignore',
+  });
+  for (const child of childrenOf(pid)) pin(child, core);
+}
+
+function childrenOf(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
