@@ -154,7 +154,7 @@ describe('bad input closes its own connection and nothing else', () => {
     );
     peer.send(frame(FrameType.DATA, text('somebody'), 1));
     expect(textOf((await arrived).message)).toBe('somebody');
-    expect(await dropped).toMatchObject({ reason: 'no-receiver', appId: 99, messages: 1, bytes: 6 });
+    expect(await dropped).toMatchObject({ reason: 'no-receiver', appId: 99, messages: 1, bytes: 22 });
   });
 
   it('a second connection under a live name takes its place, and both addresses are told', async () => {

@@ -63,7 +63,7 @@ export class Loopback {
 
 /** The message as the wire would have brought it: the sender may change its headers meanwhile. */
 function asReceived(head: Uint8Array, payload: Uint8Array | undefined): Message {
-  const headers = head.length === PREFIX_BYTES ? undefined : decodeMap(head.subarray(PREFIX_BYTES));
+  const headers = head.length === PREFIX_BYTES ? undefined : decodeMap(head, PREFIX_BYTES);
   return { headers, payload: payload?.length === 0 ? undefined : payload };
 }
 

@@ -8,8 +8,7 @@ import type { ResolvedOptions } from '../options.js';
 import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
-import { decodeMap } from '../wire/map-codec.js';
-import { FrameType, frameType, PREFIX_BYTES, stampSequence } from '../wire/prefix.js';
+import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
 import type { Heart } from './heartbeat.js';
 import { resolveIdentity } from './identity.js';
@@ -158,14 +157,15 @@ export class Session implements Heart {
 
   #receive(bytes: Uint8Array): void {
     try {
-      if (this.#state === 'ready' && frameType(bytes) === FrameType.DATA) this.#deliver(decodeFrame(bytes));
-      else this.#receiveControl(decodeFrame(bytes));
+      if (this.#state === 'ready' && frameType(bytes) === FrameType.DATA)
+        this.#deliver(decodeFrame(bytes), bytes.length);
+      else this.#receiveControl(decodeFrame(bytes), bytes.length);
     } catch (error) {
       void this.close(CommError.from(error, this.#describe()));
     }
   }
 
-  #receiveControl(frame: Frame): void {
+  #receiveControl(frame: Frame, bytes: number): void {
     if (!this.connection.isOpen) return;
     if (this.#state === 'greeting') {
       this.#receiveHandshake(frame);
@@ -174,7 +174,7 @@ export class Session implements Heart {
     this.settle();
     switch (frame.type) {
       case FrameType.DATA:
-        this.#deliver(frame);
+        this.#deliver(frame, bytes);
         break;
       case FrameType.PING:
         this.#sendControl(FrameType.PONG, this.#nextStreamId(), NIL_PAYLOAD);
@@ -190,12 +190,11 @@ export class Session implements Heart {
     }
   }
 
-  #deliver(frame: Frame): void {
-    const { headers, payload, appId } = frame;
+  /** @param bytes - the length of the frame */
+  #deliver({ headers, payload, appId }: Frame, bytes: number): void {
     if (this.#endpoint === undefined) return;
-    const message = { headers: headers === undefined ? undefined : decodeMap(headers), payload };
+    const message = { headers, payload };
     const received = { endpoint: this.#endpoint, connection: this.connection, appId, message };
-    const bytes = PREFIX_BYTES + (headers?.length ?? 0) + (payload?.length ?? 0);
     this.traffic.received.count(bytes);
     if (!this.#context.router.route(received, bytes)) this.traffic.unclaimed.count(bytes);
   }

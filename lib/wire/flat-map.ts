@@ -37,20 +37,27 @@ export function writeFlatMap(map: MessageHeaders, target: Uint8Array, start: num
   return offset;
 }
 
-/** Reads a whole flat map, or answers `undefined` where it is not one that {@link writeFlatMap} would write. */
-export function readFlatMap(bytes: Uint8Array): Record<string, HeaderValue> | undefined {
-  const type = bytes[0] ?? 0;
+/**
+ * Reads the flat map that stands between two offsets, or answers `undefined` where it is not one that
+ * {@link writeFlatMap} would write.
+ */
+export function readFlatMap(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Record<string, HeaderValue> | undefined {
+  const type = bytes[start] ?? 0;
   if (type < 0x80 || type > 0x8f) return undefined;
   const map: Record<string, HeaderValue> = {};
-  cursor = 1;
+  cursor = start + 1;
   for (let left = type & 0x0f; left > 0; left -= 1) {
-    const key = readKey(bytes);
+    const key = isText(bytes[cursor] ?? 0) ? readText(bytes) : undefined;
     if (key === undefined || key === '__proto__') return undefined;
     const value = readValue(bytes);
     if (value === undefined) return undefined;
     map[key] = value;
   }
-  return cursor === bytes.length ? map : undefined;
+  return cursor === end ? map : undefined;
 }
 
 function writeValue(value: HeaderValue, target: Uint8Array, offset: number): number {
@@ -138,10 +145,35 @@ function readUnsigned(bytes: Uint8Array, size: number): number | undefined {
   return value;
 }
 
+/**
+ * The same few keys and values come with message after message: a string of up to 31 bytes that was read before is
+ * not made again. One place for each sum of length, first and last byte; the latest string has it.
+ */
+const recent = new Array<string>(256).fill('');
+const MAX_RECENT_BYTES = 31;
+
 function readText(bytes: Uint8Array): string | undefined {
   const length = readTextLength(bytes);
   const end = cursor + length;
   if (length < 0 || end > bytes.length) return undefined;
+  const place = (length * 37 + (bytes[cursor] ?? 0) * 5 + (bytes[end - 1] ?? 0)) & 0xff;
+  const known = recent[place] ?? '';
+  if (known.length === length && isAt(bytes, cursor, known)) {
+    cursor = end;
+    return known;
+  }
+  const text = makeText(bytes, end);
+  if (text !== undefined && length <= MAX_RECENT_BYTES) recent[place] = text;
+  return text;
+}
+
+function isAt(bytes: Uint8Array, start: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1)
+    if (bytes[start + index] !== text.charCodeAt(index)) return false;
+  return true;
+}
+
+function makeText(bytes: Uint8Array, end: number): string | undefined {
   let text = '';
   let above = 0;
   for (; cursor + 4 <= end; cursor += 4) {
@@ -158,37 +190,6 @@ function readText(bytes: Uint8Array): string | undefined {
     text += String.fromCharCode(a);
   }
   return above > 0x7f ? undefined : text;
-}
-
-/** The same few keys come with every message: each is made into a string once. */
-interface KnownKey {
-  readonly bytes: Uint8Array;
-  readonly text: string;
-}
-
-const KEYS_PER_LENGTH = 8;
-const knownKeys: KnownKey[][] = Array.from({ length: 32 }, () => []);
-
-function readKey(bytes: Uint8Array): string | undefined {
-  const type = bytes[cursor] ?? 0;
-  const candidates = type >= 0xa0 && type < 0xc0 ? knownKeys[type & 0x1f] : undefined;
-  if (candidates === undefined) return isText(type) ? readText(bytes) : undefined;
-  const start = cursor + 1;
-  for (const known of candidates) {
-    if (startsWith(bytes, start, known.bytes)) {
-      cursor = start + known.bytes.length;
-      return known.text;
-    }
-  }
-  const text = readText(bytes);
-  if (text !== undefined && candidates.length < KEYS_PER_LENGTH)
-    candidates.push({ bytes: bytes.slice(start, cursor), text });
-  return text;
-}
-
-function startsWith(bytes: Uint8Array, start: number, part: Uint8Array): boolean {
-  for (let index = 0; index < part.length; index += 1) if (bytes[start + index] !== part[index]) return false;
-  return true;
 }
 
 /** The length of the string that begins at the cursor, which moves behind it; -1 for none. */

@@ -1,7 +1,7 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { MessageHeaders } from '../message.js';
 import { writeFlatMap } from './flat-map.js';
-import { encodeMap, isPlainObject } from './map-codec.js';
+import { decodeMap, encodeMap, isPlainObject } from './map-codec.js';
 import {
   FrameType,
   MAX_FRAME_BYTES,
@@ -11,14 +11,15 @@ import {
   writePrefix,
 } from './prefix.js';
 
-/** A whole frame, taken apart. `headers` and `payload` are views on its bytes, `undefined` where there are none. */
+/** A whole frame, taken apart. */
 export interface Frame {
   readonly type: number;
   readonly appId: number;
   readonly streamId: number;
   readonly sequence: number;
-  /** One MessagePack map, still encoded. */
-  readonly headers: Uint8Array | undefined;
+  /** `undefined` where there are none. */
+  readonly headers: MessageHeaders | undefined;
+  /** A view on the frame, `undefined` where it is empty. */
   readonly payload: Uint8Array | undefined;
 }
 
@@ -54,7 +55,16 @@ export function encodeHead(head: FrameHead, payloadLength: number): Uint8Array {
   }
   const { type, appId, streamId } = head;
   writePrefix(scratch, { length, headerLength, type, flags: 0, appId, streamId, sequence: 0 });
-  return scratch.subarray(0, PREFIX_BYTES + headerLength);
+  return headOf(PREFIX_BYTES + headerLength);
+}
+
+/** Views on the beginning of `scratch`, by their length: to make one takes longer than to write what is in it. */
+const heads: Uint8Array[] = [];
+const MAX_KEPT_BYTES = 1024;
+
+function headOf(length: number): Uint8Array {
+  if (length > MAX_KEPT_BYTES) return scratch.subarray(0, length);
+  return (heads[length] ??= scratch.subarray(0, length));
 }
 
 /** Writes the headers behind the place of the prefix. Empty ones are none, as NVFlare has it for an empty dict. */
@@ -70,7 +80,7 @@ function writeHeaders(headers: MessageHeaders): number {
 /**
  * Takes one whole frame apart.
  *
- * @throws CommError `BAD_DATA` where the lengths in its prefix do not fit
+ * @throws CommError `BAD_DATA` where the lengths in its prefix do not fit, or its headers are no map
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
   const { headerLength, type, appId, streamId, sequence } = readPrefix(bytes);
@@ -80,7 +90,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     appId,
     streamId,
     sequence,
-    headers: headerLength === 0 ? undefined : bytes.subarray(PREFIX_BYTES, payloadAt),
+    headers: headerLength === 0 ? undefined : decodeMap(bytes, PREFIX_BYTES, payloadAt),
     payload: payloadAt === bytes.length ? undefined : bytes.subarray(payloadAt),
   };
 }

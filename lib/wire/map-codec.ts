@@ -37,13 +37,18 @@ export function encodeMap(map: MessageHeaders): Uint8Array {
 }
 
 /**
- * Decodes a MessagePack map with string keys.
+ * Decodes the MessagePack map with string keys that stands between two offsets.
  *
  * @throws CommError `BAD_DATA` for anything else
  */
-export function decodeMap(bytes: Uint8Array): Record<string, HeaderValue> {
-  const flat = readFlatMap(bytes);
+export function decodeMap(
+  frame: Uint8Array,
+  start = 0,
+  end: number = frame.length,
+): Record<string, HeaderValue> {
+  const flat = readFlatMap(frame, start, end);
   if (flat !== undefined) return flat;
+  const bytes = frame.subarray(start, end);
   const fault = mapFault(bytes);
   if (fault !== undefined) throw badMap(fault);
   try {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../lib/wire/flat-map.js';
 
+const read = (bytes: Uint8Array) => readFlatMap(bytes, 0, bytes.length);
 const library = { encoder: new Encoder(), decoder: new Decoder() };
 const target = new Uint8Array(MAX_FLAT_BYTES);
 
@@ -22,7 +23,7 @@ describe('flat maps', () => {
         const end = writeFlatMap(map, target, 0);
         const bytes = library.encoder.encode(map);
         expect(Buffer.compare(target.subarray(0, end), bytes)).toBe(0);
-        expect(readFlatMap(bytes)).toEqual(map);
+        expect(read(bytes)).toEqual(map);
       }),
       { seed: 1, numRuns: 2_000 },
     );
@@ -32,7 +33,7 @@ describe('flat maps', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0x80, max: 0x8f }), (tail, first) => {
         const bytes = Uint8Array.of(first, ...tail);
-        const map = readFlatMap(bytes);
+        const map = read(bytes);
         if (map !== undefined) expect(library.decoder.decode(bytes)).toEqual(map);
       }),
       { seed: 2, numRuns: 20_000 },
@@ -49,13 +50,13 @@ describe('flat maps', () => {
       minus: -5,
     });
     for (let length = 0; length < bytes.length; length += 1)
-      expect(readFlatMap(bytes.subarray(0, length))).toBeUndefined();
-    expect(readFlatMap(Uint8Array.of(...bytes, 0))).toBeUndefined();
+      expect(read(bytes.subarray(0, length))).toBeUndefined();
+    expect(read(Uint8Array.of(...bytes, 0))).toBeUndefined();
     for (let index = 0; index < bytes.length; index += 1) {
       for (let bit = 0; bit < 8; bit += 1) {
         const mutant = bytes.slice();
         mutant[index] = (mutant[index] ?? 0) ^ (1 << bit);
-        const map = readFlatMap(mutant);
+        const map = read(mutant);
         if (map !== undefined) expect(library.decoder.decode(mutant)).toEqual(map);
       }
     }
@@ -81,6 +82,19 @@ describe('flat maps', () => {
   it('leave out what is undefined, and refuse a __proto__ key', () => {
     expect(writeFlatMap({ a: undefined }, target, 3)).toBe(4);
     expect(target[3]).toBe(0x80);
-    expect(readFlatMap(new Uint8Array(Buffer.from('81a95f5f70726f746f5f5fa161', 'hex')))).toBeUndefined();
+    expect(read(new Uint8Array(Buffer.from('81a95f5f70726f746f5f5fa161', 'hex')))).toBeUndefined();
+  });
+
+  it('are read from the middle of a frame, and not beyond their end', () => {
+    const bytes = library.encoder.encode({ a: 'b' });
+    const frame = Uint8Array.of(0x81, 0x81, ...bytes, 0x01);
+    expect(readFlatMap(frame, 2, 2 + bytes.length)).toEqual({ a: 'b' });
+    expect(readFlatMap(frame, 2, frame.length)).toBeUndefined();
+    expect(readFlatMap(frame, 2, 1 + bytes.length)).toBeUndefined();
+  });
+
+  it('tell strings apart that share a place among the recent ones', () => {
+    const maps = ['a1z', 'a2z', 'a1z', 'a2z'].map((value) => ({ [value]: value, key: 'x'.repeat(31) }));
+    for (const map of [...maps, ...maps]) expect(read(library.encoder.encode(map))).toEqual(map);
   });
 });

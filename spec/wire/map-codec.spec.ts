@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CommErrorCode } from '../../lib/comm-error.js';
 import type { HeaderValue, MessageHeaders } from '../../lib/message.js';
 import { decodeMap, encodeMap } from '../../lib/wire/map-codec.js';
-import { decodeFrame } from '../../lib/wire/frame.js';
-import { MAX_HEADER_BYTES } from '../../lib/wire/prefix.js';
+import { MAX_HEADER_BYTES, PREFIX_BYTES, readPrefix } from '../../lib/wire/prefix.js';
 import { fromHex, toHex } from '../support/bytes.js';
 import { goldenFrame } from '../support/golden.js';
 
@@ -218,8 +217,8 @@ describe('decodeMap refuses', () => {
   });
 
   it('a map that is cut, at every length', () => {
-    const { headers } = decodeFrame(goldenFrame('data-with-tricky-headers').bytes);
-    const bytes = headers ?? new Uint8Array(0);
+    const frame = goldenFrame('data-with-tricky-headers').bytes;
+    const bytes = frame.subarray(PREFIX_BYTES, PREFIX_BYTES + readPrefix(frame).headerLength);
     expect(bytes.length).toBeGreaterThan(900);
     for (let length = 0; length < bytes.length; length += 1) {
       expect(() => decodeMap(bytes.subarray(0, length))).toThrow(badData);

@@ -100,7 +100,7 @@ export class InProcessConnection extends BaseConnection {
 
   #accept(frame: Uint8Array): void {
     const { latencyMs, scheduler } = this.#options;
-    this.#inbox.push({ frame, dueAt: scheduler.now() + latencyMs });
+    this.#inbox.push({ frame, dueAt: latencyMs === 0 ? 0 : scheduler.now() + latencyMs });
     if (this.#delivery.closed) this.#deliverAfter(latencyMs);
   }
 
@@ -115,7 +115,7 @@ export class InProcessConnection extends BaseConnection {
   #deliver(): void {
     if (this.#isDelivering) return; // A receiver that pauses and resumes comes by here.
     this.#isDelivering = true;
-    const now = this.#options.scheduler.now();
+    const now = this.#options.latencyMs === 0 ? 0 : this.#options.scheduler.now();
     let next: FrameInFlight | undefined;
     while ((next = this.#inbox[this.#taken]) !== undefined && this.#isReading && next.dueAt <= now) {
       this.#taken += 1;
