@@ -1,0 +1,163 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { freePort } from '../support/free-port.js';
+import { nodeBinary } from '../support/node-versions.js';
+import { freshProject } from './project.js';
+
+/** The oldest version that `engines` admits, and the newer lines that are maintained. */
+const NODE_VERSIONS = ['20.19.0', '22.22.0', '24.21.0'];
+const TIMEOUT_MS = 300_000;
+const MAX_PACKED_BYTES = 400_000;
+/** Compressed, without rxjs, which an application has anyway. */
+const MAX_BROWSER_BYTES = 40_000;
+
+const project = await freshProject();
+
+afterAll(() => project.remove());
+
+/** The first program of the README and what it prints, on a port that is free here. */
+async function readmeProgram(): Promise<{ program: string; output: string }> {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, program = '', output = ''] =
+    /```ts run\n([^]*?)```\n+```text output\n([^]*?)```/.exec(readme) ?? [];
+  expect(program).toContain('new Communicator');
+  return { program: program.replaceAll('8002', String(await freePort())), output };
+}
+
+const BROWSER_PROGRAM = `
+import { Communicator, Endpoint, Mode } from 'rxflare';
+const page = new Communicator(new Endpoint('page'));
+page.addConnector('ws://localhost:8002/f3', Mode.ACTIVE);
+page.endpoints$.subscribe((endpoints) => console.log(endpoints.size));
+void page.start();
+`;
+
+describe('the packed package', () => {
+  it('is small, and has the code, its types, the command and the licence', () => {
+    expect(project.packedBytes).toBeLessThan(MAX_PACKED_BYTES);
+    const root = join(project.directory, 'node_modules', 'rxflare');
+    expect(readdirSync(root)).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist']),
+    );
+    const files = readdirSync(join(root, 'dist'));
+    expect(files).toEqual(expect.arrayContaining(['index.js', 'index.d.ts', 'browser.js', 'browser.d.ts']));
+    expect(readdirSync(root)).not.toContain('spec');
+  });
+
+  it('brings the command', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect((await project.run('npx', 'rxflare', '--version')).trim()).toBe(version);
+  });
+});
+
+describe.each(NODE_VERSIONS)('in Node %s', (version) => {
+  it(
+    'runs the first program of the README',
+    async () => {
+      const { program, output } = await readmeProgram();
+      const file = `readme-${version}.mjs`;
+      await project.write(file, program);
+      expect(await project.run(await nodeBinary(version), file)).toBe(output);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'can be required from CommonJS',
+    async () => {
+      const file = `required-${version}.cjs`;
+      await project.write(
+        file,
+        `const { Communicator, Endpoint, Mode } = require('rxflare');
+        const { firstValueFrom } = require('rxjs');
+        async function main() {
+          const [hub, site] = [new Communicator(new Endpoint('hub')), new Communicator(new Endpoint('site-1'))];
+          hub.addConnector('inproc://required', Mode.PASSIVE);
+          site.addConnector('inproc://required', Mode.ACTIVE);
+          await Promise.all([hub.start(), site.start()]);
+          console.log((await firstValueFrom(site.ready('hub'))).name);
+          await Promise.all([hub.stop(), site.stop()]);
+        }
+        main();`,
+      );
+      expect(await project.run(await nodeBinary(version), '--no-warnings', file)).toBe('hub\n');
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('with TypeScript', () => {
+  const options = { strict: true, noEmit: true, target: 'es2022', types: ['node'], skipLibCheck: false };
+
+  it.each([
+    ['nodenext, as a module', { module: 'nodenext', moduleResolution: 'nodenext' }, 'typed.mts'],
+    ['nodenext, as CommonJS', { module: 'nodenext', moduleResolution: 'nodenext' }, 'typed-function.cts'],
+    ['bundler', { module: 'esnext', moduleResolution: 'bundler' }, 'typed.mts'],
+    [
+      'bundler, with the browser entry',
+      {
+        module: 'esnext',
+        moduleResolution: 'bundler',
+        customConditions: ['browser'],
+        lib: ['es2022', 'dom'],
+      },
+      'typed-browser.mts',
+    ],
+  ])(
+    'checks under %s',
+    async (_, resolution, file) => {
+      const { program } = await readmeProgram();
+      await project.write('typed.mts', program);
+      await project.write('typed-browser.mts', BROWSER_PROGRAM);
+      await project.write(
+        'typed-function.cts',
+        `import { Communicator, Endpoint } from 'rxflare';
+        export const name: string = new Communicator(new Endpoint('hub')).localEndpoint.name;`,
+      );
+      await project.write('mistake.mts', "import { Endpoint } from 'rxflare';\nnew Endpoint(1);\n");
+      const compilerOptions = { ...options, ...resolution };
+      const config = { compilerOptions, files: [file, 'mistake.mts'] };
+      await project.write('tsconfig.json', JSON.stringify(config));
+      const errors = await project.fail('npx', 'tsc', '--project', '.');
+      expect(errors.trim().split('\n')).toEqual([
+        expect.stringMatching(/^mistake\.mts\(2,14\): error TS2345/) as unknown,
+      ]);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('under a bundler for the browser', () => {
+  const bundled = (file: string): string => {
+    const bundle = readFileSync(join(project.directory, file), 'utf8');
+    expect(bundle).toContain('/f3');
+    expect(bundle).not.toMatch(/\bfrom\s*["']node:|require\(["']node:|__vite-browser-external/);
+    return bundle;
+  };
+
+  it('esbuild makes a small bundle without anything of Node', async () => {
+    await project.write('page.js', BROWSER_PROGRAM);
+    const flags = ['--bundle', '--minify', '--format=esm', '--platform=browser', '--external:rxjs'];
+    await project.run('npx', 'esbuild', 'page.js', ...flags, '--outfile=esbuild.js');
+    const bundle = bundled('esbuild.js');
+    expect(gzipSync(bundle).length).toBeLessThan(MAX_BROWSER_BYTES);
+  });
+
+  it(
+    'Vite does as well',
+    async () => {
+      await project.write('page.js', BROWSER_PROGRAM);
+      await project.write('index.html', '<script type="module" src="/page.js"></script>');
+      await project.run('npx', 'vite', 'build', '--logLevel', 'error', '--outDir', 'vite');
+      const [name = ''] = readdirSync(join(project.directory, 'vite', 'assets'));
+      bundled(join('vite', 'assets', name));
+    },
+    TIMEOUT_MS,
+  );
+});

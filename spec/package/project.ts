@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const INSTALL_TIMEOUT_MS = 240_000;
+const RUN_TIMEOUT_MS = 60_000;
+
+/** Of what the project of a user has beside rxflare, the versions that we build with. */
+const COMPANIONS = ['typescript', '@types/node', 'esbuild', 'vite'];
+
+/** A project of a user, with the packed package installed. */
+export interface Project {
+  readonly directory: string;
+  /** The size of the tarball. */
+  readonly packedBytes: number;
+  /** Writes a file. */
+  write(name: string, text: string): Promise<void>;
+  /** Runs a program there; its output. Fails with what it said when it fails. */
+  run(program: string, ...args: string[]): Promise<string>;
+  /** Runs a program that must fail; its output. */
+  fail(program: string, ...args: string[]): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** Packs the built package and installs it as a user would, into a project of its own. */
+export async function freshProject(): Promise<Project> {
+  const directory = await mkdtemp(join(tmpdir(), 'rxflare-project-'));
+  const run = async (program: string, args: readonly string[], cwd: string, timeout: number) => {
+    const { stdout } = await promisify(execFile)(program, args, { cwd, timeout, env: cleanEnvironment() });
+    return stdout;
+  };
+  const packed = await run(
+    'npm',
+    ['pack', '--ignore-scripts', '--json', '--pack-destination', directory],
+    ROOT,
+    INSTALL_TIMEOUT_MS,
+  );
+  const [{ filename, size }] = JSON.parse(packed) as [{ filename: string; size: number }];
+  await writeFile(join(directory, 'package.json'), JSON.stringify({ name: 'a-user', private: true }));
+  const companions = await Promise.all(
+    COMPANIONS.map(async (name) => `${name}@${await installedVersion(name)}`),
+  );
+  const install = ['install', '--no-audit', '--no-fund', join(directory, filename), 'rxjs', ...companions];
+  await run('npm', install, directory, INSTALL_TIMEOUT_MS);
+  return {
+    directory,
+    packedBytes: size,
+    write: (name, text) => writeFile(join(directory, name), text),
+    run: (program, ...args) => run(program, args, directory, RUN_TIMEOUT_MS),
+    async fail(program, ...args) {
+      try {
+        await run(program, args, directory, RUN_TIMEOUT_MS);
+      } catch (error) {
+        if (error instanceof Error && 'stdout' in error) return String(error.stdout);
+        throw error;
+      }
+      throw new Error(`${program} ${args.join(' ')} did not fail`);
+    },
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+async function installedVersion(name: string): Promise<string> {
+  const text = await readFile(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Without what npm and vitest tell their own children. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|DEBUG$)/.test(name)),
+  );
+}
