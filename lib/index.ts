@@ -16,7 +16,7 @@ export { InProcessDriver, type InProcessOptions } from './drivers/in-process/in-
 export { SharedFileDriver, type SharedFileOptions } from './drivers/shared-file/shared-file-driver.js';
 export type { SharedFileSettings } from './drivers/shared-file/tuning.js';
 export { TcpDriver } from './drivers/tcp/tcp-driver.js';
-export type { GenerateMask } from './drivers/websocket/message-framer.js';
+export type { GenerateMask } from './drivers/websocket/mask.js';
 export { WebSocketDriver, type WebSocketDriverOptions } from './drivers/websocket/websocket-driver.js';
 export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
 export type {

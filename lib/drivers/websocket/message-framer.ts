@@ -1,9 +1,5 @@
-import { randomFillSync } from 'node:crypto';
-
 import type { WriteBatch } from '../write-batch.js';
-
-/** Fills in the four bytes of a masking key. */
-export type GenerateMask = (mask: Uint8Array) => void;
+import { type GenerateMask, maskInPlace } from './mask.js';
 
 const Opcode = { BINARY: 0x2, PONG: 0xa } as const;
 type Opcode = (typeof Opcode)[keyof typeof Opcode];
@@ -76,7 +72,7 @@ export class MessageFramer {
     const start = this.#writeHeader(target, opcode, length);
     target.set(head, HEADER_ROOM);
     if (payload !== undefined) target.set(payload, HEADER_ROOM + head.length);
-    maskWords(target, length, this.#maskWord[0] ?? 0);
+    maskInPlace(target.subarray(HEADER_ROOM, HEADER_ROOM + length), this.#mask);
     if (isLarge)
       batch.add(target.subarray(start, HEADER_ROOM), target.subarray(HEADER_ROOM, HEADER_ROOM + length));
     else batch.add(target.subarray(start, HEADER_ROOM + length), undefined);
@@ -97,26 +93,7 @@ export class MessageFramer {
   }
 }
 
-/** Memory for a header and so many bytes, and for masking to the end of the last word. */
+/** Memory for a header and so many bytes. */
 function allocate(bytes: number): Buffer {
-  return Buffer.allocUnsafeSlow(HEADER_ROOM + Math.ceil(bytes / 4) * 4);
-}
-
-/** Four bytes at once are six times as fast as one by one. */
-function maskWords(target: Buffer, length: number, maskWord: number): void {
-  const words = new Uint32Array(target.buffer, target.byteOffset + HEADER_ROOM, Math.ceil(length / 4));
-  for (let index = 0; index < words.length; index += 1) words[index] = (words[index] ?? 0) ^ maskWord;
-}
-
-const pool = new Uint8Array(8 * 1024);
-let poolUsed = pool.length;
-
-/** Unpredictable masks, as the standard demands them. */
-export function randomMask(mask: Uint8Array): void {
-  if (poolUsed === pool.length) {
-    randomFillSync(pool);
-    poolUsed = 0;
-  }
-  mask.set(pool.subarray(poolUsed, poolUsed + mask.length));
-  poolUsed += mask.length;
+  return Buffer.allocUnsafeSlow(HEADER_ROOM + bytes);
 }

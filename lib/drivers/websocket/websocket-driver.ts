@@ -17,7 +17,7 @@ import { describeParams } from '../../transport/url.js';
 import { resolveTcpUrls } from '../listen-address.js';
 import { connectWebSocket } from './connect.js';
 import { listenAlone, listenAttached } from './listen.js';
-import { type GenerateMask, randomMask } from './message-framer.js';
+import { type GenerateMask, randomMask } from './mask.js';
 import { WEBSOCKET_SCHEMES } from './websocket-url.js';
 
 /** What a {@link WebSocketDriver} can be told. */

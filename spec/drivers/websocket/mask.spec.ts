@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+
+import { maskInPlace, maskWords, randomMask } from '../../../lib/drivers/websocket/mask.js';
+
+const MASK = Uint8Array.of(0x12, 0xf4, 0x00, 0x9b);
+
+describe.each([
+  ['as it is used', maskInPlace],
+  ['in plain JavaScript', maskWords],
+])('masking, %s', (_, mask) => {
+  it('is right for every length and place in memory, touches nothing else, and is its own inverse', () => {
+    for (let offset = 0; offset < 5; offset += 1) {
+      for (let length = 0; length < 70; length += 1) {
+        const memory = Uint8Array.from({ length: 80 }, (_each, index) => index * 3);
+        const expected = memory.map((byte, index) =>
+          index >= offset && index < offset + length ? byte ^ (MASK[(index - offset) % 4] ?? 0) : byte,
+        );
+        const part = memory.subarray(offset, offset + length);
+        mask(part, MASK);
+        expect(memory).toEqual(expected);
+        mask(part, MASK);
+        expect(memory).toEqual(Uint8Array.from({ length: 80 }, (_each, index) => index * 3));
+      }
+    }
+  });
+});
+
+describe('randomMask', () => {
+  it('makes a new mask each time', () => {
+    const masks = Array.from({ length: 5_000 }, () => {
+      const mask = new Uint8Array(4);
+      randomMask(mask);
+      return Buffer.from(mask).toString('hex');
+    });
+    // Two of 5,000 are the same once in 344 runs, three once in millions.
+    expect(new Set(masks).size).toBeGreaterThan(4_990);
+  });
+});
