@@ -1,5 +1,8 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 
+/** What stands before each message of a gRPC stream: whether it is compressed, and its length as a u32. */
+export const PREFIX_BYTES = 5;
+
 /** Tags of the fields of `Frame { int32 seq = 1; bytes data = 2; }`: the field's number, and how it is encoded. */
 const SEQ_TAG = (1 << 3) | 0;
 const DATA_TAG = (2 << 3) | 2;
@@ -10,35 +13,47 @@ const WireType = { VARINT: 0, FIXED64: 1, BYTES: 2, FIXED32: 5 } as const;
 /** A varint has seven bits in a byte and stands for at most 64. */
 const MAX_VARINT_BYTES = 10;
 
+/** How much larger than its frame a message may be: two tags, `seq` and a length, each as long as it can be. */
+export const MESSAGE_OVERHEAD_BYTES = 2 * (1 + MAX_VARINT_BYTES);
+
+/** Shared by all connections: what is in it counts until the next message. */
+const scratch = Buffer.alloc(16 * 1024);
+
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
- * Encodes one `streamer.Frame` whose data is `head` and `payload`, each copied once.
+ * Begins a message of a gRPC stream, prefix included: one `streamer.Frame` whose data is `head` and then
+ * `payloadBytes` more, which follow what is returned.
  *
  * @param seq - from 0 to 2^31 - 1
+ * @returns a view on memory that the next call writes to
  */
-export function encodeFrameMessage(seq: number, head: Uint8Array, payload: Uint8Array = NOTHING): Buffer {
-  const length = head.length + payload.length;
-  const message = Buffer.allocUnsafe(2 + varintBytes(seq) + varintBytes(length) + length);
-  message[0] = SEQ_TAG;
-  let at = writeVarint(message, 1, seq);
-  message[at] = DATA_TAG;
-  at = writeVarint(message, at + 1, length);
-  message.set(head, at);
-  message.set(payload, at + head.length);
-  return message;
+export function beginFrameMessage(seq: number, head: Uint8Array, payloadBytes: number): Uint8Array {
+  const dataBytes = head.length + payloadBytes;
+  const fieldBytes = 2 + varintBytes(seq) + varintBytes(dataBytes);
+  const length = PREFIX_BYTES + fieldBytes + head.length;
+  const target = length > scratch.length ? Buffer.allocUnsafeSlow(length) : scratch;
+  target[0] = 0;
+  target.writeUInt32BE(fieldBytes + dataBytes, 1);
+  target[PREFIX_BYTES] = SEQ_TAG;
+  let at = writeVarint(target, PREFIX_BYTES + 1, seq);
+  target[at] = DATA_TAG;
+  at = writeVarint(target, at + 1, dataBytes);
+  target.set(head, at);
+  return target.subarray(0, length);
 }
 
 /**
  * Takes the data out of an encoded `streamer.Frame`: a view on it, empty where the message has none. Nobody looks
  * at `seq`; fields of other numbers are skipped, and of a field that comes twice the last counts, as protobuf has it.
  *
+ * @param bytes - holds the message from `start` to `end`
  * @throws CommError `BAD_DATA` where it is not such a message
  */
-export function decodeFrameMessage(message: Uint8Array): Uint8Array {
-  const reader: Reader = { bytes: message, at: 0 };
+export function decodeFrameMessage(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  const reader: Reader = { bytes, at: start, end };
   let data = NOTHING;
-  while (reader.at < message.length) {
+  while (reader.at < end) {
     const tag = readVarint(reader);
     if (tag === DATA_TAG) data = readBytes(reader);
     else skip(reader, tag);
@@ -49,6 +64,7 @@ export function decodeFrameMessage(message: Uint8Array): Uint8Array {
 interface Reader {
   readonly bytes: Uint8Array;
   at: number;
+  readonly end: number;
 }
 
 function skip(reader: Reader, tag: number): void {
@@ -72,7 +88,7 @@ function readBytes(reader: Reader): Uint8Array {
 }
 
 function advance(reader: Reader, count: number): void {
-  const left = reader.bytes.length - reader.at;
+  const left = reader.end - reader.at;
   if (count > left) throw badMessage(`a field wants ${count} bytes, but ${left} are left`);
   reader.at += count;
 }
@@ -82,7 +98,7 @@ function readVarint(reader: Reader): number {
   let value = 0;
   let unit = 1;
   for (let count = 0; count < MAX_VARINT_BYTES; count += 1) {
-    const byte = reader.bytes[reader.at];
+    const byte = reader.at < reader.end ? reader.bytes[reader.at] : undefined;
     if (byte === undefined) throw badMessage('it ends in the middle of a number');
     reader.at += 1;
     value += (byte & 0x7f) * unit;

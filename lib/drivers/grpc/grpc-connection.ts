@@ -1,45 +1,57 @@
+import type { Http2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+
 import { Subscription } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
-import type { ConnectionProperties } from '../../transport/connection.js';
-import { decodeFrameMessage, encodeFrameMessage } from './frame-message.js';
-import type { GrpcCall, GrpcCallListener } from './grpc-call.js';
-import { MessageQueue } from './message-queue.js';
+import { SocketWriter } from '../socket-writer.js';
+import { beginFrameMessage } from './frame-message.js';
+import { MessageSplitter } from './message-splitter.js';
+import { socketProperties } from './socket-properties.js';
 import { watchWrites } from './stalled-write.js';
+import { fromHttp2Error } from './status.js';
 
 /** `seq` is an int32; after the largest it starts again. */
 const MAX_SEQ = 0x7fffffff;
 
-/** Frames as the messages of one bidirectional gRPC stream. */
-export class GrpcConnection extends BaseConnection implements GrpcCallListener {
-  readonly #call: GrpcCall;
-  readonly #queue = new MessageQueue();
+/**
+ * Frames as the messages of one gRPC stream, which is one stream of HTTP/2. All messages of one tick leave in one
+ * write. Clients and servers differ in how a stream ends; that is for the two classes made of this one.
+ */
+export abstract class GrpcConnection extends BaseConnection {
+  protected readonly stream: Http2Stream;
+  /** What the session of the stream runs on. A server may have more than one stream there. */
+  protected readonly socket: Socket;
+  protected isFinishing = false;
+  readonly #writer: SocketWriter;
+  readonly #splitter = new MessageSplitter();
   #seq = 0;
-  #isStarted = false;
-  #isFinishing = false;
-  #isReleased = false;
-  /** A message was asked for and has not come. */
-  #isAsking = false;
-  #isInRead = false;
-  /** The message that was on its way when reading paused, and whether the stream came to its clean end behind it. */
-  #held: Uint8Array | undefined;
-  #endsAfterHeld = false;
-  #isCleanEnd = false;
+  #streamError: Error | undefined;
   #watch = Subscription.EMPTY;
 
-  constructor(call: GrpcCall, properties: ConnectionProperties) {
-    super(properties);
-    this.#call = call;
-    call.listen(this);
+  constructor(stream: Http2Stream, socket: Socket) {
+    super(socketProperties(socket));
+    this.stream = stream;
+    this.socket = socket;
+    this.#writer = new SocketWriter(stream, {
+      isOpen: () => stream.writable,
+      written: () => this.#written(),
+    });
+    stream.on('error', (error) => (this.#streamError = error));
+    // A stream that was reset looks as if it had ended, at first.
+    stream.on('end', () => {
+      if (stream.rstCode === 0) this.peerFinished();
+    });
+    stream.on('close', () => this.streamClosed());
   }
 
   override get bufferedBytes(): number {
-    return this.#queue.bytes;
+    return this.#writer.bytes;
   }
 
   override get bufferedFrames(): number {
-    return this.#queue.length;
+    return this.#writer.frames;
   }
 
   /**
@@ -47,114 +59,85 @@ export class GrpcConnection extends BaseConnection implements GrpcCallListener {
    * shows here too: under HTTP/2 it must tell us to go on.
    */
   override get activity(): number {
-    return this.#call.socket.bytesRead;
+    return this.socket.bytesRead;
   }
 
-  onMessage(message: Uint8Array): void {
-    this.#isAsking = false;
-    if (this.#mayRead) this.#deliver(message);
-    else this.#held = message;
-    this.#read();
-  }
+  /** The peer says that nothing more comes, and everything before that was read. */
+  protected abstract peerFinished(): void;
 
-  onEnd(error?: CommError): void {
-    this.#isCleanEnd = error === undefined;
-    if (this.#isCleanEnd && this.#held !== undefined) this.#endsAfterHeld = true;
-    else this.end(error);
-  }
+  /** The stream is over, for whatever reason. */
+  protected abstract streamClosed(): void;
+
+  /** Says that nothing more comes from us. All that was accepted has been written. */
+  protected abstract finish(): void;
 
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#seq = this.#seq === MAX_SEQ ? 1 : this.#seq + 1;
-    this.#queue.push(encodeFrameMessage(this.#seq, head, payload));
-    this.#flush();
+    this.#writer.batch.add(beginFrameMessage(this.#seq, head, payload?.length ?? 0), payload);
+    this.#writer.schedule();
+    if (this.#watch.closed) this.#watch = watchWrites(this.socket, () => this.bufferedBytes > 0);
   }
 
   protected override startReading(): void {
-    this.#isStarted = true;
-    this.#read();
+    this.stream.on('data', (chunk: Uint8Array) => this.#receiveChunk(chunk));
+    if (this.isPaused) this.stream.pause();
   }
 
-  /** Nothing is asked for any more, so that grpc-js leaves the window of HTTP/2 to fill up. */
+  /** The window of HTTP/2 fills up, and the peer has to wait. */
   protected override pauseReading(): void {
-    // `isPaused` says it.
+    this.stream.pause();
   }
 
   protected override resumeReading(): void {
-    this.#deliverHeld();
-    this.#read();
+    this.stream.resume();
   }
 
   protected override finishWriting(): void {
-    this.#isFinishing = true;
-    if (this.#queue.length === 0) this.#call.finish();
-    this.#deliverHeld();
-    this.#read();
+    this.isFinishing = true;
+    // What still comes is let go, so that the end behind it is seen.
+    this.stream.resume();
+    if (this.bufferedBytes === 0) this.finish();
   }
 
   protected override release(): Promise<void> {
-    this.#isReleased = true;
-    this.#held = undefined;
     this.#watch.unsubscribe();
-    return this.#call.release(this.#isCleanEnd);
+    return Promise.resolve();
   }
 
-  /** While closing, what still comes is read and let go, so that the end behind it is seen. */
-  get #mayRead(): boolean {
-    return !this.#isReleased && (this.#isFinishing || (this.#isStarted && !this.isPaused));
+  /** Ends because the peer has: cleanly, unless it was in the middle of a message. */
+  protected endOfPeer(): void {
+    const { pendingBytes } = this.#splitter;
+    if (pendingBytes === 0 || this.isFinishing) this.end();
+    else
+      this.end(
+        this.closedError(`the stream ended in the middle of a frame, ${pendingBytes} bytes after its start`),
+      );
   }
 
-  /** Asks for message after message. They may come at once, and a loop keeps the stack short then. */
-  #read(): void {
-    if (this.#isInRead) return;
-    this.#isInRead = true;
-    while (this.#mayRead && !this.#isAsking) {
-      this.#isAsking = true;
-      this.#call.read();
-    }
-    this.#isInRead = false;
+  /** Why the stream broke. */
+  protected brokenError(otherwise: string): CommError {
+    const error = this.socket.errored ?? this.#streamError;
+    return error === undefined ? this.closedError(otherwise) : fromHttp2Error(error, this.describe());
   }
 
-  #deliver(message: Uint8Array): void {
-    let frame: Uint8Array;
+  protected closedError(detail: string): CommError {
+    return new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${detail}`);
+  }
+
+  #receiveChunk(chunk: Uint8Array): void {
     try {
-      frame = decodeFrameMessage(message);
+      this.#splitter.push(chunk);
+      let frame: Uint8Array | undefined;
+      while (this.isOpen && (frame = this.#splitter.shift(this.maxFrameBytes)) !== undefined)
+        this.receive(frame);
     } catch (error) {
-      this.end(this.#badData(CommError.from(error).message));
-      return;
-    }
-    if (frame.length <= this.maxFrameBytes) this.receive(frame);
-    else this.end(this.#badData(`expected at most ${this.maxFrameBytes} bytes, got ${frame.length}`));
-  }
-
-  #deliverHeld(): void {
-    const message = this.#held;
-    if (message === undefined) return;
-    this.#held = undefined;
-    this.#deliver(message);
-    if (this.#endsAfterHeld) this.end();
-  }
-
-  #flush(): void {
-    const { writeAheadBytes } = this.#call;
-    while (this.#queue.writingBytes === 0 || this.#queue.writingBytes < writeAheadBytes) {
-      const message = this.#queue.take();
-      if (message === undefined) return;
-      this.#call.write(message, this.#written);
-      if (this.#watch.closed) this.#watch = watchWrites(this.#call.socket, this.#isWriting);
+      const { code, message } = CommError.from(error);
+      this.end(new CommError(code, `${this.describe()}: ${message}`, { cause: error }));
     }
   }
 
-  readonly #isWriting = (): boolean => this.#queue.writingBytes > 0;
-
-  readonly #written = (): void => {
-    if (this.#isReleased) return;
-    this.#queue.settle();
-    this.#flush();
+  #written(): void {
     this.wrote();
-    if (this.#isFinishing && this.#queue.length === 0) this.#call.finish();
-  };
-
-  #badData(detail: string): CommError {
-    return new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: bad frame: ${detail}`);
+    if (this.isFinishing && this.bufferedBytes === 0) this.finish();
   }
 }

@@ -8,7 +8,8 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 
-import { decodeFrameMessage, encodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
+import { decodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
+import { grpcFrame } from '../../support/grpc-frame.js';
 import { type System, timed } from '../system.js';
 import { headOf, kindOf } from './frames.js';
 
@@ -19,9 +20,9 @@ const SERVICE: ServiceDefinition = {
     path: '/bench.Bench/Stream',
     requestStream: true,
     responseStream: true,
-    requestSerialize: (message: Bytes) => encodeFrameMessage(1, message),
+    requestSerialize: (message: Bytes) => grpcFrame(1, message),
     requestDeserialize: (bytes: Buffer) => decodeFrameMessage(bytes),
-    responseSerialize: (message: Bytes) => encodeFrameMessage(1, message),
+    responseSerialize: (message: Bytes) => grpcFrame(1, message),
     responseDeserialize: (bytes: Buffer) => decodeFrameMessage(bytes),
   },
 };

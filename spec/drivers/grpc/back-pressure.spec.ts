@@ -4,7 +4,7 @@ import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
-import { WINDOW_BYTES } from '../../../lib/drivers/grpc/grpc-js.js';
+import { WINDOW_BYTES } from '../../../lib/drivers/grpc/http2.js';
 import { parseUrl } from '../../../lib/index.js';
 import { encodedHead, pair, type Pair } from '../../contract/pair.js';
 

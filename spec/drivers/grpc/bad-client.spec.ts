@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { encodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
+import { grpcFrame } from '../../support/grpc-frame.js';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { CommErrorCode, parseUrl } from '../../../lib/index.js';
 import { frameOf } from '../../contract/pair.js';
@@ -28,7 +28,7 @@ describe('a gRPC listener', () => {
     const status = statusOf(client.stream);
     const connection = await listener.next();
     const frames = firstValueFrom(connection.frames$.pipe(toArray()));
-    client.stream.end(framed(encodeFrameMessage(1, frameOf(7, 3))));
+    client.stream.end(framed(grpcFrame(1, frameOf(7, 3))));
     expect(await frames).toEqual([frameOf(7, 3)]);
     expect(await status).toBe('0');
     client.session.close();
@@ -41,7 +41,7 @@ describe('a gRPC listener', () => {
     const stream = rawStream(client.session);
     const connection = await listener.next();
     const received = firstValueFrom(connection.frames$);
-    stream.write(framed(encodeFrameMessage(1, frameOf(1, 1))));
+    stream.write(framed(grpcFrame(1, frameOf(1, 1))));
     expect(await received).toEqual(frameOf(1, 1));
     await connection.close();
   });
@@ -58,7 +58,7 @@ describe('a gRPC listener', () => {
     socket.write(junk);
     await once(socket, 'close');
     const received = firstValueFrom(connection.frames$);
-    client.stream.write(framed(encodeFrameMessage(1, frameOf(2, 2))));
+    client.stream.write(framed(grpcFrame(1, frameOf(2, 2))));
     expect(await received).toEqual(frameOf(2, 2));
     await connection.close();
   });
@@ -72,7 +72,7 @@ describe('a gRPC listener', () => {
     listener[Symbol.dispose]();
     await closed;
     const received = firstValueFrom(connection.frames$);
-    client.stream.write(framed(encodeFrameMessage(1, frameOf(3, 3))));
+    client.stream.write(framed(grpcFrame(1, frameOf(3, 3))));
     expect(await received).toEqual(frameOf(3, 3));
     expect(await statusOf(rawStream(client.session))).toBe('14');
     await connection.close();
@@ -82,14 +82,14 @@ describe('a gRPC listener', () => {
     ['is no Frame', framed(Uint8Array.of(0x12, 5, 1))],
     ['has data of another type', framed(Uint8Array.of(0x10, 1))],
     ['says that it is compressed when it is not', Buffer.concat([Uint8Array.of(1, 0, 0, 0, 1, 0)])],
-    ['is compressed in a way that was not agreed on', gzipped(encodeFrameMessage(1, frameOf(1, 1)))],
+    ['is compressed in a way that was not agreed on', gzipped(grpcFrame(1, frameOf(1, 1)))],
     ['announces more than a frame may have', framed(new Uint8Array(0), 0xffffffff)],
   ])('ends a connection whose message %s, after the frames before it', async (_what, bytes) => {
     using client = rawCall(listener.url);
     const connection = await listener.next();
     const seen: Uint8Array[] = [];
     connection.frames$.subscribe({ next: (frame) => seen.push(frame), error: () => undefined });
-    client.stream.write(framed(encodeFrameMessage(1, frameOf(1, 10))));
+    client.stream.write(framed(grpcFrame(1, frameOf(1, 10))));
     await firstValueFrom(connection.frames$);
     const ended = endOf(connection);
     client.stream.write(bytes);
@@ -112,7 +112,7 @@ describe('a gRPC listener', () => {
     const connection = await listener.next();
     connection.maxFrameBytes = 8 * 1024 ** 2;
     const received = firstValueFrom(connection.frames$);
-    client.stream.write(framed(encodeFrameMessage(1, frameOf(1, 5 * 1024 ** 2))));
+    client.stream.write(framed(grpcFrame(1, frameOf(1, 5 * 1024 ** 2))));
     expect((await received).length).toBe(16 + 5 * 1024 ** 2);
     await connection.close();
   });
@@ -124,8 +124,8 @@ describe('a gRPC listener', () => {
     const other = await listener.next();
     await first.close();
     const received = firstValueFrom(other.frames$.pipe(take(2), toArray()));
-    second.write(framed(encodeFrameMessage(1, frameOf(1, 1))));
-    second.write(framed(encodeFrameMessage(2, frameOf(2, 1))));
+    second.write(framed(grpcFrame(1, frameOf(1, 1))));
+    second.write(framed(grpcFrame(2, frameOf(2, 1))));
     expect(await received).toEqual([frameOf(1, 1), frameOf(2, 1)]);
     const closed = once(client.session, 'close');
     await other.close();

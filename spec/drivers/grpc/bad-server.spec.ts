@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { firstValueFrom, Subject } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { encodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
+import { grpcFrame } from '../../support/grpc-frame.js';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { systemCode } from '../../../lib/drivers/node-errors.js';
 import { CommErrorCode, type Connection, parseUrl } from '../../../lib/index.js';
@@ -68,7 +68,7 @@ describe('a gRPC client', () => {
     const connection = await connectTo((stream) => {
       stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': 0 }));
-      stream.end(framed(encodeFrameMessage(1, frameOf(4, 4))));
+      stream.end(framed(grpcFrame(1, frameOf(4, 4))));
     });
     const first = firstValueFrom(connection.frames$);
     const ended = endOf(connection);
@@ -82,7 +82,7 @@ describe('a gRPC client', () => {
     const connection = await connectTo((stream) => {
       stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': 0 }));
-      answering.next(() => stream.end(framed(encodeFrameMessage(1, frameOf(5, 5)))));
+      answering.next(() => stream.end(framed(grpcFrame(1, frameOf(5, 5)))));
     });
     const seen: Uint8Array[] = [];
     const ended = new Promise((resolve) => {

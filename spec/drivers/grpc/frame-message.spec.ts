@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { decodeFrameMessage, encodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
+import {
+  beginFrameMessage,
+  decodeFrameMessage,
+  PREFIX_BYTES,
+} from '../../../lib/drivers/grpc/frame-message.js';
 import { CommErrorCode } from '../../../lib/index.js';
 
 /** `Frame(seq, data).SerializeToString().hex()` of NVFlare 2.9.0. */
@@ -13,8 +17,9 @@ const RECORDED: readonly { seq: number; data: Uint8Array; hex: string }[] = [
 
 describe('a gRPC frame message', () => {
   it.each(RECORDED)('is encoded as NVFlare does it, seq $seq', ({ seq, data, hex }) => {
-    expect(encodeFrameMessage(seq, data).toString('hex')).toBe(hex);
-    expect(encodeFrameMessage(seq, data.subarray(0, 1), data.subarray(1)).toString('hex')).toBe(hex);
+    const prefix = `00${(hex.length / 2).toString(16).padStart(8, '0')}`;
+    expect(encoded(seq, data).toString('hex')).toBe(prefix + hex);
+    expect(encoded(seq, data.subarray(0, 1), data.subarray(1)).toString('hex')).toBe(prefix + hex);
   });
 
   it.each(RECORDED)('is decoded as NVFlare sends it, seq $seq', ({ data, hex }) => {
@@ -60,10 +65,27 @@ describe('a gRPC frame message', () => {
     const anything = fc.uint8Array({ maxLength: 300 });
     fc.assert(
       fc.property(fc.nat({ max: 0x7fffffff }), anything, anything, (seq, head, payload) => {
-        const decoded = decodeFrameMessage(encodeFrameMessage(seq, head, payload));
+        const decoded = decodeFrameMessage(encoded(seq, head, payload), PREFIX_BYTES);
         expect(decoded.constructor).toBe(Uint8Array);
         expect(decoded).toEqual(Uint8Array.of(...head, ...payload));
       }),
     );
   });
+
+  it('may have a head of any size', () => {
+    const head = new Uint8Array(100_000).fill(7);
+    expect(Buffer.compare(decodeFrameMessage(encoded(1, head), PREFIX_BYTES), head)).toBe(0);
+  });
+
+  it('ends where it is told, whatever stands behind it', () => {
+    const two = Buffer.from('120161' + '1205', 'hex');
+    expect(decodeFrameMessage(two, 0, 3)).toEqual(Uint8Array.of(0x61));
+    expect(() => decodeFrameMessage(two, 0, 1)).toThrow('in the middle of a number');
+    expect(() => decodeFrameMessage(two, 0, 2)).toThrow('wants 1 bytes, but 0 are left');
+  });
 });
+
+/** A whole message with its prefix. */
+function encoded(seq: number, head: Uint8Array, payload: Uint8Array = new Uint8Array(0)): Buffer {
+  return Buffer.concat([beginFrameMessage(seq, head, payload.length), payload]);
+}

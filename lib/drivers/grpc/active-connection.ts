@@ -1,0 +1,86 @@
+import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import { setImmediate } from 'node:timers/promises';
+
+import { type Subscription, timer } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import { GrpcConnection } from './grpc-connection.js';
+import { LINGER_MS, STREAM_PATH } from './http2.js';
+import type { OpenSession } from './open-session.js';
+import { fromStatus, GrpcCode, type GrpcStatus, readStatus } from './status.js';
+
+type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
+
+/** The stream of a client, on a session of its own. */
+export class ActiveConnection extends GrpcConnection {
+  #status: GrpcStatus | undefined;
+  #linger: Subscription | undefined;
+
+  /** Calls, and does not wait for an answer: NVFlare's server sends no headers before its first message. */
+  constructor({ session, socket, authority }: OpenSession) {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': STREAM_PATH,
+      ':authority': authority,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'user-agent': 'rxflare',
+    });
+    super(stream, socket);
+    stream.on('response', (headers: ResponseHeaders) => this.#answered(headers));
+    stream.on('trailers', (headers: IncomingHttpHeaders) => (this.#status = readStatus(headers)));
+  }
+
+  protected override finish(): void {
+    this.stream.end();
+    this.#linger ??= timer(LINGER_MS).subscribe(() => this.end());
+  }
+
+  protected override peerFinished(): void {
+    if (this.#status === undefined)
+      this.end(this.closedError('the peer ended the stream without a gRPC status'));
+    else if (this.#isAnswerToOurEnd(this.#status.code === GrpcCode.CANCELLED)) this.end();
+    else this.#endWith(this.#status);
+  }
+
+  protected override streamClosed(): void {
+    if (this.#isAnswerToOurEnd(this.stream.rstCode === constants.NGHTTP2_CANCEL)) this.end();
+    else if (this.#status !== undefined) this.#endWith(this.#status);
+    else this.end(this.brokenError('the peer closed the connection'));
+  }
+
+  protected override async release(): Promise<void> {
+    this.#linger?.unsubscribe();
+    await super.release();
+    // As of a TCP socket that is destroyed, the peer shall see an end and not a failure, if that gets through at once.
+    this.stream.end();
+    await setImmediate();
+    await setImmediate();
+    if (this.socket.closed) return;
+    const closed = new Promise<void>((resolve) => this.socket.once('close', () => resolve()));
+    this.stream.session?.destroy();
+    this.socket.destroy();
+    await closed;
+  }
+
+  /** NVFlare's server answers the end of our side by cancelling, when it has read everything. */
+  #isAnswerToOurEnd(isCancelled: boolean): boolean {
+    return this.isFinishing && this.bufferedBytes === 0 && isCancelled;
+  }
+
+  #endWith(status: GrpcStatus): void {
+    const error = fromStatus(status, this.describe());
+    if (error === undefined) this.endOfPeer();
+    else this.end(error);
+  }
+
+  /** Anything but 200 and gRPC comes from a server, or a proxy on the way, that has no gRPC there. */
+  #answered(headers: ResponseHeaders): void {
+    this.#status = readStatus(headers);
+    const { ':status': httpStatus = 0, 'content-type': type = 'no content type' } = headers;
+    if (httpStatus === 200 && type.startsWith('application/grpc')) return;
+    const code = httpStatus >= 500 || httpStatus === 429 ? CommErrorCode.NOT_READY : CommErrorCode.BAD_DATA;
+    const detail = `expected gRPC, got HTTP status ${httpStatus} and ${type}: is it the right port?`;
+    this.end(new CommError(code, `${this.describe()}: ${detail}`));
+  }
+}

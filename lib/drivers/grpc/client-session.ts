@@ -1,0 +1,55 @@
+import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+
+import { type Subscription, timer } from 'rxjs';
+
+import { ESTABLISH_MS, LINGER_MS, SERVER_OPTIONS, WINDOW_BYTES } from './http2.js';
+
+/** The HTTP/2 session with a client. There may be more than one stream on it: Python's channels share theirs. */
+export class ClientSession {
+  readonly session: ServerHttp2Session;
+  readonly socket: Socket;
+  #streams = 0;
+  /** Runs until the first stream comes, and again when the last one goes. */
+  #patience: Subscription;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    this.session = performServerHandshake(socket, SERVER_OPTIONS);
+    this.session.setLocalWindowSize(WINDOW_BYTES);
+    this.#patience = this.#destroyIn(ESTABLISH_MS);
+    socket.once('close', () => this.#patience.unsubscribe());
+  }
+
+  /** Whether a stream is on it. */
+  get isUsed(): boolean {
+    return this.#streams > 0;
+  }
+
+  /** One more stream. */
+  join(): void {
+    this.#streams += 1;
+    this.#patience.unsubscribe();
+  }
+
+  /**
+   * One stream less, which is about to close. After the last one the client has a moment to take what is on its way,
+   * and then the socket goes.
+   *
+   * @returns when nothing of the stream is left, nor of a socket that no other stream is on
+   */
+  async leave(stream: ServerHttp2Stream): Promise<void> {
+    this.#streams -= 1;
+    if (!this.isUsed) {
+      this.session.close();
+      this.#patience = this.#destroyIn(LINGER_MS);
+    }
+    const last = this.isUsed ? stream : this.socket;
+    if (last.closed) return;
+    await new Promise<void>((resolve) => last.once('close', () => resolve()));
+  }
+
+  #destroyIn(ms: number): Subscription {
+    return timer(ms).subscribe(() => this.socket.destroy());
+  }
+}

@@ -1,0 +1,88 @@
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+import { Observable, throwError, timeout } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import type { DriverParams } from '../../transport/driver.js';
+import { describeParams, formatAddress } from '../../transport/url.js';
+import { requirePort } from '../listen-address.js';
+import { clientTls } from '../tls.js';
+import { CLIENT_OPTIONS, ESTABLISH_MS, WINDOW_BYTES } from './http2.js';
+import { fromHttp2Error } from './status.js';
+
+/** An HTTP/2 session with a server, and what it runs on. */
+export interface OpenSession {
+  readonly session: ClientHttp2Session;
+  readonly socket: Socket;
+  /** `host:port`, as requests name the server. */
+  readonly authority: string;
+}
+
+/**
+ * Connects to a server until HTTP/2 is agreed on, and emits one session, which then belongs to the subscriber. An
+ * attempt that is unsubscribed leaves nothing open.
+ *
+ * It cannot wait for more: a passive F3 peer says nothing before the HELLO of the active one.
+ */
+export function openSession(params: DriverParams): Observable<OpenSession> {
+  const context = describeParams(params);
+  const late = () => {
+    const detail = `no HTTP/2 server answered in ${ESTABLISH_MS} ms`;
+    return throwError(() => new CommError(CommErrorCode.TIMEOUT, `${context}: ${detail}`));
+  };
+  return attempt(params, context).pipe(timeout({ first: ESTABLISH_MS, with: late }));
+}
+
+function attempt(params: DriverParams, context: string): Observable<OpenSession> {
+  return new Observable((subscriber) => {
+    const { socket, readyEvent, origin, authority } = openSocket(params);
+    let isOpen = false;
+    socket.on('error', (error) => subscriber.error(fromHttp2Error(error, context)));
+    socket.once('close', () => {
+      const detail = 'the peer closed the connection before it spoke HTTP/2';
+      subscriber.error(new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`));
+    });
+    socket.once(readyEvent, () => {
+      socket.setNoDelay(true);
+      const session = connectHttp2(origin, { ...CLIENT_OPTIONS, createConnection: () => socket });
+      session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+      session.on('error', (error: Error) => subscriber.error(fromHttp2Error(error, context)));
+      session.once('remoteSettings', () => {
+        isOpen = true;
+        subscriber.next({ session, socket, authority });
+        subscriber.complete();
+      });
+    });
+    return () => {
+      if (!isOpen) socket.destroy();
+    };
+  });
+}
+
+interface Opening {
+  readonly socket: Socket;
+  readonly readyEvent: 'connect' | 'secureConnect';
+  /** Tells Node no more than the scheme: where to connect is settled, and the request names the server. */
+  readonly origin: string;
+  readonly authority: string;
+}
+
+function openSocket(params: DriverParams): Opening {
+  const material = clientTls(params);
+  const host = params.host === undefined || params.host === '' ? 'localhost' : params.host;
+  const address = { host, port: requirePort(params) };
+  const authority = formatAddress(host, address.port);
+  if (material === undefined)
+    return { socket: connectTcp(address), readyEvent: 'connect', origin: 'http://localhost', authority };
+  const socket = connectTls({
+    ...address,
+    ...material,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ALPNProtocols: ['h2'],
+    // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
+    checkServerIdentity: () => undefined,
+  });
+  return { socket, readyEvent: 'secureConnect', origin: 'https://localhost', authority };
+}

@@ -1,0 +1,68 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+
+import { type Subscription, timer } from 'rxjs';
+
+import type { CommError } from '../../comm-error.js';
+import type { ClientSession } from './client-session.js';
+import { GrpcConnection } from './grpc-connection.js';
+import { LINGER_MS, RESPONSE_HEADERS } from './http2.js';
+import { statusHeaders, toStatus } from './status.js';
+
+/** The stream of a client, as its server has it. */
+export class PassiveConnection extends GrpcConnection {
+  readonly #stream: ServerHttp2Stream;
+  readonly #client: ClientSession;
+  #reason: CommError | undefined;
+  #linger: Subscription | undefined;
+
+  constructor(stream: ServerHttp2Stream, client: ClientSession) {
+    super(stream, client.socket);
+    this.#stream = stream;
+    this.#client = client;
+    client.join();
+    stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
+    stream.on('wantTrailers', () => this.#sendStatus());
+  }
+
+  /** For a server the status ends both directions, behind all messages. */
+  protected override finish(): void {
+    this.#stream.end();
+    this.#linger ??= timer(LINGER_MS).subscribe(() => this.#reset());
+  }
+
+  protected override peerFinished(): void {
+    this.endOfPeer();
+  }
+
+  protected override streamClosed(): void {
+    this.#linger?.unsubscribe();
+    if (this.isFinishing && this.bufferedBytes === 0) this.end();
+    else this.end(this.brokenError('the peer cancelled the stream, or has gone'));
+  }
+
+  protected override end(reason?: CommError): void {
+    this.#reason ??= reason;
+    super.end(reason);
+  }
+
+  /** The client is told why, if it takes that much. */
+  protected override async release(): Promise<void> {
+    await super.release();
+    if (!this.#stream.destroyed) {
+      this.finish();
+      this.#stream.resume();
+    }
+    await this.#client.leave(this.#stream);
+  }
+
+  #sendStatus(): void {
+    this.#stream.sendTrailers(statusHeaders(toStatus(this.#reason)));
+    // A client that has been refused may as well stop.
+    if (this.#reason !== undefined) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  #reset(): void {
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.#stream.destroy();
+  }
+}
