@@ -109,7 +109,8 @@ export class Lane {
     if (ms > 0) await sleep(ms, undefined, { signal: this.#stopped.signal }).catch(this.#ignoreStop);
   }
 
+  /** A socket that failed is the link's to deal with. */
   readonly #ignoreStop = (error: unknown): void => {
-    if (!this.#stopped.signal.aborted) throw error;
+    if (!this.#stopped.signal.aborted && this.#to.errored === null) throw error;
   };
 }

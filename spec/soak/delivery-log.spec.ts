@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+
+import { DeliveryLog } from './delivery-log.js';
+import { stampedMessage, stampOf } from './messages.js';
+
+/** Messages as `[connection, sequence, base]`. */
+function logOf(...messages: readonly (readonly [connection: string, sequence: number, base: number])[]) {
+  const log = new DeliveryLog();
+  for (const [connection, sequence, base] of messages)
+    log.note({ run: 1, sequence, base }, { from: 'site-1', connection });
+  return log;
+}
+
+describe('a delivery log', () => {
+  it('counts what comes in order', () => {
+    const log = logOf(['A', 1, 1], ['A', 2, 1], ['B', 3, 3]);
+    expect(log.violations).toEqual([]);
+    expect(log.received).toEqual([{ from: 'site-1', run: 1, delivered: 3, last: 3, skips: [] }]);
+  });
+
+  it('lets a connection take with it what was accepted for it', () => {
+    const log = logOf(['A', 1, 1], ['A', 2, 1], ['B', 9, 9]);
+    expect(log.violations).toEqual([]);
+    expect(log.received).toMatchObject([{ delivered: 3, last: 9, skips: [] }]);
+  });
+
+  it('finds messages that are missing within a connection', () => {
+    expect(logOf(['A', 1, 1], ['A', 4, 1]).violations).toEqual(['site-1 run 1: 2 to 3 are missing within A']);
+  });
+
+  it('notes where a connection does not begin with its first message', () => {
+    expect(logOf(['A', 3, 1]).received).toMatchObject([{ skips: [{ from: 1, to: 2 }] }]);
+    expect(logOf(['A', 1, 1], ['B', 9, 6]).received).toMatchObject([{ skips: [{ from: 6, to: 8 }] }]);
+  });
+
+  it('tells a duplicate from a message out of order', () => {
+    expect(logOf(['A', 1, 1], ['A', 1, 1]).violations).toEqual([
+      'site-1 run 1: message 1 after 1: a duplicate',
+    ]);
+    expect(logOf(['A', 1, 1], ['B', 4, 4], ['B', 2, 4]).violations).toEqual([
+      'site-1 run 1: message 2 after 4: out of order',
+    ]);
+  });
+
+  it('keeps the runs of a sender apart', () => {
+    const log = logOf(['A', 1, 1]);
+    log.note({ run: 2, sequence: 1, base: 1 }, { from: 'site-1', connection: 'B' });
+    expect(log.violations).toEqual([]);
+    expect(log.received).toMatchObject([{ run: 1 }, { run: 2 }]);
+  });
+});
+
+describe('a stamped message', () => {
+  it('says what it is, and shows any other byte', () => {
+    const stamp = { run: 2, sequence: 300, base: 7 };
+    const message = stampedMessage(stamp, 1000);
+    expect(stampOf(message)).toEqual(stamp);
+    expect(stampOf(stampedMessage(stamp, 0))).toEqual(stamp);
+    message.payload?.fill(0, 500, 501);
+    expect(() => stampOf(message)).toThrow(/not those sent/);
+  });
+});

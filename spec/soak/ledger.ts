@@ -1,0 +1,92 @@
+import type { PartyReport, Received, Sent } from './messages.js';
+
+/** One run of a party: what it reported last, and how it ended. */
+export interface Run {
+  readonly name: string;
+  readonly run: number;
+  readonly report: PartyReport;
+  /** Its last report may be older than its last message, and nothing more is known. */
+  readonly wasKilled: boolean;
+  /** Its last connection carried everything: it ended in good order over a line without faults. */
+  readonly endedWell: boolean;
+}
+
+/** What became of all messages. */
+export interface Account {
+  readonly sent: number;
+  readonly delivered: number;
+  /** By `send`, under the code of the CommError. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Accepted and not delivered: reported as `dropped`. */
+  readonly dropped: number;
+  /** Accepted and not delivered: handed to the system for a connection that ended, or in a process that was killed. */
+  readonly inFlight: number;
+  readonly violations: readonly string[];
+}
+
+/**
+ * Balances what was sent with what arrived.
+ *
+ * A message that `send` accepted may be missing only where its connection ended: it is reported as `dropped`, or it
+ * was with the operating system already. A connection loses its last messages, never one in the middle and never the
+ * first ones. Whatever else is missing is an unreported loss, and so is everything that is missing where the sender
+ * ended well.
+ */
+export function balance(runs: readonly Run[]): Account {
+  const violations = runs.flatMap(({ name, run, report }) =>
+    report.violations.map((violation) => `${name} run ${run}: ${violation}`),
+  );
+  const refused: Record<string, number> = {};
+  let [sent, delivered, dropped, inFlight] = [0, 0, 0, 0];
+  for (const sender of runs) {
+    for (const entry of sender.report.sent) {
+      for (const [code, count] of Object.entries(entry.refused)) refused[code] = (refused[code] ?? 0) + count;
+      const arrivals = arrivalsOf(entry, sender, runs);
+      const arrived = sum(arrivals.map((arrival) => arrival.delivered));
+      const accepted = sender.wasKilled
+        ? Math.max(entry.accepted, ...arrivals.map(({ last }) => last))
+        : entry.accepted;
+      const missing = accepted - arrived;
+      sent += accepted;
+      delivered += arrived;
+      dropped += Math.min(missing, entry.dropped);
+      inFlight += Math.max(0, missing - entry.dropped);
+      violations.push(...faultsOf(entry, sender, arrivals, missing));
+    }
+  }
+  return { sent, delivered, refused, dropped, inFlight, violations };
+}
+
+function faultsOf(
+  entry: Sent,
+  sender: Run,
+  arrivals: readonly Received[],
+  missing: number,
+): readonly string[] {
+  const path = `${sender.name} run ${sender.run} to ${entry.to}`;
+  const faults: string[] = [];
+  if (missing < 0) faults.push(`${path}: ${-missing} more were delivered than sent`);
+  for (const { from, to } of arrivals.flatMap(({ skips }) => skips)) {
+    // What was written to a connection is lost when a newcomer takes its place; what waited goes out on that.
+    const evictedAt = entry.evictedAt.find((sequence) => sequence >= from) ?? 0;
+    if (evictedAt >= to) continue;
+    faults.push(`${path}: ${from} to ${to} are missing at the beginning of a connection`);
+  }
+  const last = Math.max(0, ...arrivals.map((arrival) => arrival.last));
+  if (sender.endedWell && last < entry.accepted && entry.accepted - last > entry.dropped) {
+    faults.push(`${path}: ${last + 1} to ${entry.accepted} are missing at the end, and nothing had failed`);
+  }
+  return faults;
+}
+
+/** What the receiver, in all its runs, got of one run of a sender. */
+function arrivalsOf(entry: Sent, sender: Run, runs: readonly Run[]): readonly Received[] {
+  return runs
+    .filter(({ name }) => name === entry.to)
+    .flatMap(({ report }) => report.received)
+    .filter(({ from, run }) => from === sender.name && run === sender.run);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}

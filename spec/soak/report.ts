@@ -1,0 +1,63 @@
+import { median } from '../bench/statistics.js';
+import type { SoakResult } from './soak.js';
+
+/** The heap of the hub may grow by this part after its warm-up. */
+const MAX_HEAP_GROWTH = 0.05;
+const MIB = 1024 ** 2;
+
+/** The part by which the heap grew, from its first look to its last. */
+export function heapGrowth({ heapBytes }: SoakResult): number {
+  const [first = 0] = heapBytes;
+  return ((heapBytes.at(-1) ?? first) - first) / first;
+}
+
+/** Everything that must not be, in words; empty where all went well. */
+export function failures(result: SoakResult, maxHeapGrowth = MAX_HEAP_GROWTH): readonly string[] {
+  const growth = heapGrowth(result);
+  return [
+    ...result.violations,
+    ...result.handles.map((handle) => `left open: ${handle}`),
+    ...(result.lost === result.restored
+      ? []
+      : [`lost ${result.lost} connections, restored ${result.restored}`]),
+    ...(growth < maxHeapGrowth ? [] : [`the heap of the hub grew by ${percent(growth)}`]),
+  ];
+}
+
+/** The figures as text. */
+export function renderReport(result: SoakResult): string {
+  const { account, trials, lost, restored, endings, readyMs, detectionMs, heapBytes, handles } = result;
+  const { sent, delivered, refused, dropped, inFlight } = account;
+  const violations = failures(result);
+  const rows: readonly (readonly [string, string])[] = [
+    ['trials', list(trials)],
+    ['connections', `lost ${lost}, restored ${restored}; ends seen by both sides: ${list(endings)}`],
+    ['READY again', `median ${ms(median(readyMs))}, max ${ms(Math.max(...readyMs))}`],
+    ['silence noticed', `median ${ms(median(detectionMs))}, max ${ms(Math.max(...detectionMs))}`],
+    ['messages', `sent ${sent}, delivered ${delivered}`],
+    ['refused by send', list(refused)],
+    ['lost with their connection', `${dropped} told as dropped, ${inFlight} in flight`],
+    [
+      'heap of the hub',
+      `${heapBytes.map((bytes) => (bytes / MIB).toFixed(2)).join(', ')} MiB (${percent(heapGrowth(result))})`,
+    ],
+    ['handles left', `${handles.length}`],
+    ['violations', `${violations.length}`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return [...rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`), ...violations].join('\n');
+}
+
+function list(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
+function ms(figure: number): string {
+  return `${Math.round(figure)} ms`;
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}

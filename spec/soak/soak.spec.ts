@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+
+import { failures, renderReport } from './report.js';
+import { runSoak } from './soak.js';
+
+it('a hub and its sites bear everything that can go wrong', async () => {
+  const result = await runSoak({
+    seconds: 5,
+    seed: 1,
+    sites: 3,
+    trialEveryMs: 500,
+    heartbeatMs: 400,
+    progress: () => undefined,
+  });
+  // A heap needs longer to settle; `npm run soak` judges it.
+  expect(failures(result, Infinity), renderReport(result)).toEqual([]);
+  expect(Object.keys(result.trials)).toEqual(
+    expect.arrayContaining([
+      'cut',
+      'reset',
+      'half-open',
+      'freeze',
+      'kill',
+      'restart',
+      'freeze hub',
+      'kill hub',
+    ]),
+  );
+  expect(result.restored).toBeGreaterThan(10);
+  expect(result.account.delivered).toBeGreaterThan(1_000);
+  expect(result.account.refused).toHaveProperty('CLOSED');
+}, 120_000);

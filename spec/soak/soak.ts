@@ -1,0 +1,360 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { interval } from 'rxjs';
+
+import { EndpointState } from '../../lib/index.js';
+import { handlesSince } from './handles.js';
+import { type Account, balance, type Run } from './ledger.js';
+import type { PartyConfig } from './messages.js';
+import { PartyProcess } from './party-process.js';
+import { type Impairment, type Planned, planTrials, type Trial } from './schedule.js';
+import { Site } from './site.js';
+
+/** How long, and with how many. */
+export interface SoakOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly sites: number;
+  /** From one trial to the next, about. */
+  readonly trialEveryMs: number;
+  /** Silence after which a party is pinged, and again after which it is given up. */
+  readonly heartbeatMs: number;
+  readonly progress: (line: string) => void;
+}
+
+/** What was seen. */
+export interface SoakResult {
+  readonly account: Account;
+  readonly trials: Readonly<Record<string, number>>;
+  /** Connections that were lost, with the other side READY again each time. */
+  readonly restored: number;
+  readonly lost: number;
+  /** Ends of connections, seen from both sides, under the code of the error, or `clean`. */
+  readonly endings: Readonly<Record<string, number>>;
+  /** From when nothing was in the way any more. */
+  readonly readyMs: readonly number[];
+  /** From the freeze, or the first byte swallowed, to DISCONNECTED on the other side. */
+  readonly detectionMs: readonly number[];
+  /** Of the hub after a collection, when all sites were READY and nothing was wrong. */
+  readonly heapBytes: readonly number[];
+  readonly handles: readonly string[];
+  readonly violations: readonly string[];
+}
+
+const TRANSPORTS = ['tcp', 'http', 'grpc'] as const;
+/** The heartbeat looks so often within its time, and sees each of three things at the next look only. */
+const LOOKS = 4;
+/** Signals and bytes take a moment on a busy machine. */
+const MARGIN_MS = 250;
+/** The hub is killed and frozen before this part of the time, and its heap is compared after it. */
+const WARM_UP = 0.35;
+const LOOK_EVERY_MS = 10_000;
+const PROGRESS_EVERY_MS = 5_000;
+/** Time for a few messages each way. */
+const SETTLED_MS = 500;
+const BALANCED_MS = 15_000;
+
+/** Runs a hub and its sites, each a process of its own, and lets everything happen to them that can. */
+export async function runSoak(options: SoakOptions): Promise<SoakResult> {
+  const before = process.getActiveResourcesInfo();
+  const soak = new Soak(options);
+  try {
+    await soak.run();
+  } finally {
+    await soak[Symbol.asyncDispose]();
+  }
+  return soak.result(await handlesSince(before));
+}
+
+class Soak implements AsyncDisposable {
+  readonly #options: SoakOptions;
+  readonly #startedAt = Date.now();
+  readonly #sites: Site[] = [];
+  readonly #hubRuns: Run[] = [];
+  readonly #trials: Record<string, number> = {};
+  readonly #readyMs: number[] = [];
+  readonly #detectionMs: number[] = [];
+  readonly #heapBytes: number[] = [];
+  readonly #handles: string[] = [];
+  readonly #violations: string[] = [];
+  #hub: PartyProcess;
+  #lost = 0;
+
+  constructor(options: SoakOptions) {
+    this.#options = options;
+    this.#hub = new PartyProcess({
+      ...this.#config('hub', 0),
+      listen: TRANSPORTS.map((scheme) => `${scheme}://127.0.0.1:0`),
+    });
+  }
+
+  async run(): Promise<void> {
+    const { sites, seconds, progress } = this.#options;
+    const urls = await this.#hub.started();
+    await Promise.all(Array.from({ length: sites }, (_, index) => this.#startSite(index, urls)));
+    await this.#allReady();
+    progress(`${sites} sites READY after ${((Date.now() - this.#startedAt) / 1000).toFixed(1)} s`);
+    const telling = interval(PROGRESS_EVERY_MS).subscribe(() => progress(this.#progressLine()));
+    try {
+      await this.#follow(this.#timeline(seconds * 1000), urls);
+      await this.#end();
+    } finally {
+      telling.unsubscribe();
+    }
+  }
+
+  result(handles: readonly string[]): SoakResult {
+    const runs = [...this.#hubRuns, ...this.#sites.flatMap((site) => site.runs)];
+    const account = balance(runs);
+    const endings: Record<string, number> = {};
+    for (const { report } of runs)
+      for (const [code, count] of Object.entries(report.lost)) endings[code] = (endings[code] ?? 0) + count;
+    return {
+      account,
+      trials: this.#trials,
+      lost: this.#lost,
+      restored: this.#readyMs.length,
+      endings,
+      readyMs: this.#readyMs,
+      detectionMs: this.#detectionMs,
+      heapBytes: this.#heapBytes,
+      handles: [...this.#handles, ...handles.map((handle) => `the test itself: ${handle}`)],
+      violations: [...this.#violations, ...account.violations],
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#hub, ...this.#sites].map((each) => each[Symbol.asyncDispose]()));
+  }
+
+  #config(name: string, index: number): PartyConfig {
+    const { seed, heartbeatMs } = this.#options;
+    return { name, run: 1, seed: seed * 1000 + index, heartbeatMs, listen: [], connect: [], sendTo: [] };
+  }
+
+  async #startSite(index: number, urls: readonly string[]): Promise<void> {
+    const scheme = TRANSPORTS[index % TRANSPORTS.length] ?? 'tcp';
+    const url = urls.find((each) => each.startsWith(`${scheme}:`)) ?? '';
+    const config = { ...this.#config(`site-${index + 1}`, index + 1), sendTo: ['hub'] };
+    this.#sites[index] = await Site.start(url, config);
+  }
+
+  /** What happens when: trials of sites all the while, of the hub early, and looks at the hub's heap between. */
+  #timeline(ms: number): readonly Moment[] {
+    const { seed, sites, trialEveryMs } = this.#options;
+    const plan = planTrials({ seed, sites, fromMs: 200, untilMs: ms, everyMs: trialEveryMs });
+    const lookEveryMs = Math.min(LOOK_EVERY_MS, ms * (1 - WARM_UP));
+    const looks = 1 + Math.floor((ms * (1 - WARM_UP)) / lookEveryMs);
+    return [
+      ...plan.map((planned): Moment => ({ type: 'site', ...planned })),
+      { type: 'freeze hub' as const, atMs: ms * 0.1 },
+      { type: 'kill hub' as const, atMs: ms * 0.2 },
+      ...Array.from({ length: looks }, (_, index): Moment => ({
+        type: 'look',
+        atMs: ms - (looks - 1 - index) * lookEveryMs,
+      })),
+    ].sort((a, b) => a.atMs - b.atMs);
+  }
+
+  async #follow(timeline: readonly Moment[], urls: readonly string[]): Promise<void> {
+    const startedAt = Date.now();
+    for (const moment of timeline) {
+      await sleep(Math.max(0, startedAt + moment.atMs - Date.now()));
+      if (moment.type === 'site') {
+        const site = this.#sites[moment.site];
+        site?.queue(() => this.#perform(site, moment.trial));
+        continue;
+      }
+      await this.#idle();
+      if (moment.type === 'look') this.#heapBytes.push(await this.#hub.ask('heap'));
+      else if (moment.type === 'freeze hub') await this.#freezeHub();
+      else await this.#killHub(urls);
+    }
+    await this.#idle();
+  }
+
+  /** Lets what is under way arrive, and stops everyone in good order. */
+  async #end(): Promise<void> {
+    await sleep(SETTLED_MS);
+    const parties = [this.#hub, ...this.#sites.map((site) => site.process)];
+    for (const party of parties) party.tell('pause');
+    const deadline = Date.now() + BALANCED_MS;
+    do await Promise.all(parties.map((party) => party.ask('report')));
+    while (this.#isUnderWay() && Date.now() < deadline);
+    await Promise.all(parties.map(async (party) => this.#noteHandles(party.config.name, await party.stop())));
+    this.#hubRuns.push(this.#hubRun({ wasKilled: false, endedWell: true }));
+  }
+
+  #noteHandles(name: string, handles: readonly string[]): void {
+    this.#handles.push(...handles.map((handle) => `${name}: ${handle}`));
+  }
+
+  #isUnderWay(): boolean {
+    const runs = [
+      this.#hubRun({ wasKilled: false, endedWell: true }),
+      ...this.#sites.flatMap(({ runs: all }) => all),
+    ];
+    return balance([...this.#hubRuns, ...runs]).violations.some((violation) =>
+      violation.includes('at the end'),
+    );
+  }
+
+  async #perform(site: Site, trial: Trial): Promise<void> {
+    this.#trials[trial.type] = (this.#trials[trial.type] ?? 0) + 1;
+    switch (trial.type) {
+      case 'cut':
+      case 'reset': {
+        const { type } = trial;
+        await this.#outage(site, () => {
+          site.proxy.apply({ type });
+        });
+        break;
+      }
+      case 'refuse':
+        await this.#outage(site, async () => {
+          site.proxy.apply({ type: 'refuse' });
+          site.proxy.apply({ type: 'reset' });
+          await sleep(trial.ms);
+          site.proxy.accept();
+        });
+        break;
+      case 'half-open':
+        await this.#outage(site, () =>
+          this.#detected(site.process, 'hub', () => site.proxy.apply({ type: 'half-open' })),
+        );
+        break;
+      case 'freeze':
+        await this.#outage(site, async () => {
+          await this.#detected(this.#hub, site.name, () => site.process.freeze());
+          site.process.thaw();
+        });
+        break;
+      case 'kill':
+        await this.#outage(site, async () => {
+          await site.kill();
+          await sleep(trial.ms);
+          await site.restart();
+        });
+        break;
+      case 'restart':
+        await this.#outage(site, async () => {
+          await sleep(SETTLED_MS);
+          this.#noteHandles(site.name, await site.stop());
+          await site.restart();
+        });
+        break;
+      case 'delay':
+      case 'throttle':
+      case 'split':
+        await this.#impair(site, trial);
+        break;
+    }
+  }
+
+  /** Bad lines lose nothing. */
+  async #impair(site: Site, { type, ms }: Impairment): Promise<void> {
+    const { accepted } = site.proxy;
+    if (type === 'delay') site.proxy.apply({ type, ms: ms / 10 });
+    else if (type === 'throttle') site.proxy.apply({ type, bytesPerSecond: ms * 100 });
+    else site.proxy.apply({ type, maxBytes: 100 });
+    await sleep(ms);
+    site.proxy.heal();
+    if (site.proxy.accepted === accepted) return;
+    this.#violations.push(`${site.name}: the connection was lost, although it only had to bear a ${type}`);
+  }
+
+  /** The connection of a site is lost, and comes back once nothing is in its way any more. */
+  async #outage(site: Site, act: () => Promise<void> | void): Promise<void> {
+    const joined = this.#hub.next('joined', ({ name }) => name === site.name);
+    joined.catch(() => undefined);
+    this.#lost += 1;
+    await act();
+    const freeAt = Date.now();
+    this.#readyMs.push(Math.max(0, (await joined).at - freeAt));
+    await site.ready(this.#hub);
+  }
+
+  /** One side sees in time that the other has gone silent. */
+  async #detected(observer: PartyProcess, name: string, act: () => void): Promise<void> {
+    const gone = observer.next(
+      'endpoint',
+      (tidings) => tidings.name === name && tidings.state === EndpointState.DISCONNECTED,
+    );
+    const since = Date.now();
+    act();
+    const detectionMs = (await gone).at - since;
+    await observer.next('report');
+    const { heartbeatMs } = this.#options;
+    const limitMs = 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + MARGIN_MS + observer.lagSince(since);
+    this.#detectionMs.push(detectionMs);
+    if (detectionMs <= limitMs) return;
+    const detail = `expected within ${Math.round(limitMs)} ms, took ${detectionMs} ms`;
+    this.#violations.push(`${observer.config.name} sees that ${name} is silent: ${detail}`);
+  }
+
+  async #freezeHub(): Promise<void> {
+    await this.#hubOutage('freeze hub', async () => {
+      const hub = this.#hub;
+      let isFrozen = false;
+      const freeze = (): void => {
+        if (!isFrozen) hub.freeze();
+        isFrozen = true;
+      };
+      await Promise.all(this.#sites.map((site) => this.#detected(site.process, 'hub', freeze)));
+      hub.thaw();
+    });
+  }
+
+  async #killHub(urls: readonly string[]): Promise<void> {
+    await this.#hubOutage('kill hub', async () => {
+      await this.#hub.kill();
+      this.#hubRuns.push(this.#hubRun({ wasKilled: true, endedWell: false }));
+      this.#hub = new PartyProcess({ ...this.#hub.config, run: this.#hub.config.run + 1, listen: urls });
+      await this.#hub.started();
+    });
+  }
+
+  async #hubOutage(type: string, act: () => Promise<void>): Promise<void> {
+    this.#trials[type] = (this.#trials[type] ?? 0) + 1;
+    this.#lost += this.#sites.length;
+    await act();
+    const freeAt = Date.now();
+    await Promise.all(
+      this.#sites.map(async (site) => {
+        await site.ready(this.#hub);
+        this.#readyMs.push(Date.now() - freeAt);
+      }),
+    );
+  }
+
+  async #idle(): Promise<void> {
+    await Promise.all(this.#sites.map((site) => site.idle()));
+    await this.#allReady();
+  }
+
+  async #allReady(): Promise<void> {
+    await Promise.all(this.#sites.map((site) => site.ready(this.#hub)));
+  }
+
+  #hubRun(end: Pick<Run, 'wasKilled' | 'endedWell'>): Run {
+    const { config, report } = this.#hub;
+    return { name: 'hub', run: config.run, report, ...end };
+  }
+
+  #progressLine(): string {
+    const seconds = String(Math.round((Date.now() - this.#startedAt) / 1000)).padStart(4);
+    const isReady = ({ name }: Site): boolean => this.#hub.states.get(name) === EndpointState.READY;
+    const ready = this.#sites.filter(isReady).length;
+    const runs = [...this.#hubRuns, ...this.#sites.flatMap((site) => site.runs)];
+    const { sent, delivered } = balance([...runs, this.#hubRun({ wasKilled: true, endedWell: false })]);
+    const trials = Object.values(this.#trials).reduce((sum, count) => sum + count, 0);
+    return (
+      `${seconds} s  ${ready} of ${this.#sites.length} sites READY, ${trials} trials, ` +
+      `lost ${this.#lost}, restored ${this.#readyMs.length}, sent ${sent}, delivered ${delivered}`
+    );
+  }
+}
+
+type Moment =
+  | ({ readonly type: 'site' } & Planned)
+  | { readonly type: 'look' | 'freeze hub' | 'kill hub'; readonly atMs: number };
