@@ -5,8 +5,8 @@ import rxjsX from 'eslint-plugin-rxjs-x';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Imports point one way: wire <- transport <- drivers | sfm <- communicator | probe <- entries <- cli. */
-const entries = ['cli', 'index.ts', 'browser.ts'];
+/** Imports point one way: wire <- transport <- drivers | sfm <- communicator | probe <- entries <- cli; testing on top, for users. */
+const entries = ['cli', 'index.ts', 'browser.ts', 'testing'];
 const upper = [...entries, 'communicator.ts', 'probe'];
 const rooms = {
   wire: [...upper, 'transport', 'sfm', 'drivers'],
@@ -15,6 +15,10 @@ const rooms = {
   drivers: [...upper, 'sfm'],
   probe: [...entries, 'communicator.ts', 'drivers'],
   'communicator.ts': [...entries, 'probe'],
+  testing: ['cli', 'index.ts', 'browser.ts'],
+  cli: ['testing'],
+  'index.ts': ['testing'],
+  'browser.ts': ['testing'],
 };
 
 export default defineConfig(

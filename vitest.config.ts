@@ -1,6 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-const alias = { rxflare: new URL('lib/index.ts', import.meta.url).pathname };
+// The first that fits counts, and "rxflare" fits all below it.
+const alias = {
+  'rxflare/testing': new URL('lib/testing/index.ts', import.meta.url).pathname,
+  rxflare: new URL('lib/index.ts', import.meta.url).pathname,
+};
 
 export default defineConfig({
   resolve: { alias },

@@ -1,3 +1,9 @@
+/**
+ * The Node entry; bundlers for browsers get the same API with the drivers that a page can have.
+ *
+ * @module rxflare
+ */
+
 import { Communicator as BaseCommunicator } from './communicator.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
 import { GrpcDriver } from './drivers/grpc/grpc-driver.js';

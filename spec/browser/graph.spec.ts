@@ -39,6 +39,18 @@ describe('the browser entry', () => {
     );
   });
 
+  it('has a testing entry beside it that is as clean', async () => {
+    const entryPoints = [fileURLToPath(new URL('../../lib/testing/index.ts', import.meta.url))];
+    const { metafile } = await build({ ...OPTIONS, entryPoints, platform: 'browser' });
+    const files = Object.keys(metafile.inputs);
+    const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+    expect(files).toContain('lib/testing/virtual-network.ts');
+    expect(files.filter((file) => /node_modules\/(ws|@grpc)\//.test(file))).toEqual([]);
+    expect(new Set(imports.filter(({ external }) => external).map(({ path }) => path))).toEqual(
+      new Set(['rxjs']),
+    );
+  });
+
   it('keeps within its budget', async () => {
     const { outputFiles } = await build({ ...OPTIONS, platform: 'browser', minify: true });
     const bytes = outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0);

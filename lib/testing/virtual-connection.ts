@@ -1,0 +1,145 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { BaseConnection } from '../transport/base-connection.js';
+import type { VirtualLink } from './virtual-link.js';
+
+/** What travels: a frame, or the end of the connection behind the last one. */
+interface InFlight {
+  readonly content: Uint8Array | 'end' | 'reset';
+  readonly dueAt: number;
+}
+
+/** One end of a connection over a virtual link: what is sent here comes out there, in order, when the link lets it. */
+export class VirtualConnection extends BaseConnection {
+  readonly #link: VirtualLink;
+  /** Itself until the pair is made. */
+  #other: VirtualConnection = this;
+  /** What is on its way to this end. */
+  #inbox: InFlight[] = [];
+  /** What we sent and the other end has not taken. */
+  #bufferedBytes = 0;
+  #bufferedFrames = 0;
+  #isFull = false;
+  #isReading = false;
+
+  private constructor(link: VirtualLink, localAddress: string, peerAddress: string) {
+    super({ local_addr: localAddress, peer_addr: peerAddress });
+    this.#link = link;
+    link.attach(this);
+  }
+
+  /** The two ends of one connection: of the endpoint that connects, and of the one that listens. */
+  static pair(link: VirtualLink, active: string, passive: string): [VirtualConnection, VirtualConnection] {
+    const ends: [VirtualConnection, VirtualConnection] = [
+      new VirtualConnection(link, active, passive),
+      new VirtualConnection(link, passive, active),
+    ];
+    ends[0].#other = ends[1];
+    ends[1].#other = ends[0];
+    return ends;
+  }
+
+  override get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  override get bufferedFrames(): number {
+    return this.#bufferedFrames;
+  }
+
+  /** Delivers what is due in an action of its own, so that no receiver is called while it is called. */
+  deliverSoon(delayMs = 0): void {
+    this.#link.scheduler.schedule(() => this.#deliver(), delayMs);
+  }
+
+  protected override write(head: Uint8Array, payload = new Uint8Array(0)): boolean {
+    const frame = new Uint8Array(head.length + payload.length);
+    frame.set(head);
+    frame.set(payload, head.length);
+    if (this.#dispatch(frame)) {
+      this.#bufferedBytes += frame.length;
+      this.#bufferedFrames += 1;
+    }
+    if (this.#bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
+    return !this.#isFull;
+  }
+
+  protected override startReading(): void {
+    this.resumeReading();
+  }
+
+  protected override pauseReading(): void {
+    this.#isReading = false;
+  }
+
+  protected override resumeReading(): void {
+    this.#isReading = true;
+    this.deliverSoon();
+  }
+
+  protected override finishWriting(): void {
+    this.#dispatch('end');
+  }
+
+  protected override release(): Promise<void> {
+    this.#link.detach(this);
+    this.#inbox = [];
+    this.#isReading = false;
+    this.#dispatch('reset');
+    return Promise.resolve();
+  }
+
+  /** Puts something on the way to the other end; false when the link loses it. */
+  #dispatch(content: InFlight['content']): boolean {
+    if (this.#link.state === 'lossy') return false;
+    this.#other.#accept(content);
+    return true;
+  }
+
+  #accept(content: InFlight['content']): void {
+    const { latencyMs, scheduler } = this.#link;
+    this.#inbox.push({ content, dueAt: scheduler.now() + latencyMs });
+    this.deliverSoon(latencyMs);
+  }
+
+  #deliver(): void {
+    const now = this.#link.scheduler.now();
+    let next: InFlight | undefined;
+    while (this.#isReading && this.#link.state !== 'stalled' && (next = this.#inbox[0]) !== undefined) {
+      if (next.dueAt > now) break;
+      this.#inbox.shift();
+      this.#take(next.content);
+    }
+    this.#other.#noteRoom();
+  }
+
+  #take(content: InFlight['content']): void {
+    if (content === 'end') {
+      this.end();
+      this.#other.end();
+    } else if (content === 'reset') {
+      const { peer_addr } = this.properties;
+      this.end(new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${peer_addr} broke the connection`));
+    } else {
+      this.#other.#noteTaken(content.length);
+      this.alive();
+      if (content.length <= this.maxFrameBytes) this.receive(content);
+      else this.end(tooLarge(content.length, this.maxFrameBytes));
+    }
+  }
+
+  #noteTaken(bytes: number): void {
+    this.#bufferedBytes -= bytes;
+    this.#bufferedFrames -= 1;
+  }
+
+  #noteRoom(): void {
+    if (!this.#isFull || this.#bufferedBytes > this.highWaterMarkBytes / 2) return;
+    this.#isFull = false;
+    this.drained();
+  }
+}
+
+function tooLarge(length: number, maxFrameBytes: number): CommError {
+  const detail = `bad frame: expected at most ${maxFrameBytes} bytes, got ${length}`;
+  return new CommError(CommErrorCode.BAD_DATA, detail);
+}

@@ -1,0 +1,83 @@
+import { NEVER, Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { Connection } from '../transport/connection.js';
+import type {
+  Driver,
+  DriverCapabilities,
+  DriverParams,
+  Listener,
+  ListenerUrls,
+} from '../transport/driver.js';
+import { describeParams } from '../transport/url.js';
+import { VirtualConnection } from './virtual-connection.js';
+import type { VirtualLink } from './virtual-link.js';
+
+/** What the drivers of one network share. */
+export interface VirtualSwitch {
+  /** Who listens, by endpoint name. */
+  readonly listeners: Map<string, Subject<Connection>>;
+  /** The link between two endpoints. */
+  link(one: string, other: string): VirtualLink;
+}
+
+/** `virtual://name`: the driver of one endpoint of a virtual network. */
+export class VirtualDriver implements Driver {
+  readonly schemes = ['virtual'] as const;
+  readonly capabilities: DriverCapabilities = { tls: false, heartbeat: true, listen: true };
+  readonly #owner: string;
+  readonly #switch: VirtualSwitch;
+
+  constructor(owner: string, between: VirtualSwitch) {
+    this.#owner = owner;
+    this.#switch = between;
+  }
+
+  connect(params: DriverParams): Observable<Connection> {
+    const name = params.host ?? '';
+    const link = this.#switch.link(this.#owner, name);
+    return new Observable((subscriber) => {
+      const listener = this.#switch.listeners.get(name);
+      if (link.state === 'down') {
+        subscriber.error(link.downError());
+        return undefined;
+      }
+      if (link.state !== 'up') return NEVER.subscribe(subscriber);
+      if (listener === undefined) {
+        const detail = `${describeParams(params)}: nobody listens there`;
+        subscriber.error(new CommError(CommErrorCode.NOT_READY, detail));
+        return undefined;
+      }
+      const [active, passive] = VirtualConnection.pair(link, this.#owner, name);
+      listener.next(passive);
+      subscriber.next(active);
+      subscriber.add(active.closed$.subscribe(subscriber));
+      return () =>
+        void active.close(new CommError(CommErrorCode.CLOSED, `${describeParams(params)}: released`));
+    });
+  }
+
+  listen(params: DriverParams): Observable<Listener> {
+    return new Observable((subscriber) => {
+      const { listeners } = this.#switch;
+      const name = params.host ?? '';
+      if (listeners.has(name)) {
+        const detail = `${describeParams(params)}: the name is taken`;
+        subscriber.error(new CommError(CommErrorCode.BAD_CONFIG, detail));
+        return undefined;
+      }
+      const connections = new Subject<Connection>();
+      listeners.set(name, connections);
+      subscriber.next({ url: `virtual://${name}`, connections$: connections });
+      return () => {
+        listeners.delete(name);
+        connections.complete();
+      };
+    });
+  }
+
+  resolveUrls(): Promise<ListenerUrls> {
+    const url = `virtual://${this.#owner}`;
+    return Promise.resolve({ connectUrl: url, listenUrl: url });
+  }
+}
