@@ -3,8 +3,10 @@ import {
   distinctUntilChanged,
   endWith,
   filter,
+  finalize,
   firstValueFrom,
   ignoreElements,
+  lastValueFrom,
   map,
   merge,
   mergeMap,
@@ -214,7 +216,7 @@ export class Communicator {
   removeEndpoint(name: string): void {
     const session = this.#registry.peer(name)?.session;
     if (session === undefined) this.#registry.forget(name);
-    else void this.#closeSession(session).then(() => this.#registry.forget(name));
+    else this.#closeSession(session).subscribe({ complete: () => this.#registry.forget(name) });
   }
 
   /**
@@ -377,28 +379,44 @@ export class Communicator {
     }
   }
 
-  async #stop(): Promise<void> {
+  #stop(): Promise<void> {
     this.#state = 'stopping';
-    await this.#closeConnectors(this.#connectors.all);
-    this.#state = 'stopped';
-    this.#heartbeat?.unsubscribe();
-    this.#connectors.complete();
-    this.#registry.complete();
-    this.#loopback.complete();
-    this.#router.complete();
-    this.#lifecycle.complete();
+    return this.#closeConnectors(this.#connectors.all, () => {
+      this.#state = 'stopped';
+      this.#heartbeat?.unsubscribe();
+      this.#connectors.complete();
+      this.#registry.complete();
+      this.#loopback.complete();
+      this.#router.complete();
+      this.#lifecycle.complete();
+    });
   }
 
-  /** Lets connectors end in good order: no new connections, the old ones drained, then gone. */
-  async #closeConnectors(connectors: readonly Connector[]): Promise<void> {
+  /**
+   * Lets connectors end in good order: no new connections, the old ones drained, then gone.
+   *
+   * @param whenEnded - called when the last connection has ended
+   * @returns when nothing of them is left open
+   */
+  async #closeConnectors(
+    connectors: readonly Connector[],
+    whenEnded: () => void = () => undefined,
+  ): Promise<void> {
     for (const connector of connectors) connector.halt();
-    const handles = new Set(connectors.map(({ handle }) => handle));
-    await Promise.all(this.#sessions.of(handles).map((session) => this.#closeSession(session)));
-    for (const connector of connectors) this.#connectors.remove(connector);
+    const sessions = this.#sessions.of(new Set(connectors.map(({ handle }) => handle)));
+    const ended$ = merge(...sessions.map((session) => this.#closeSession(session))).pipe(
+      observeOn(queueScheduler), // Behind what the last end has to tell.
+      finalize(() => {
+        for (const connector of connectors) this.#connectors.remove(connector);
+        whenEnded();
+      }),
+    );
+    await lastValueFrom(ended$, { defaultValue: undefined });
+    await Promise.all(sessions.map((session) => session.close()));
   }
 
   /** Lets no more messages in, and closes the connection when the last one is out. */
-  #closeSession(session: Session): Promise<void> {
+  #closeSession(session: Session): Observable<never> {
     return this.#sessions.drain(session, this.#registry.retire(session)?.queue);
   }
 

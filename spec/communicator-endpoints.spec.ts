@@ -98,6 +98,22 @@ describe('a monitor that returns a promise which rejects', () => {
   });
 });
 
+describe('a monitor that stops the communicator', () => {
+  it('hears of the end that it caused, before the streams complete', async () => {
+    const [hub, site] = [communicator('hub'), communicator('site-1')];
+    hub.registerMonitor(({ state }) => {
+      if (state === EndpointState.READY) void hub.stop();
+    });
+    const state$ = hub.endpoint('site-1').pipe(map((endpoint) => endpoint?.state));
+    const states = firstValueFrom(state$.pipe(toArray()));
+    hub.addConnector('inproc://stopped-by-monitor', Mode.PASSIVE);
+    site.addConnector('inproc://stopped-by-monitor', Mode.ACTIVE);
+    await Promise.all([hub.start(), site.start()]);
+    const { READY, CLOSING, DISCONNECTED } = EndpointState;
+    expect(await states).toEqual([undefined, READY, CLOSING, DISCONNECTED]);
+  });
+});
+
 describe('drained', () => {
   it('of an endpoint that has gone errors with CLOSED', async () => {
     const { hub, site } = await connect();

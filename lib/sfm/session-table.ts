@@ -1,11 +1,10 @@
 import {
+  catchError,
   concat,
   defer,
   EMPTY,
   finalize,
-  from,
   ignoreElements,
-  lastValueFrom,
   type Observable,
   type Subscription,
   take,
@@ -68,19 +67,19 @@ export class SessionTable {
 
   /**
    * Closes a session once everything in its queue is written, or at once when that takes longer than
-   * `drainTimeoutMs`.
+   * `drainTimeoutMs`. Completes when the connection has ended.
    */
-  async drain(session: Session, queue: OutboundQueue | undefined): Promise<void> {
+  drain(session: Session, queue: OutboundQueue | undefined): Observable<never> {
     const { drainTimeoutMs, scheduler } = this.#context.options;
     const detail = `${session.connection.name}: not drained within ${drainTimeoutMs} ms`;
-    const late = () => from(session.close(new CommError(CommErrorCode.TIMEOUT, detail)));
+    const late = () => ended(session, new CommError(CommErrorCode.TIMEOUT, detail));
     const written$ =
       queue === undefined || queue.content.messages === 0 ? EMPTY : queue.emptied$.pipe(take(1));
     const closed$ = concat(
       written$.pipe(ignoreElements()),
-      defer(() => from(session.close())),
+      defer(() => ended(session)),
     );
-    await lastValueFrom(closed$.pipe(timeout({ first: drainTimeoutMs, with: late, scheduler })));
+    return closed$.pipe(timeout({ first: drainTimeoutMs, with: late, scheduler }));
   }
 
   *#hearts(): Generator<Session> {
@@ -104,4 +103,13 @@ function statsOf({ connection, role, endpoint, traffic }: Session, router: Messa
     pendingBytes: router.pendingBytes(connection),
     isPaused: connection.isPaused,
   };
+}
+
+/**
+ * Closes a session and waits for its end by the stream, which comes in the same turn, or virtual time, as the end
+ * itself; a promise would come later.
+ */
+function ended(session: Session, reason?: CommError): Observable<never> {
+  void session.close(reason);
+  return session.connection.closed$.pipe(catchError(() => EMPTY));
 }

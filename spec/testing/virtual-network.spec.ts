@@ -128,6 +128,46 @@ describe('joining and leaving', () => {
   });
 });
 
+describe('stopping', () => {
+  it('closes connections and completes the streams in virtual time', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler, { latencyMs: 2 });
+      const hub = network.communicator('hub');
+      network.join('site-1', 'hub', 'j');
+      scheduler.createHotObservable('------s').subscribe(() => void hub.stop());
+      expectObservable(stateOf(hub, 'site-1')).toBe('a-r---c-(d|)', STATES);
+      expectObservable(stateOf(network.communicator('site-1'), 'hub'), '^--------!').toBe(
+        'a---r---d',
+        STATES,
+      );
+      expectObservable(hub.messages(APP)).toBe('--------|');
+    });
+  });
+
+  it('waits for a stalled peer no longer than drainTimeoutMs', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler, { options: { drainTimeoutMs: 20 } });
+      const hub = network.communicator('hub');
+      network.join('site-1', 'hub', 'j');
+      network.link('site-1', 'hub', '--s');
+      network.send('hub', 'site-1', APP, '---(ab)');
+      scheduler.createHotObservable('---------s').subscribe(() => void hub.stop());
+      const lost$ = eventsOf(hub, 'dropped').pipe(map(({ messages }) => messages));
+      expectObservable(lost$).toBe('29ms (l|)', { l: 2 });
+    });
+  });
+
+  it('an endpoint removed from the map is gone when its connection is', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler, { endMs: 100 });
+      const hub = network.communicator('hub');
+      network.join('site-1', 'hub', 'j');
+      scheduler.createHotObservable('----r').subscribe(() => hub.removeEndpoint('site-1'));
+      expectObservable(stateOf(hub, 'site-1'), '-^').toBe('-r--(cda)', STATES);
+    });
+  });
+});
+
 describe('latency', () => {
   it('is taken by each frame of the handshake', () => {
     marbles((scheduler, { expectObservable }) => {
