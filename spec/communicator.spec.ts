@@ -10,14 +10,14 @@ import {
   textMessage,
   textOf,
 } from '../lib/index.js';
+import { VirtualNetwork } from '../lib/testing/index.js';
 import { testCertificates } from './support/certificates.js';
 import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';
 import { freePort } from './support/free-port.js';
+import { marbles, stateOf, STATES } from './support/marbles.js';
 import { hello, RawPeer } from './support/raw-peer.js';
 
 afterEach(stopAll);
-
-const silent = { heartbeatIntervalMs: 50, heartbeatTimeoutMs: 100 };
 
 describe('start and stop', () => {
   it('start resolves when listeners are bound, and needs no peer for active connectors', async () => {
@@ -137,28 +137,30 @@ describe('connectors', () => {
 });
 
 describe('liveness', () => {
-  it('a peer that is silent after a PING is closed with TIMEOUT', async () => {
-    const hub = communicator('hub', silent);
-    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
-    using peer = await RawPeer.connect(await startListening(hub));
-    const left = nextEvent(hub, 'disconnected');
-    peer.send(hello());
-    expect((await left).error).toMatchObject({ code: CommErrorCode.TIMEOUT });
-    await peer.closed();
+  it('a peer that is silent after a PING is closed with TIMEOUT', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler);
+      const hub = network.communicator('hub');
+      network.join('site-1', 'hub', '-j');
+      network.link('site-1', 'hub', '--s');
+      // The first look at 5 s, a PING after 60 s of silence, and 30 s for the answer.
+      expectObservable(stateOf(hub, 'site-1')).toBe('ar 94998ms d', STATES);
+      const codes$ = hub.lifecycle$.pipe(
+        filter((event) => event.type === 'disconnected'),
+        map(({ error }) => error?.code),
+      );
+      expectObservable(codes$).toBe('95s t', { t: CommErrorCode.TIMEOUT });
+    });
   });
 
-  it('a peer that answers nothing is kept when the timeout is off', async () => {
-    const hub = communicator('hub', { ...silent, heartbeatTimeoutMs: 0 });
-    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
-    using peer = await RawPeer.connect(await startListening(hub));
-    const pings = new Promise<void>((resolve) => {
-      let bytes = 0;
-      // READY and at least ten PINGs of 17 bytes: several times the interval.
-      peer.socket.on('data', (chunk) => (bytes += chunk.length) > 400 && resolve());
+  it('a peer that answers nothing is kept when the timeout is off', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const options = { heartbeatTimeoutMs: 0 };
+      const network = new VirtualNetwork(scheduler, { endMs: 3_600_000, options });
+      network.join('site-1', 'hub', '-j');
+      network.link('site-1', 'hub', '--s');
+      expectObservable(stateOf(network.communicator('hub'), 'site-1')).toBe('ar', STATES);
     });
-    peer.send(hello());
-    await pings;
-    expect(hub.findEndpoint('raw')?.state).toBe(EndpointState.READY);
   });
 });
 

@@ -1,5 +1,5 @@
 import { filter, map, mergeMap, type Observable, tap } from 'rxjs';
-import { TestScheduler, type RunHelpers } from 'rxjs/testing';
+import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
 import type { Communicator } from '../../lib/communicator.js';
@@ -9,19 +9,9 @@ import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { textOf } from '../../lib/message.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
+import { marbles, stateOf, STATES } from '../support/marbles.js';
 
 const APP = 7;
-const STATES = { a: undefined, r: 'READY', c: 'CLOSING', d: 'DISCONNECTED' };
-
-/** Runs a test in virtual time. */
-function marbles(test: (scheduler: TestScheduler, helpers: RunHelpers) => void): void {
-  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
-  scheduler.run((helpers) => test(scheduler, helpers));
-}
-
-function stateOf(communicator: Communicator, name: string): Observable<string | undefined> {
-  return communicator.endpoint(name).pipe(map((endpoint) => endpoint?.state));
-}
 
 function texts(communicator: Communicator): Observable<string> {
   return communicator.messages(APP).pipe(map(({ message }) => textOf(message)));
@@ -154,16 +144,6 @@ describe('stopping', () => {
       scheduler.createHotObservable('---------s').subscribe(() => void hub.stop());
       const lost$ = eventsOf(hub, 'dropped').pipe(map(({ messages }) => messages));
       expectObservable(lost$).toBe('29ms (l|)', { l: 2 });
-    });
-  });
-
-  it('an endpoint removed from the map is gone when its connection is', () => {
-    marbles((scheduler, { expectObservable }) => {
-      const network = new VirtualNetwork(scheduler, { endMs: 100 });
-      const hub = network.communicator('hub');
-      network.join('site-1', 'hub', 'j');
-      scheduler.createHotObservable('----r').subscribe(() => hub.removeEndpoint('site-1'));
-      expectObservable(stateOf(hub, 'site-1'), '-^').toBe('-r--(cda)', STATES);
     });
   });
 });
