@@ -18,7 +18,6 @@ export class VirtualConnection extends BaseConnection {
   /** What we sent and the other end has not taken. */
   #bufferedBytes = 0;
   #bufferedFrames = 0;
-  #isFull = false;
   #isReading = false;
 
   private constructor(link: VirtualLink, localAddress: string, peerAddress: string) {
@@ -51,7 +50,7 @@ export class VirtualConnection extends BaseConnection {
     this.#link.scheduler.schedule(() => this.#deliver(), delayMs);
   }
 
-  protected override write(head: Uint8Array, payload = new Uint8Array(0)): boolean {
+  protected override write(head: Uint8Array, payload = new Uint8Array(0)): void {
     const frame = new Uint8Array(head.length + payload.length);
     frame.set(head);
     frame.set(payload, head.length);
@@ -59,8 +58,6 @@ export class VirtualConnection extends BaseConnection {
       this.#bufferedBytes += frame.length;
       this.#bufferedFrames += 1;
     }
-    if (this.#bufferedBytes >= this.highWaterMarkBytes) this.#isFull = true;
-    return !this.#isFull;
   }
 
   protected override startReading(): void {
@@ -109,7 +106,7 @@ export class VirtualConnection extends BaseConnection {
       this.#inbox.shift();
       this.#take(next.content);
     }
-    this.#other.#noteRoom();
+    this.#other.wrote();
   }
 
   #take(content: InFlight['content']): void {
@@ -130,12 +127,6 @@ export class VirtualConnection extends BaseConnection {
   #noteTaken(bytes: number): void {
     this.#bufferedBytes -= bytes;
     this.#bufferedFrames -= 1;
-  }
-
-  #noteRoom(): void {
-    if (!this.#isFull || this.#bufferedBytes > this.highWaterMarkBytes / 2) return;
-    this.#isFull = false;
-    this.drained();
   }
 }
 
