@@ -1,5 +1,6 @@
 import type { Http2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 
 import { Subscription } from 'rxjs';
 
@@ -39,10 +40,7 @@ export abstract class GrpcConnection extends BaseConnection {
       written: () => this.#written(),
     });
     stream.on('error', (error) => (this.#streamError = error));
-    // A stream that was reset looks as if it had ended, at first.
-    stream.on('end', () => {
-      if (stream.rstCode === 0) this.peerFinished();
-    });
+    stream.on('end', () => void this.#ended());
     stream.on('close', () => this.streamClosed());
   }
 
@@ -122,6 +120,12 @@ export abstract class GrpcConnection extends BaseConnection {
 
   protected closedError(detail: string): CommError {
     return new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${detail}`);
+  }
+
+  /** Node's clients, and with them grpc-js, say the end before they cancel: what follows at once counts. */
+  async #ended(): Promise<void> {
+    await setImmediate();
+    if (this.stream.rstCode === 0) this.peerFinished();
   }
 
   #receiveChunk(chunk: Uint8Array): void {

@@ -21,7 +21,7 @@ export class PassiveConnection extends GrpcConnection {
     this.#client = client;
     client.join();
     stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-    stream.on('wantTrailers', () => this.#sendStatus());
+    stream.on('wantTrailers', () => stream.sendTrailers(statusHeaders(toStatus(this.#reason))));
   }
 
   /** For a server the status ends both directions, behind all messages. */
@@ -53,12 +53,6 @@ export class PassiveConnection extends GrpcConnection {
       this.#stream.resume();
     }
     await this.#client.leave(this.#stream);
-  }
-
-  #sendStatus(): void {
-    this.#stream.sendTrailers(statusHeaders(toStatus(this.#reason)));
-    // A client that has been refused may as well stop.
-    if (this.#reason !== undefined) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   #reset(): void {

@@ -2,19 +2,20 @@ import type { Socket } from 'node:net';
 
 import { interval, type Subscription } from 'rxjs';
 
-/** How long a write may take until its socket is looked at. */
-const STALL_MS = 1_000;
+/** How long a write may take until its socket is read from. */
+const STALL_MS = 10;
 
 interface Internals {
   readonly _handle?: { readStart?(): number } | null;
 }
 
 /**
- * Looks at a socket while a write is on its way. HTTP/2 in Node does not read while it writes, and where TLS finds
- * that the peer was killed, the write may never end (seen in Node 20): then nothing would tell that the peer has gone.
- * To read shows it, and is harmless otherwise.
+ * Reads from a socket while a write is on its way, which HTTP/2 in Node does not (seen in Node 20). Two such peers that
+ * send more at once than the socket buffers between them can hold wait for each other for ever. And where TLS finds
+ * that the peer was killed, the write may never end: then nothing would tell that the peer has gone. One call is
+ * enough for each write, and further ones are harmless.
  *
- * @param isWriting - asked from time to time; when it says no, the looking has ended
+ * @param isWriting - asked from time to time; when it says no, the watch has ended
  */
 export function watchWrites(socket: Socket, isWriting: () => boolean): Subscription {
   const looking = interval(STALL_MS).subscribe(() => {

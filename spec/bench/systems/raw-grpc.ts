@@ -8,24 +8,34 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 
-import { decodeFrameMessage } from '../../../lib/drivers/grpc/frame-message.js';
-import { grpcFrame } from '../../support/grpc-frame.js';
+import {
+  beginFrameMessage,
+  decodeFrameMessage,
+  PREFIX_BYTES,
+} from '../../../lib/drivers/grpc/frame-message.js';
 import { type System, timed } from '../system.js';
 import { headOf, kindOf } from './frames.js';
 
 type Bytes = Uint8Array;
+
+const NOTHING: Bytes = new Uint8Array(0);
 
 const SERVICE: ServiceDefinition = {
   stream: {
     path: '/bench.Bench/Stream',
     requestStream: true,
     responseStream: true,
-    requestSerialize: (message: Bytes) => grpcFrame(1, message),
+    requestSerialize: (message: Bytes) => encode(message),
     requestDeserialize: (bytes: Buffer) => decodeFrameMessage(bytes),
-    responseSerialize: (message: Bytes) => grpcFrame(1, message),
+    responseSerialize: (message: Bytes) => encode(message),
     responseDeserialize: (bytes: Buffer) => decodeFrameMessage(bytes),
   },
 };
+/** grpc-js adds the prefix itself. */
+function encode(message: Bytes): Buffer {
+  return Buffer.concat([beginFrameMessage(1, NOTHING, message.length).subarray(PREFIX_BYTES), message]);
+}
+
 const LIMITS = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 };
 
 /** `@grpc/grpc-js` alone: one message of a bidirectional stream for each frame. */

@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+
+import type { IncomingHttpStatusHeader, Settings } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
@@ -7,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { grpcFrame } from '../../support/grpc-frame.js';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
+import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
 import { CommErrorCode, parseUrl } from '../../../lib/index.js';
 import { frameOf } from '../../contract/pair.js';
 import { endOf, type Listening, listening } from '../websocket/listening.js';
@@ -130,6 +133,38 @@ describe('a gRPC listener', () => {
     const closed = once(client.session, 'close');
     await other.close();
     await closed;
+  });
+
+  it('tells a client that is refused why, by a gRPC status', async () => {
+    using client = rawCall(listener.url);
+    const status = statusOf(client.stream);
+    const connection = await listener.next();
+    const ended = endOf(connection);
+    client.stream.write(framed(Uint8Array.of(0x12, 5, 1)));
+    expect(await status).toBe('3');
+    expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
+  });
+
+  it.each([
+    ['no gRPC', { 'content-type': 'text/plain' }, 415],
+    ['GET', { ':method': 'GET' }, 405],
+  ])('answers %s in the words of HTTP, and goes on', async (_what, headers, status) => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const stream = rawStream(client.session, STREAM_PATH, headers);
+    const answered = once(stream, 'response') as Promise<[IncomingHttpStatusHeader]>;
+    expect((await answered)[0][':status']).toBe(status);
+    const received = firstValueFrom(connection.frames$);
+    client.stream.write(framed(grpcFrame(1, frameOf(1, 1))));
+    expect(await received).toEqual(frameOf(1, 1));
+    await connection.close();
+  });
+
+  it('gives a client a hundred streams, and no more', async () => {
+    using client = rawCall(listener.url);
+    const [settings] = (await once(client.session, 'remoteSettings')) as [Settings];
+    expect(settings.maxConcurrentStreams).toBe(100);
+    await (await listener.next()).close();
   });
 
   it('ends with CLOSED when the client vanishes', async () => {

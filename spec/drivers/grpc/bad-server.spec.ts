@@ -1,4 +1,4 @@
-import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { constants, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 
@@ -62,6 +62,67 @@ describe('a gRPC client', () => {
       stream.respond({ 'content-type': 'application/grpc', 'grpc-status': 12 }, { endStream: true });
     });
     expect(await endOf(connection)).toMatchObject({ code: CommErrorCode.NOT_SUPPORTED });
+  });
+
+  it.each([
+    ['404 and a page', { ':status': 404, 'content-type': 'text/html' }, CommErrorCode.BAD_DATA],
+    ['200 and a page', { ':status': 200, 'content-type': 'text/html' }, CommErrorCode.BAD_DATA],
+    ['503 of a proxy', { ':status': 503 }, CommErrorCode.NOT_READY],
+  ])('says what it expected when a web server answers %s', async (_what, headers, code) => {
+    const connection = await connectTo((stream) => stream.respond(headers, { endStream: true }));
+    const ended = await endOf(connection);
+    expect(ended).toMatchObject({ code });
+    expect(ended).toHaveProperty('message', expect.stringContaining(`got HTTP status ${headers[':status']}`));
+  });
+
+  it('is CLOSED when the server ends the stream without a status', async () => {
+    const connection = await connectTo((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' });
+      stream.end();
+    });
+    const ended = await endOf(connection);
+    expect(ended).toMatchObject({ code: CommErrorCode.CLOSED });
+    expect(ended).toHaveProperty('message', expect.stringContaining('without a gRPC status'));
+  });
+
+  it('is CLOSED when the server ends in the middle of a message', async () => {
+    const connection = await connectTo((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': 0 }));
+      stream.end(framed(grpcFrame(1, frameOf(4, 4))).subarray(0, 10));
+    });
+    const ended = await endOf(connection);
+    expect(ended).toMatchObject({ code: CommErrorCode.CLOSED });
+    expect(ended).toHaveProperty('message', expect.stringContaining('in the middle of a frame'));
+  });
+
+  it('goes on through a GOAWAY that means no harm, until the server ends the stream', async () => {
+    const answering = new Subject<ServerHttp2Stream>();
+    const answered = firstValueFrom(answering);
+    const connection = await connectTo((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': 0 }));
+      answering.next(stream);
+    });
+    const frames = firstValueFrom(connection.frames$);
+    const stream = await answered;
+    stream.session?.goaway();
+    stream.write(framed(grpcFrame(1, frameOf(6, 6))));
+    expect(await frames).toEqual(frameOf(6, 6));
+    const ended = endOf(connection);
+    stream.end();
+    expect(await ended).toBe('complete');
+  });
+
+  it.each([
+    ['resets the stream', (stream: ServerHttp2Stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM)],
+    [
+      'sends it away with an error',
+      (stream: ServerHttp2Stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    ],
+  ])('is CLOSED when the server %s', async (_what, act) => {
+    const connection = await connectTo(act);
+    expect(await endOf(connection)).toMatchObject({ code: CommErrorCode.CLOSED });
   });
 
   it('ends cleanly when the server ends with OK, after the frames before it', async () => {

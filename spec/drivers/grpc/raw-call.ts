@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 
 import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
@@ -24,9 +24,13 @@ export function rawCall(url: string, path = STREAM_PATH): RawCall {
 }
 
 /** One more stream on a session. */
-export function rawStream(session: ClientHttp2Session, path = STREAM_PATH): ClientHttp2Stream {
-  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-  const stream = session.request(headers);
+export function rawStream(
+  session: ClientHttp2Session,
+  path = STREAM_PATH,
+  headers: OutgoingHttpHeaders = {},
+): ClientHttp2Stream {
+  const usual = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const stream = session.request({ ...usual, ...headers });
   stream.on('error', () => undefined);
   return stream;
 }

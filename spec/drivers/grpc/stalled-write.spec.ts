@@ -13,17 +13,17 @@ describe('watchWrites', () => {
     const socket = Object.assign(new Socket(), { _handle: { readStart } });
     let isWriting = true;
     const looking = watchWrites(socket, () => isWriting);
-    vi.advanceTimersByTime(3_000);
+    vi.advanceTimersByTime(30);
     expect(readStart).toHaveBeenCalledTimes(3);
     isWriting = false;
-    vi.advanceTimersByTime(3_000);
+    vi.advanceTimersByTime(30);
     expect(readStart).toHaveBeenCalledTimes(3);
     expect(looking.closed).toBe(true);
   });
 
   it('lets a socket alone that is closed already', () => {
     const looking = watchWrites(new Socket(), () => true);
-    vi.advanceTimersByTime(1_000);
+    vi.advanceTimersByTime(10);
     expect(looking.closed).toBe(false);
     looking.unsubscribe();
     expect(vi.getTimerCount()).toBe(0);
