@@ -16,6 +16,9 @@ const CODES: Readonly<Record<string, CommErrorCode>> = {
   ECONNRESET: CommErrorCode.CLOSED,
   ECONNABORTED: CommErrorCode.CLOSED,
   EPIPE: CommErrorCode.CLOSED,
+  // Bytes that were changed on their way: we saw it, or the peer did.
+  ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: CommErrorCode.BAD_DATA,
+  ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC: CommErrorCode.BAD_DATA,
 };
 
 /** Certificates that one side will not have; OpenSSL's own codes begin with ERR_SSL. */
@@ -24,7 +27,7 @@ const CERTIFICATE = /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_T
 /** Turns an error of node:net, node:tls or node:fs into a CommError that names the connection or URL. */
 export function fromNodeError(error: unknown, context: string): CommError {
   const code = systemCode(error);
-  const commCode = CERTIFICATE.test(code) ? CommErrorCode.BAD_CONFIG : CODES[code];
+  const commCode = CODES[code] ?? (CERTIFICATE.test(code) ? CommErrorCode.BAD_CONFIG : undefined);
   return CommError.from(withMessage(error, code), context, commCode);
 }
 

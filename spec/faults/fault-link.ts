@@ -71,6 +71,13 @@ export class FaultLink {
   #end(): void {
     this.#state = 'over';
     for (const lane of Object.values(this.#lanes)) lane.stop();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
+}
+
+/** Node's own reset waits until everything is written, and never closes a socket that has ended. */
+function reset(socket: Socket): void {
+  const { writableEnded, writableLength } = socket;
+  if (!writableEnded) socket.resetAndDestroy();
+  if (writableEnded || (writableLength > 0 && !socket.connecting)) socket.destroy();
 }

@@ -111,6 +111,27 @@ describe('the fault proxy', () => {
     expect(proxy.accepted).toBe(2);
   });
 
+  it('reset: also where bytes wait that nobody takes', async () => {
+    const [client, other] = await pair();
+    other.pause();
+    client.write(pattern(16 * 1024 ** 2));
+    await once(client, 'drain', { signal: AbortSignal.timeout(200) }).catch(() => undefined);
+    const link = proxy.links[0];
+    proxy.apply({ type: 'reset' });
+    expect(await endOf(client)).toBe('ECONNRESET');
+    await link?.closed;
+  });
+
+  it('reset: also where one side has ended', async () => {
+    const [client, other] = await pair();
+    const link = proxy.links[0];
+    client.end();
+    expect(await endOf(other)).toBe('end');
+    proxy.apply({ type: 'reset' });
+    expect(await endOf(client)).toBe('ECONNRESET');
+    await link?.closed;
+  });
+
   it('cut: what is sent after it is let go', async () => {
     const [client, other] = await pair();
     proxy.apply({ type: 'cut' });
