@@ -8,7 +8,7 @@ import type { EndpointState } from '../../lib/index.js';
 import type { Command, PartyConfig, PartyReport, Tidings } from './messages.js';
 
 const PARTY = fileURLToPath(new URL('party.ts', import.meta.url));
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 const STDERR_KEPT = 8 * 1024;
 
 /** None of them outlives a test that failed, not even one that is frozen. */

@@ -27,8 +27,13 @@ export class Site implements AsyncDisposable {
   /** Starts the first process, with a proxy of its own before the hub. */
   static async start(hubUrl: string, config: PartyConfig): Promise<Site> {
     const site = new Site(await FaultProxy.listen(hubUrl, config.seed), config);
-    await site.#process.started();
-    return site;
+    try {
+      await site.#process.started();
+      return site;
+    } catch (error) {
+      await site[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get process(): PartyProcess {

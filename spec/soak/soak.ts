@@ -124,7 +124,8 @@ class Soak implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#hub, ...this.#sites].map((each) => each[Symbol.asyncDispose]()));
+    // Without the holes of those that never started.
+    await Promise.all([this.#hub, ...Object.values(this.#sites)].map((each) => each[Symbol.asyncDispose]()));
   }
 
   #config(name: string, index: number): PartyConfig {
