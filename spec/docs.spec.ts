@@ -16,7 +16,7 @@ import { testCertificates } from './support/certificates.js';
  *
  *   ```ts                     is typechecked as a module of its own
  *   ```ts file=dir/name.ts    the same, and other blocks may import it from there
- *   ```ts run                 the same, and run as a program; it must end by itself
+ *   ```ts run                 the same, and run as a program; it must end by itself. With file= it runs there
  *
  * and ```text output behind a program is what it prints.
  */
@@ -78,8 +78,9 @@ describe('the code in the guides', () => {
 
   it.each(programs)(
     'runs: $place',
-    async ({ code: source, output, place }) => {
-      const path = join(workspace, `${place.replaceAll(/\W/g, '-')}.ts`);
+    async (program) => {
+      const { code: source, output, place } = program;
+      const path = join(workspace, fileOf(program) ?? `${place.replaceAll(/\W/g, '-')}.ts`);
       await writeFile(path, source);
       const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', path], {
         cwd: workspace,
