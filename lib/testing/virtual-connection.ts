@@ -4,8 +4,9 @@ import type { VirtualLink } from './virtual-link.js';
 
 /** What travels: a frame, or the end of the connection behind the last one. */
 interface InFlight {
-  readonly content: Uint8Array | 'end' | 'reset';
-  readonly dueAt: number;
+  readonly content: Uint8Array | 'end';
+  /** Its latency is over. */
+  hasArrived: boolean;
 }
 
 /** One end of a connection over a virtual link: what is sent here comes out there, in order, when the link lets it. */
@@ -45,9 +46,9 @@ export class VirtualConnection extends BaseConnection {
     return this.#bufferedFrames;
   }
 
-  /** Delivers what is due in an action of its own, so that no receiver is called while it is called. */
-  deliverSoon(delayMs = 0): void {
-    this.#link.scheduler.schedule(() => this.#deliver(), delayMs);
+  /** Delivers what has arrived in an action of its own, so that no receiver is called while it is called. */
+  deliverSoon(): void {
+    this.#link.scheduler.schedule(() => this.#deliver());
   }
 
   protected override write(head: Uint8Array, payload = new Uint8Array(0)): void {
@@ -81,7 +82,7 @@ export class VirtualConnection extends BaseConnection {
     this.#link.detach(this);
     this.#inbox = [];
     this.#isReading = false;
-    this.#dispatch('reset');
+    this.#dispatch('end');
     return Promise.resolve();
   }
 
@@ -94,15 +95,19 @@ export class VirtualConnection extends BaseConnection {
 
   #accept(content: InFlight['content']): void {
     const { latencyMs, scheduler } = this.#link;
-    this.#inbox.push({ content, dueAt: scheduler.now() + latencyMs });
-    this.deliverSoon(latencyMs);
+    const item: InFlight = { content, hasArrived: false };
+    this.#inbox.push(item);
+    scheduler.schedule(() => {
+      item.hasArrived = true;
+      this.#deliver();
+    }, latencyMs);
   }
 
   #deliver(): void {
-    const now = this.#link.scheduler.now();
     let next: InFlight | undefined;
-    while (this.#isReading && this.#link.state !== 'stalled' && (next = this.#inbox[0]) !== undefined) {
-      if (next.dueAt > now) break;
+    while (this.#link.state !== 'stalled' && (next = this.#inbox[0]) !== undefined) {
+      // An end is heard without reading, as on a socket.
+      if (!next.hasArrived || (next.content !== 'end' && !this.#isReading)) break;
       this.#inbox.shift();
       this.#take(next.content);
     }
@@ -113,9 +118,6 @@ export class VirtualConnection extends BaseConnection {
     if (content === 'end') {
       this.end();
       this.#other.end();
-    } else if (content === 'reset') {
-      const { peer_addr } = this.properties;
-      this.end(new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${peer_addr} broke the connection`));
     } else {
       this.#other.#noteTaken(content.length);
       this.alive();
