@@ -1,0 +1,40 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { Decoder } from '@msgpack/msgpack';
+
+import type { HeaderValue } from '../../../lib/message.js';
+import { MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../../lib/wire/flat-map.js';
+import { concatBytes } from '../../support/bytes.js';
+import { encodeMap, randomMap } from '../corpus.js';
+import { mutate } from '../mutate.js';
+import { judgeMap } from '../reference/map.js';
+import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+
+const library = new Decoder();
+const target = new Uint8Array(MAX_FLAT_BYTES);
+
+/** The fast path of headers: what it writes and reads is what the library writes and reads, byte for byte. */
+export const flatMapTarget: FuzzTarget = {
+  name: 'flat-map',
+  kind: 'pure',
+  make(dice) {
+    const bytes = encodeMap(randomMap(dice, 0));
+    return { parts: [dice.chance(0.5) ? bytes : mutate(bytes, dice)], variant: '' };
+  },
+  open: () => Promise.resolve({ check, close: () => Promise.resolve() }),
+};
+
+function check({ parts }: FuzzInput): undefined {
+  const bytes = concatBytes(parts);
+  const read = readFlatMap(bytes);
+  const { isSound, hasBadKey } = judgeMap(bytes);
+  require(read === undefined || (isSound && !hasBadKey), 'it reads what is no map');
+  if (!isSound || hasBadKey) return;
+  const map = library.decode(bytes) as Record<string, HeaderValue>;
+  require(read === undefined || isDeepStrictEqual(read, map), 'it reads something else than the library');
+  const end = writeFlatMap(map, target, 0);
+  if (end < 0) return;
+  const written = target.subarray(0, end);
+  require(Buffer.compare(written, encodeMap(map)) === 0, 'it writes other bytes than the library');
+  require(isDeepStrictEqual(readFlatMap(written), map), 'it does not read what it wrote');
+}

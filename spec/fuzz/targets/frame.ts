@@ -1,0 +1,42 @@
+import { decodeFrame } from '../../../lib/wire/frame.js';
+import { readPrefix, writePrefix } from '../../../lib/wire/prefix.js';
+import { concatBytes } from '../../support/bytes.js';
+import { greeting, laterFrame, mutateInside } from '../corpus.js';
+import { mutate } from '../mutate.js';
+import { expectBadData } from '../outcome.js';
+import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+
+/** The decoder of one frame: lengths that do not fit are refused, all else comes back as it was. */
+export const frameTarget: FuzzTarget = {
+  name: 'frame',
+  kind: 'pure',
+  make(dice) {
+    const bytes = dice.chance(0.2) ? greeting(dice) : laterFrame(dice);
+    const harm = dice.below(4);
+    return {
+      parts: [harm === 0 ? bytes : harm === 1 ? mutateInside(bytes, dice) : mutate(bytes, dice)],
+      variant: '',
+    };
+  },
+  open: () => Promise.resolve({ check, close: () => Promise.resolve() }),
+};
+
+function check({ parts }: FuzzInput): undefined {
+  const bytes = concatBytes(parts);
+  if (!fits(bytes)) {
+    expectBadData(() => decodeFrame(bytes));
+    return;
+  }
+  const { headers = new Uint8Array(0), payload = new Uint8Array(0) } = decodeFrame(bytes);
+  const prefix = new Uint8Array(16);
+  writePrefix(prefix, readPrefix(bytes));
+  prefix[7] = bytes[7] ?? 0;
+  const again = concatBytes([prefix, headers, payload]);
+  require(Buffer.compare(again, bytes) === 0, 'the parts of the frame are not the frame');
+}
+
+function fits(bytes: Uint8Array): boolean {
+  if (bytes.length < 16) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return view.getUint32(0) === bytes.length && 16 + view.getUint16(4) <= bytes.length;
+}

@@ -1,0 +1,17 @@
+import type { FuzzTarget } from '../target.js';
+import { flatMapTarget } from './flat-map.js';
+import { frameTarget } from './frame.js';
+import { handshakeTarget } from './handshake.js';
+import { headersTarget } from './headers.js';
+import { sessionTarget } from './session.js';
+import { splitterTarget } from './splitter.js';
+
+/** All targets, the pure ones first. */
+export const TARGETS: readonly FuzzTarget[] = [
+  splitterTarget,
+  frameTarget,
+  headersTarget,
+  flatMapTarget,
+  handshakeTarget,
+  sessionTarget,
+];
