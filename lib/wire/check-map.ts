@@ -1,10 +1,13 @@
+import { isUtf8 } from './utf8.js';
+
 /** Maps and arrays nested deeper than this are refused, both ways. */
 export const MAX_DEPTH = 32;
 
 /**
  * Walks over the bytes of one MessagePack map without making anything of them. The decoder allocates what a
  * length declares, before the bytes behind it are known to be there: nested declarations of 64 KiB would take
- * gigabytes. After this check no length declares more than is there.
+ * gigabytes. After this check no length declares more than is there. And it reads text that is not UTF-8 in some
+ * way of its own, past its end and by what it has read before; Python refuses such text, and so do we.
  *
  * @returns what is wrong, or `undefined` for one whole map with string keys, and nothing behind it
  */
@@ -34,6 +37,7 @@ export function mapFault(bytes: Uint8Array): string | undefined {
     const available = bytes.length - content;
     if (shape.items === 0) {
       if (count > available) return 'it ends too early';
+      if (isText(type) && !isUtf8(bytes, content, content + count)) return 'it has text that is not UTF-8';
       offset = content + count;
     } else {
       if (count * shape.items > available) return 'it ends too early';

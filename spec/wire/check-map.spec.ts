@@ -172,6 +172,14 @@ describe('mapFault says of', () => {
     ['a number as the second key', '82a161010201', 'its keys must be strings'],
     ['a number as a key further down', '81a161810101', 'its keys must be strings'],
     ['a number as a key after a map', '82a161810101', 'its keys must be strings'],
+    ['a key that is not UTF-8', '81a1ff01', 'it has text that is not UTF-8'],
+    [
+      'a key that is cut off in a character, as is told by what follows',
+      '81a1c3bc',
+      'it has text that is not UTF-8',
+    ],
+    ['text that is not UTF-8', '81a161a2c328', 'it has text that is not UTF-8'],
+    ['half of a surrogate pair', '81a161d903eda080', 'it has text that is not UTF-8'],
     ['a map behind the map', '8080', '1 bytes follow it'],
     ['many bytes behind the map', `80${'00'.repeat(500)}`, '500 bytes follow it'],
   ])('%s', (_, hex, fault) => {

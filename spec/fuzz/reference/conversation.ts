@@ -63,7 +63,7 @@ export class Conversation {
       case Type.DATA: {
         const headers = frame.subarray(16, headersEnd);
         const verdict = judgeMap(headers);
-        if (headers.length > 0 && (!verdict.isSound || verdict.hasBadKey)) return false;
+        if (headers.length > 0 && (!verdict.isSound || verdict.hasProto)) return false;
         this.deliveries += 1;
         return true;
       }
@@ -85,8 +85,8 @@ export class Conversation {
 
 /** The valid endpoint name that a handshake presents, if there is one. */
 export function nameIn(payload: Uint8Array): string | undefined {
-  const { isSound, hasBadKey } = judgeMap(payload);
-  if (!isSound || hasBadKey) return undefined;
+  const { isSound, hasProto } = judgeMap(payload);
+  if (!isSound || hasProto) return undefined;
   const { endpoint_name: given } = decode(payload, { useBigInt64: true }) as Record<string, unknown>;
   if (typeof given !== 'string') return undefined;
   const parts = given.trim().split('.');

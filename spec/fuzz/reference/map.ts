@@ -1,16 +1,17 @@
-import { Decoder } from '@msgpack/msgpack';
-
-const library = new Decoder();
+import { isUtf8 } from 'node:buffer';
 
 /** Containers may stand in each other so often. */
 const MAX_DEPTH = 32;
 
 /** What the bytes of a map are, and what they hold. */
 export interface MapVerdict {
-  /** One whole MessagePack map with string keys, not too deep, without extension types, and nothing behind it. */
+  /**
+   * One whole MessagePack map, and nothing behind it: its keys are text, and all text is UTF-8; not too deep, and
+   * without extension types.
+   */
   readonly isSound: boolean;
-  /** Some key is `__proto__`, which no decoder should make an object of, or no text once it is decoded. */
-  readonly hasBadKey: boolean;
+  /** Some key is `__proto__`, which no decoder should make an object of. */
+  readonly hasProto: boolean;
 }
 
 /** Thrown so often that it is made once. */
@@ -20,18 +21,18 @@ const UNSOUND = new Error('unsound');
 export function judgeMap(bytes: Uint8Array): MapVerdict {
   const walk = new Walk(bytes);
   try {
-    if (!walk.startsWithMap()) return { isSound: false, hasBadKey: false };
+    if (!walk.startsWithMap()) return { isSound: false, hasProto: false };
     walk.value(0);
-    return { isSound: walk.at === bytes.length, hasBadKey: walk.hasBadKey };
+    return { isSound: walk.at === bytes.length, hasProto: walk.hasProto };
   } catch (error) {
-    if (error === UNSOUND) return { isSound: false, hasBadKey: walk.hasBadKey };
+    if (error === UNSOUND) return { isSound: false, hasProto: walk.hasProto };
     throw error;
   }
 }
 
 class Walk {
   at = 0;
-  hasBadKey = false;
+  hasProto = false;
   readonly #bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
@@ -48,15 +49,14 @@ class Walk {
     if (type < 0x80 || type >= 0xe0) return;
     if (type < 0x90) this.#map(type - 0x80, depth);
     else if (type < 0xa0) this.#list(type - 0x90, depth);
-    else if (type < 0xc0) this.#skip(type - 0xa0);
+    else if (type < 0xc0) this.#text(type - 0xa0);
     else this.#other(type, depth);
   }
 
   #other(type: number, depth: number): void {
     if (type === 0xc0 || type === 0xc2 || type === 0xc3) return;
-    if (type === 0xc4 || type === 0xd9) this.#skip(this.#number(1));
-    else if (type === 0xc5 || type === 0xda) this.#skip(this.#number(2));
-    else if (type === 0xc6 || type === 0xdb) this.#skip(this.#number(4));
+    if (type >= 0xc4 && type <= 0xc6) this.#skip(this.#number(2 ** (type - 0xc4)));
+    else if (type >= 0xd9 && type <= 0xdb) this.#text(this.#number(2 ** (type - 0xd9)));
     else if (type === 0xcc || type === 0xd0) this.#skip(1);
     else if (type === 0xcd || type === 0xd1) this.#skip(2);
     else if (type === 0xca || type === 0xce || type === 0xd2) this.#skip(4);
@@ -82,12 +82,17 @@ class Walk {
   }
 
   #key(): void {
-    const start = this.at;
-    const type = this.#bytes[start] ?? 0;
+    const type = this.#number(1);
     if (type >> 5 !== 0b101 && (type < 0xd9 || type > 0xdb)) throw UNSOUND;
-    this.value(0);
-    const text = library.decode(this.#bytes.subarray(start, this.at));
-    if (typeof text !== 'string' || text === '__proto__' || !text.isWellFormed()) this.hasBadKey = true;
+    const text = this.#text(type >= 0xd9 ? this.#number(2 ** (type - 0xd9)) : type & 0x1f);
+    if (text === '__proto__') this.hasProto = true;
+  }
+
+  #text(length: number): string {
+    this.#skip(length);
+    const bytes = this.#bytes.subarray(this.at - length, this.at);
+    if (!isUtf8(bytes)) throw UNSOUND;
+    return Buffer.from(bytes).toString();
   }
 
   #number(size: number): number {
