@@ -27,6 +27,8 @@ export class Dice {
 
   /** Bytes of any value. */
   bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.below(256));
+    const bytes = new Uint8Array(length);
+    for (let index = 0; index < length; index += 1) bytes[index] = this.below(256);
+    return bytes;
   }
 }

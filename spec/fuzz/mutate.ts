@@ -31,7 +31,8 @@ const MUTATIONS: readonly [Mutation, ...Mutation[]] = [
 
 /** Changes bytes in one to four ways; never those it was given. */
 export function mutate(bytes: Uint8Array, dice: Dice): Uint8Array {
-  let mutated: Uint8Array = bytes.slice();
+  // A Buffer's `slice` would not copy.
+  let mutated: Uint8Array = new Uint8Array(bytes);
   for (let left = 1 + dice.below(4); left > 0; left -= 1) mutated = dice.pick(MUTATIONS)(mutated, dice);
   return mutated;
 }
@@ -73,7 +74,7 @@ function setNumber(bytes: Uint8Array, dice: Dice): Uint8Array {
 }
 
 function cut(bytes: Uint8Array, dice: Dice): Uint8Array {
-  return bytes.slice(0, dice.below(bytes.length + 1));
+  return bytes.subarray(0, dice.below(bytes.length + 1));
 }
 
 function remove(bytes: Uint8Array, dice: Dice): Uint8Array {

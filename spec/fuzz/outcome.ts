@@ -1,4 +1,5 @@
-import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../../lib/comm-error.js';
+import type { Fate } from './hub.js';
 import { require } from './target.js';
 
 /** What is expected of bytes that break the protocol: a CommError `BAD_DATA`, and nothing else. */
@@ -15,6 +16,19 @@ export function expectBadData(decode: () => unknown): void {
 
 /** Holds an error to be a CommError `BAD_DATA`. */
 export function requireBadData(failure: unknown): void {
-  require(failure instanceof CommError, `expected a CommError, got ${String(failure)}`, failure);
+  require(failure instanceof CommError, `expected a CommError, got ${messageOf(failure)}`, failure);
   require(failure.code === CommErrorCode.BAD_DATA, `expected BAD_DATA, got ${failure.code}`, failure);
+}
+
+/** Holds an end to be that of a peer that said nothing wrong: clean, or CLOSED where something was still to come. */
+export function requireHarmless({ error }: Fate, wasWhole: boolean): void {
+  if (error === undefined) return;
+  require(error instanceof CommError, `expected a CommError, got ${messageOf(error)}`, error);
+  require(!wasWhole && error.code === CommErrorCode.CLOSED, `expected a clean end, got ${error.code}`, error);
+}
+
+/** Holds an end to be clean, or one with a CommError: of bytes of which nobody knows what they come to. */
+export function requireNamed({ error }: Fate): void {
+  require(error === undefined ||
+    error instanceof CommError, `expected a CommError, got ${messageOf(error)}`, error);
 }

@@ -1,10 +1,14 @@
 import type { FuzzTarget } from '../target.js';
 import { flatMapTarget } from './flat-map.js';
 import { frameTarget } from './frame.js';
+import { grpcTarget } from './grpc.js';
 import { handshakeTarget } from './handshake.js';
 import { headersTarget } from './headers.js';
 import { sessionTarget } from './session.js';
+import { sharedFileTarget } from './shared-file.js';
 import { splitterTarget } from './splitter.js';
+import { tcpTarget } from './tcp.js';
+import { webSocketTarget } from './websocket.js';
 
 /** All targets, the pure ones first. */
 export const TARGETS: readonly FuzzTarget[] = [
@@ -14,4 +18,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   flatMapTarget,
   handshakeTarget,
   sessionTarget,
+  tcpTarget,
+  webSocketTarget,
+  grpcTarget,
+  sharedFileTarget,
 ];

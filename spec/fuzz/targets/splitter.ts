@@ -4,7 +4,7 @@ import { CommError, CommErrorCode } from '../../../lib/comm-error.js';
 import { MAX_FRAME_BYTES } from '../../../lib/wire/prefix.js';
 import { splitFrames } from '../../../lib/wire/split-frames.js';
 import { concatBytes } from '../../support/bytes.js';
-import { conversation } from '../corpus.js';
+import { frame } from '../corpus.js';
 import { cutUp, mutate } from '../mutate.js';
 import { referenceSplit } from '../reference/split.js';
 import { type FuzzInput, type FuzzTarget, require } from '../target.js';
@@ -14,7 +14,8 @@ export const splitterTarget: FuzzTarget = {
   name: 'splitter',
   kind: 'pure',
   make(dice) {
-    const stream = concatBytes(conversation(dice));
+    const frames = Array.from({ length: 1 + dice.below(4) }, () => frame(1, dice.bytes(dice.below(40))));
+    const stream = concatBytes(frames);
     const bytes = dice.chance(0.5) ? mutate(stream, dice) : stream;
     return { parts: cutUp(bytes, dice), variant: String(dice.pick([64, 256, 65_551, MAX_FRAME_BYTES])) };
   },
