@@ -17,7 +17,7 @@ export interface Frame {
   readonly appId: number;
   readonly streamId: number;
   readonly sequence: number;
-  /** `undefined` where there are none. */
+  /** Of a message, `undefined` where there are none. Other frames are known without theirs. */
   readonly headers: MessageHeaders | undefined;
   /** A view on the frame, `undefined` where it is empty. */
   readonly payload: Uint8Array | undefined;
@@ -80,7 +80,7 @@ function writeHeaders(headers: MessageHeaders): number {
 /**
  * Takes one whole frame apart.
  *
- * @throws CommError `BAD_DATA` where the lengths in its prefix do not fit, or its headers are no map
+ * @throws CommError `BAD_DATA` where the lengths in its prefix do not fit, or the headers of a message are no map
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
   const { headerLength, type, appId, streamId, sequence } = readPrefix(bytes);
@@ -90,7 +90,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     appId,
     streamId,
     sequence,
-    headers: headerLength === 0 ? undefined : decodeMap(bytes, PREFIX_BYTES, payloadAt),
+    headers:
+      type === FrameType.DATA && headerLength > 0 ? decodeMap(bytes, PREFIX_BYTES, payloadAt) : undefined,
     payload: payloadAt === bytes.length ? undefined : bytes.subarray(payloadAt),
   };
 }

@@ -32,8 +32,9 @@ export const sessionTarget: FuzzTarget = {
 class CountingRouter extends MessageRouter {
   routed = 0;
 
-  override route(): void {
+  override route(): boolean {
     this.routed += 1;
+    return true;
   }
 }
 
@@ -47,7 +48,7 @@ function check({ parts, variant }: FuzzInput): undefined {
   });
   const connection = new FakeConnection();
   const router = new CountingRouter(1_000, new Subject<LifecycleEvent>());
-  const role = { handle: 'CH00001', mode, mtls: false, heartbeat: true };
+  const role = { handle: 'CH00001', scheme: 'tcp', mode, mtls: false, heartbeat: true };
   const session = new Session(connection, role, { local: LOCAL, options: OPTIONS, router });
   const { seen, failure } = watch(session);
   for (const frame of parts) {
