@@ -144,12 +144,11 @@ export class MessageRouter {
     const pending = this.#pending.get(connection) ?? { bytes: 0, hasPaused: false };
     this.#pending.set(connection, pending);
     pending.bytes += bytes;
-    if (pending.bytes <= this.#maxPendingBytes || connection.isPaused) return;
+    if (pending.bytes <= this.#maxPendingBytes || pending.hasPaused) return;
     pending.hasPaused = true;
-    connection.pause();
+    connection.pause(this);
   }
 
-  /** Only a pause of our own ends here; one of the user's stays. */
   #release(connection: Connection, bytes: number): void {
     const pending = this.#pending.get(connection);
     if (pending === undefined) return;
@@ -157,7 +156,7 @@ export class MessageRouter {
     if (pending.bytes === 0) this.#pending.delete(connection);
     if (!pending.hasPaused || pending.bytes > this.#maxPendingBytes / 2) return;
     pending.hasPaused = false;
-    connection.resume();
+    connection.resume(this);
   }
 
   /** Counts a message without a receiver, and reports the count at 1, 2, 4, 8, ... so that a flood stays quiet. */

@@ -12,6 +12,9 @@ export const HANDSHAKE_FRAME_BYTES = PREFIX_BYTES + 0xffff;
 
 const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024;
 
+/** Stands for the user among those who pause. */
+const USER = {};
+
 /*
  *   open --close()--> closing --end--> closed
  *     \________________end______________/
@@ -38,7 +41,8 @@ export abstract class BaseConnection implements Connection {
   readonly #drained = new Subject<void>();
   #state: State = 'open';
   #reading = false;
-  #paused = false;
+  /** Made for the first pause: ten thousand connections that nobody pauses need none. */
+  #pausedBy: Set<object> | undefined;
   #full = false;
   #activity = 0;
   #released: Promise<void> | undefined;
@@ -73,20 +77,19 @@ export abstract class BaseConnection implements Connection {
 
   /** {@inheritDoc Connection.isPaused} */
   get isPaused(): boolean {
-    return this.#paused;
+    return this.#pausedBy !== undefined && this.#pausedBy.size > 0;
   }
 
-  pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.pauseReading();
+  pause(owner: object = USER): void {
+    const { isPaused } = this;
+    this.#pausedBy ??= new Set();
+    this.#pausedBy.add(owner);
+    if (!isPaused) this.pauseReading();
   }
 
   /** {@inheritDoc Connection.resume} */
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.resumeReading();
+  resume(owner: object = USER): void {
+    if (this.#pausedBy?.delete(owner) === true && !this.isPaused) this.resumeReading();
   }
 
   send(head: Uint8Array, payload?: Uint8Array): boolean {

@@ -60,11 +60,20 @@ export interface Connection {
    * @throws CommError `CLOSED` after the end
    */
   send(head: Uint8Array, payload?: Uint8Array): boolean;
-  /** Stops the frames; what the peer sends meanwhile waits on its side. */
-  pause(): void;
-  /** Lets the frames come again. */
-  resume(): void;
-  /** Between `pause` and `resume`. */
+  /**
+   * Stops the frames; what the peer sends meanwhile waits on its side. Several may pause one connection: the frames
+   * come again when each of them has resumed it.
+   *
+   * @param owner - who pauses; the user of the connection unless told. To pause twice is to pause once.
+   */
+  pause(owner?: object): void;
+  /**
+   * Ends the pause of one owner.
+   *
+   * @param owner - as given to `pause`; one that has not paused changes nothing
+   */
+  resume(owner?: object): void;
+  /** Somebody has paused it. */
   readonly isPaused: boolean;
   /**
    * Closes the connection. Idempotent. Without a reason, what was accepted is flushed first; with one, it ends at

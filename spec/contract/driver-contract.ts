@@ -131,6 +131,26 @@ export function driverContract(name: string, subject: ContractSubject): void {
       expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     });
 
+    it('stays paused until each of those who paused it has resumed it', async () => {
+      const { active, passive } = await open();
+      const seen: number[] = [];
+      passive.frames$.subscribe((frame) => seen.push(numberOf(frame)));
+      const other = {};
+      passive.pause(other);
+      passive.pause();
+      passive.pause();
+      passive.resume();
+      const more = collect(active, 1);
+      active.send(encodedHead(1, 10), new Uint8Array(10));
+      passive.send(encodedHead(0, 0));
+      await more;
+      expect([passive.isPaused, seen]).toEqual([true, []]);
+      const all = collect(passive, 1);
+      passive.resume(other);
+      await all;
+      expect([passive.isPaused, seen]).toEqual([false, [1]]);
+    });
+
     it('shows activity when the peer sends', async () => {
       const { active, passive } = await open();
       const before = passive.activity;

@@ -247,6 +247,22 @@ describe('receivers that return promises', () => {
     expect([connection.isPaused, connection.resumes]).toEqual([true, 0]);
   });
 
+  it('leave a pause alone that the user makes during theirs, and theirs is left alone by him', async () => {
+    const { router, connection, route } = setUp();
+    let finish: () => void = () => undefined;
+    router.register(1, () => new Promise<void>((resolve) => (finish = resolve)));
+    route(1, payload(1_000));
+    connection.pause();
+    connection.resume();
+    expect([connection.isPaused, connection.resumes]).toEqual([true, 0]);
+    connection.pause();
+    finish();
+    await settled();
+    expect([connection.isPaused, connection.resumes]).toEqual([true, 0]);
+    connection.resume();
+    expect([connection.isPaused, connection.pauses, connection.resumes]).toEqual([false, 1, 1]);
+  });
+
   it('leave other connections alone', async () => {
     const { router, connection, route } = setUp(10 + OVERHEAD_BYTES);
     const other = new FakeConnection();
