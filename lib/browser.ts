@@ -23,6 +23,7 @@ export type {
   EndpointEvent,
   EvictedEvent,
   LifecycleEvent,
+  LimitedEvent,
   ListeningEvent,
   RetryingEvent,
 } from './lifecycle.js';
@@ -49,6 +50,11 @@ export {
 } from './stats.js';
 export { BaseConnection } from './transport/base-connection.js';
 export type { Connection, ConnectionProperties } from './transport/connection.js';
+export {
+  type ConnectionLimit,
+  ConnectionLimitError,
+  type LimitReport,
+} from './transport/connection-limiter.js';
 export type { Connector, ConnectorState } from './transport/connector.js';
 export {
   ConnectionSecurity,

@@ -18,6 +18,7 @@ import {
   type Subscription,
   take,
   takeUntil,
+  tap,
   throwError,
   timer,
 } from 'rxjs';
@@ -120,7 +121,15 @@ export class Communicator {
 
     this.#connectors.lifecycle$.subscribe((event) => this.#lifecycle.next(event));
     this.#connectors.connections$
-      .pipe(mergeMap(({ connector, connection }) => this.#sessions.run(connection, roleOf(connector))))
+      .pipe(
+        mergeMap(({ connector, connection }) =>
+          this.#sessions.run(connection, roleOf(connector)).pipe(
+            tap(({ type }) => {
+              if (type === 'ready') connector.trust(connection);
+            }),
+          ),
+        ),
+      )
       .subscribe((event) => this.#registry.apply(event));
   }
 

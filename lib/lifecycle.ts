@@ -1,6 +1,7 @@
 import type { CommError } from './comm-error.js';
 import type { Endpoint } from './endpoint.js';
 import type { Connection } from './transport/connection.js';
+import type { ConnectionLimit } from './transport/connection-limiter.js';
 import type { Mode } from './transport/driver.js';
 
 /** A change of state of a remote endpoint. Monitors hear of these. */
@@ -46,6 +47,24 @@ export interface DisconnectedEvent {
   readonly error?: CommError;
 }
 
+/**
+ * A listener is at one of its limits and has closed a connection: the oldest without a handshake, or the newcomer.
+ * Told at 1, 2, 4, 8, ... of them for each limit, so that a flood stays quiet.
+ */
+export interface LimitedEvent {
+  readonly type: 'limited';
+  readonly handle: string;
+  readonly url: string;
+  /** The option that says how many there may be. */
+  readonly limit: ConnectionLimit;
+  /** Where the last one came from. */
+  readonly peerAddr: string;
+  /** How many this limit has closed since the connector was added. */
+  readonly connections: number;
+  /** The same in plain words. */
+  readonly message: string;
+}
+
 /** A second connection under a live name: the newcomer stays, the older connection is closed. */
 export interface EvictedEvent {
   readonly type: 'evicted';
@@ -86,6 +105,7 @@ export type LifecycleEvent =
   | RetryingEvent
   | ConnectedEvent
   | DisconnectedEvent
+  | LimitedEvent
   | EvictedEvent
   | DroppedEvent
   | CallbackErrorEvent;

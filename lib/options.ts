@@ -44,6 +44,22 @@ export interface CommunicatorOptions {
   readonly maxPendingBytes?: number;
   /** How many disconnected endpoints are remembered; the longest gone is forgotten first. */
   readonly maxDisconnectedEndpoints?: number;
+  /**
+   * How many connections a listener has at most. Where it has them all, a newcomer takes the place of the oldest
+   * whose handshake is not done, or else is closed.
+   */
+  readonly maxConnections?: number;
+  /**
+   * How many of them may come from one remote address. As many as there are, unless told: all sites of a hospital
+   * can be behind one address (NAT), and those of all the world behind that of a proxy. Set it where each site has
+   * an address of its own.
+   */
+  readonly maxConnectionsPerAddress?: number;
+  /**
+   * How many of a listener's connections may have their handshake before them. Beyond that the oldest of them is
+   * closed: a site does its handshake at once, so those that are silent keep no site out.
+   */
+  readonly maxUnauthenticatedConnections?: number;
   /** Which certificate belongs to which endpoint name, where the rule of names does not say it (mtls). */
   readonly identityMap?: IdentityMap;
   /** Where time comes from: a `TestScheduler` for virtual time. */
@@ -78,6 +94,9 @@ export const DEFAULTS: ResolvedOptions = {
   maxQueuedBytes: 64 * 1024 ** 2,
   maxPendingBytes: 16 * 1024 ** 2,
   maxDisconnectedEndpoints: 1_000,
+  maxConnections: 20_000,
+  maxConnectionsPerAddress: 20_000,
+  maxUnauthenticatedConnections: 4_000,
   identityMap: {},
   scheduler: asyncScheduler,
 };
@@ -113,6 +132,7 @@ function optionFault(name: string, value: unknown): string | undefined {
 function rangeOf(name: string): [least: number, most: number] {
   if (name === 'reconnectDelayMs' || name === 'maxReconnectDelayMs') return [1, MAX_MS];
   if (name === 'reconnectJitter') return [0, 1];
+  if (/^max\w*Connections/.test(name)) return [1, Number.MAX_SAFE_INTEGER];
   if (name === 'maxFrameBytes') return [0, DEFAULTS.maxFrameBytes];
   return [0, name.endsWith('Ms') ? MAX_MS : Number.MAX_SAFE_INTEGER];
 }

@@ -48,6 +48,9 @@ describe('resolveOptions', () => {
     ['maxQueuedBytes', 0, Number.MAX_SAFE_INTEGER],
     ['maxPendingBytes', 0, Number.MAX_SAFE_INTEGER],
     ['maxDisconnectedEndpoints', 0, Number.MAX_SAFE_INTEGER],
+    ['maxConnections', 1, Number.MAX_SAFE_INTEGER],
+    ['maxConnectionsPerAddress', 1, Number.MAX_SAFE_INTEGER],
+    ['maxUnauthenticatedConnections', 1, Number.MAX_SAFE_INTEGER],
   ])('takes %s from %d to %d, and refuses what is beyond', (name, least, most) => {
     for (const value of [least, most]) expect(resolveOptions({ [name]: value })[name]).toBe(value);
     for (const value of [least - 0.5, most + 1, Infinity]) {

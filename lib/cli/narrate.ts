@@ -5,6 +5,7 @@ import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { ReceivedMessage } from '../sfm/message-router.js';
+import { ConnectionLimitError } from '../transport/connection-limiter.js';
 import type { Output } from './printer.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -30,7 +31,13 @@ function tell(event: LifecycleEvent): Observable<Output> {
         : of({ event: 'error', code: error.code, message: error.message, retryMs: Math.round(delayMs) }),
     )
     .with({ type: 'disconnected' }, ({ error }) =>
-      error === undefined ? EMPTY : of({ event: 'error', code: error.code, message: error.message }),
+      // A limit is told by an event of its own, which a flood cannot repeat for each connection.
+      error === undefined || error instanceof ConnectionLimitError
+        ? EMPTY
+        : of({ event: 'error', code: error.code, message: error.message }),
+    )
+    .with({ type: 'limited' }, ({ message, connections }) =>
+      of({ event: 'notice', message: `${message} (${connections} so far)` }),
     )
     .with({ type: 'evicted' }, ({ message }) => of({ event: 'notice', message }))
     .with({ type: 'dropped' }, ({ reason, messages, bytes, endpointName }) =>

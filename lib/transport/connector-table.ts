@@ -1,9 +1,10 @@
-import { filter, map, mergeMap, type Observable, Subject } from 'rxjs';
+import { filter, map, merge, mergeMap, type Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Connection } from './connection.js';
+import type { LimitReport } from './connection-limiter.js';
 import { Connector, type ConnectorState, nextHandle } from './connector.js';
 import { type Driver, type DriverParams, Mode } from './driver.js';
 import { describeParams, needsTls } from './url.js';
@@ -31,7 +32,12 @@ export class ConnectorTable {
       mergeMap((connector) => connector.connections$.pipe(map((connection) => ({ connector, connection })))),
     );
     this.lifecycle$ = this.#added.pipe(
-      mergeMap((connector) => connector.state$.pipe(map((state) => toLifecycle(connector, state)))),
+      mergeMap((connector) =>
+        merge(
+          connector.state$.pipe(map((state) => toLifecycle(connector, state))),
+          connector.limited$.pipe(map((report) => toLimited(connector, report))),
+        ),
+      ),
       filter((event) => event !== undefined),
     );
   }
@@ -83,4 +89,12 @@ function toLifecycle({ handle, url, mode }: Connector, state: ConnectorState): L
   if (state.type === 'listening') return { type: 'listening', handle, url: state.url };
   if (state.type === 'retrying') return { handle, url, mode, ...state };
   return undefined;
+}
+
+function toLimited(
+  { handle, url }: Connector,
+  { error, peerAddr, connections }: LimitReport,
+): LifecycleEvent {
+  const { limit, message } = error;
+  return { type: 'limited', handle, url, limit, peerAddr, connections, message };
 }

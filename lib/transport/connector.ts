@@ -23,6 +23,7 @@ import {
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Connection } from './connection.js';
+import { ConnectionLimiter, type LimitReport } from './connection-limiter.js';
 import { type Driver, type DriverParams, Mode } from './driver.js';
 import { reconnect, type Retry } from './reconnect.js';
 import { describeParams } from './url.js';
@@ -52,11 +53,14 @@ export class Connector {
   readonly connections$: Observable<Connection>;
   /** Frames of all connections as they come, to look on. */
   readonly frames$: Observable<Uint8Array>;
+  /** Tells when a listener closes connections because it is at one of its limits. */
+  readonly limited$: Observable<LimitReport>;
 
   readonly #options: ResolvedOptions;
   readonly #state = new BehaviorSubject<ConnectorState>({ type: 'idle' });
   readonly #connections = new Subject<Connection>();
   readonly #live = new Set<Connection>();
+  readonly #limiter: ConnectionLimiter;
   readonly #halt = new ReplaySubject<void>(1);
   readonly #run = new Subscription();
 
@@ -67,6 +71,8 @@ export class Connector {
     this.params = params;
     this.url = describeParams(params);
     this.#options = options;
+    this.#limiter = new ConnectionLimiter(options);
+    this.limited$ = this.#limiter.reports$;
     this.state$ = this.#state.asObservable();
     this.connections$ = defer(() => concat(from([...this.#live]), this.#connections));
     this.frames$ = this.connections$.pipe(mergeMap(({ frames$ }) => frames$.pipe(catchError(() => EMPTY))));
@@ -106,6 +112,11 @@ export class Connector {
     return state;
   }
 
+  /** Notes that the handshake of one of its connections is done. */
+  trust(connection: Connection): void {
+    this.#limiter.trust(connection);
+  }
+
   /** Takes no new connections and makes none; those that live go on. */
   halt(): void {
     this.#halt.next();
@@ -118,14 +129,19 @@ export class Connector {
     this.#state.next(STOPPED);
     this.#state.complete();
     this.#connections.complete();
+    this.#limiter.complete();
   }
 
   #show(connection: Connection): void {
+    if (this.mode === Mode.PASSIVE && !this.#limiter.admit(connection)) return;
     this.#live.add(connection);
     connection.closed$
       .pipe(
         catchError(() => EMPTY),
-        finalize(() => this.#live.delete(connection)),
+        finalize(() => {
+          this.#live.delete(connection);
+          this.#limiter.leave(connection);
+        }),
       )
       .subscribe();
     this.#connections.next(connection);

@@ -9,10 +9,12 @@ import { FrameType } from '../../lib/wire/prefix.js';
 /** A peer that can send any bytes: what no well-behaved library would. */
 export class RawPeer implements Disposable {
   readonly socket: Socket;
+  readonly localPort: number;
   readonly #closed: Promise<unknown>;
 
   private constructor(socket: Socket) {
     this.socket = socket;
+    this.localPort = socket.localPort ?? 0;
     this.#closed = new Promise((resolve) => socket.once('close', resolve));
     // A reset is one of the ways in which the other side may close.
     socket.on('error', () => undefined);

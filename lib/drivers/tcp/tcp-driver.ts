@@ -21,6 +21,7 @@ import type {
   Resources,
 } from '../../transport/driver.js';
 import { describeParams, formatAddress, formatUrl } from '../../transport/url.js';
+import { GreetingSockets } from '../greeting-sockets.js';
 import { bindHost, requirePort, resolveTcpUrls } from '../listen-address.js';
 import { fromNodeError } from '../node-errors.js';
 import { clientTls, serverTls, tlsProperties } from '../tls.js';
@@ -64,18 +65,13 @@ export class TcpDriver implements Driver {
       const context = describeParams(params);
       const connections = new Subject<Connection>();
       const { server, readyEvent } = openServer(params);
-      /** Sockets in the middle of their TLS handshake, by remote address. */
-      const greeting = new Map<string, Socket>();
-      server.on('connection', (socket: Socket) => {
-        const address = remoteAddress(socket);
-        greeting.set(address, socket);
-        socket.once('close', () => greeting.delete(address));
-      });
+      const greeting = new GreetingSockets(log);
+      server.on('connection', (socket: Socket) => greeting.add(socket));
       server.on('tlsClientError', (error: Error) =>
         log('%s: a TLS handshake failed: %s', context, error.message),
       );
       server.on(readyEvent, (socket: Socket) => {
-        greeting.delete(remoteAddress(socket));
+        greeting.release(remoteAddress(socket));
         connections.next(new TcpConnection(socket, socketProperties(socket)));
       });
       server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
@@ -88,7 +84,7 @@ export class TcpDriver implements Driver {
       });
       return () => {
         server.close();
-        for (const socket of greeting.values()) socket.destroy();
+        greeting.destroy();
         connections.complete();
       };
     });

@@ -14,6 +14,7 @@ export const CloseCode = {
   POLICY: 1008,
   TOO_LARGE: 1009,
   INTERNAL_ERROR: 1011,
+  TRY_AGAIN_LATER: 1013,
 } as const;
 
 /** One of the values of {@link CloseCode}. */
@@ -37,6 +38,7 @@ const ERRORS: Readonly<Record<number, readonly [CommErrorCode, string]>> = {
     'a message was too large for the peer (NVFlare clients take less than 4 MiB)',
   ],
   [CloseCode.INTERNAL_ERROR]: [CommErrorCode.ERROR, 'the peer failed'],
+  [CloseCode.TRY_AGAIN_LATER]: [CommErrorCode.NOT_READY, 'the peer takes no more now'],
 };
 
 /** The error that a close code stands for; `undefined` for a clean end. */
@@ -57,6 +59,8 @@ export function closeCodeOf(reason: CommError | undefined): CloseCode {
       return CloseCode.GOING_AWAY;
     case CommErrorCode.BAD_DATA:
       return CloseCode.PROTOCOL_ERROR;
+    case CommErrorCode.NOT_READY:
+      return CloseCode.TRY_AGAIN_LATER;
     default:
       return CloseCode.INTERNAL_ERROR;
   }

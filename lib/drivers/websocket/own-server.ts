@@ -10,8 +10,8 @@ import type { Socket } from 'node:net';
 import { logger } from '../../log.js';
 import type { DriverParams } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
+import { GreetingSockets } from '../greeting-sockets.js';
 import { serverTls } from '../tls.js';
-import { peerAddress } from './socket-properties.js';
 import { pathOf } from './upgrades.js';
 
 const log = logger('http');
@@ -48,24 +48,17 @@ export function ownServer(params: DriverParams, paths: ReadonlySet<string>): Own
     material === undefined
       ? createHttpServer(limits, answer)
       : createHttpsServer({ ...material, ...limits, handshakeTimeout: GREETING_TIMEOUT_MS }, answer);
-  /** Sockets that are no WebSockets yet, by address: under TLS the server shows two objects for each. */
-  const greeting = new Map<string, Socket>();
-  server.on('connection', (socket: Socket) => {
-    const address = peerAddress(socket);
-    greeting.set(address, socket);
-    socket.once('close', () => {
-      if (greeting.get(address) === socket) greeting.delete(address);
-    });
-  });
+  const greeting = new GreetingSockets(log);
+  server.on('connection', (socket: Socket) => greeting.add(socket));
   server.on('tlsClientError', (error: Error) =>
     log('%s: a TLS handshake failed: %s', describeParams(params), error.message),
   );
   return {
     server,
-    release: (address) => greeting.delete(address),
+    release: (address) => greeting.release(address),
     close: () => {
       server.close();
-      for (const socket of greeting.values()) socket.destroy();
+      greeting.destroy();
     },
   };
 }

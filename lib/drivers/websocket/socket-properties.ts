@@ -17,6 +17,6 @@ export function socketProperties(socket: Duplex): ConnectionProperties {
 }
 
 /** `host:port` of the other side. */
-export function peerAddress(socket: Socket): string {
+function peerAddress(socket: Socket): string {
   return formatAddress(socket.remoteAddress, socket.remotePort);
 }

@@ -20,7 +20,8 @@ describe('closeError', () => {
     [1008, CommErrorCode.BAD_DATA],
     [1009, CommErrorCode.BAD_DATA],
     [1011, CommErrorCode.ERROR],
-    [1013, CommErrorCode.CLOSED],
+    [1012, CommErrorCode.CLOSED],
+    [1013, CommErrorCode.NOT_READY],
     [3000, CommErrorCode.CLOSED],
     [4002, CommErrorCode.BAD_DATA],
     [4011, CommErrorCode.ERROR],
@@ -37,6 +38,7 @@ describe('closeCodeOf', () => {
     [undefined, CloseCode.NORMAL],
     [CommErrorCode.CLOSED, CloseCode.GOING_AWAY],
     [CommErrorCode.BAD_DATA, CloseCode.PROTOCOL_ERROR],
+    [CommErrorCode.NOT_READY, CloseCode.TRY_AGAIN_LATER],
     [CommErrorCode.TIMEOUT, CloseCode.INTERNAL_ERROR],
   ])('tells the peer of %s by %i', (code, expected) => {
     expect(closeCodeOf(code === undefined ? undefined : new CommError(code, 'x'))).toBe(expected);
@@ -45,7 +47,7 @@ describe('closeCodeOf', () => {
 
 describe('privateCodeOf', () => {
   it('stays within what a page may send, and means the same', () => {
-    for (const code of [1000, 1001, 1002, 1003, 1009, 1011] as const) {
+    for (const code of [1000, 1001, 1002, 1003, 1009, 1011, 1013] as const) {
       const sent = privateCodeOf(code);
       expect(sent === 1000 || (sent >= 3000 && sent < 5000)).toBe(true);
       expect(closeError(sent, '', 'x')?.code).toBe(closeError(code, '', 'x')?.code);

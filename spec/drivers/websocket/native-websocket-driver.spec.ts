@@ -51,7 +51,7 @@ describe('NativeWebSocketDriver', () => {
     ws.send(frameOf(1, 900));
     ws.send(frameOf(2, 900));
     expect(await ended).toBeInstanceOf(InboxFullError);
-    expect((await closed)[0]).toBe(4011);
+    expect((await closed)[0]).toBe(4013);
   });
 
   it('keeps what comes before it is read', async () => {

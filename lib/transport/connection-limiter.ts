@@ -1,0 +1,123 @@
+import { type Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Connection } from './connection.js';
+
+/** The options that limit how many connections a listener has. */
+export type ConnectionLimit = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxUnauthenticatedConnections';
+
+/** A connection was closed because its listener is at one of its limits. */
+export class ConnectionLimitError extends CommError {
+  override readonly name = 'ConnectionLimitError';
+  readonly limit: ConnectionLimit;
+
+  /** Names the connection, and the option with its value. */
+  constructor({ name, properties }: Connection, limit: ConnectionLimit, most: number) {
+    super(
+      CommErrorCode.NOT_READY,
+      `${name} ${properties.peer_addr}: closed, since its listener has ${limit} = ${most} connections already`,
+    );
+    this.limit = limit;
+  }
+}
+
+/** How often a limit has closed a connection by now. */
+export interface LimitReport {
+  /** What the last one was closed with. */
+  readonly error: ConnectionLimitError;
+  /** Where it came from. */
+  readonly peerAddr: string;
+  readonly connections: number;
+}
+
+/**
+ * Bounds the connections of one listener. Where a limit is reached, the oldest connection that counts against it
+ * and has not done its handshake makes room: a real site does that at once, so strangers that are silent keep
+ * nobody out. Where all have done it, the newcomer is closed.
+ */
+export class ConnectionLimiter {
+  /** Told at 1, 2, 4, 8, ... closed connections for each limit, so that a flood stays quiet. */
+  readonly reports$: Observable<LimitReport>;
+
+  readonly #options: ResolvedOptions;
+  readonly #reports = new Subject<LimitReport>();
+  /** The remote address of each connection, without its port. */
+  readonly #addresses = new Map<Connection, string>();
+  readonly #counts = new Map<string, number>();
+  /** Those whose handshake is not done, the oldest first. */
+  readonly #strangers = new Set<Connection>();
+  readonly #closed = new Map<ConnectionLimit, number>();
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.reports$ = this.#reports.asObservable();
+  }
+
+  /** Counts a new connection and answers true; or closes it and answers false. */
+  admit(connection: Connection): boolean {
+    const address = addressOf(connection);
+    const limit = this.#reached(address);
+    if (limit !== undefined) {
+      const oldest = this.#oldestStranger(limit === 'maxConnectionsPerAddress' ? address : undefined);
+      this.#close(oldest ?? connection, limit);
+      if (oldest === undefined) return false;
+    }
+    this.#addresses.set(connection, address);
+    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
+    this.#strangers.add(connection);
+    return true;
+  }
+
+  /** Notes that the handshake of a connection is done. */
+  trust(connection: Connection): void {
+    this.#strangers.delete(connection);
+  }
+
+  /** Notes that a connection has ended. */
+  leave(connection: Connection): void {
+    const address = this.#addresses.get(connection);
+    if (address === undefined) return;
+    this.#addresses.delete(connection);
+    this.#strangers.delete(connection);
+    const left = (this.#counts.get(address) ?? 0) - 1;
+    if (left > 0) this.#counts.set(address, left);
+    else this.#counts.delete(address);
+  }
+
+  /** Ends the stream. */
+  complete(): void {
+    this.#reports.complete();
+  }
+
+  #reached(address: string): ConnectionLimit | undefined {
+    const { maxConnections, maxConnectionsPerAddress, maxUnauthenticatedConnections } = this.#options;
+    if ((this.#counts.get(address) ?? 0) >= maxConnectionsPerAddress) return 'maxConnectionsPerAddress';
+    if (this.#addresses.size >= maxConnections) return 'maxConnections';
+    if (this.#strangers.size >= maxUnauthenticatedConnections) return 'maxUnauthenticatedConnections';
+    return undefined;
+  }
+
+  #oldestStranger(address: string | undefined): Connection | undefined {
+    for (const connection of this.#strangers) {
+      if (address === undefined || this.#addresses.get(connection) === address) return connection;
+    }
+    return undefined;
+  }
+
+  #close(connection: Connection, limit: ConnectionLimit): void {
+    this.leave(connection);
+    const error = new ConnectionLimitError(connection, limit, this.#options[limit]);
+    void connection.close(error);
+    const before = this.#closed.get(limit) ?? 0;
+    const connections = before + 1;
+    this.#closed.set(limit, connections);
+    if ((connections & before) !== 0) return;
+    this.#reports.next({ error, peerAddr: connection.properties.peer_addr, connections });
+  }
+}
+
+/** `127.0.0.1` of `127.0.0.1:8002`; on other transports all that stands for an address. */
+function addressOf({ properties: { peer_addr } }: Connection): string {
+  return peer_addr.replace(/:\d+$/, '');
+}

@@ -1,0 +1,116 @@
+import { filter, firstValueFrom } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import {
+  CommErrorCode,
+  ConnectionLimitError,
+  DEFAULTS,
+  EndpointState,
+  type LimitedEvent,
+  Mode,
+  textMessage,
+  textOf,
+} from '../lib/index.js';
+import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';
+import { hello, RawPeer } from './support/raw-peer.js';
+import { SilentPeers } from './support/silent-peers.js';
+
+const UPGRADE =
+  'GET /f3 HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n';
+
+const SILENT = 5_000;
+
+afterEach(stopAll);
+
+/** The sockets of this process. */
+function sockets(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+}
+
+describe('a flood of silent connections', () => {
+  it.each([
+    ['to tcp', 'tcp', ''],
+    ['to http, without a request', 'http', ''],
+    ['to http, with a WebSocket each', 'http', UPGRADE],
+  ])(
+    'keeps no site out, is bounded, and is told in a few lines: %s',
+    async (_name, scheme, greeting) => {
+      const hub = communicator('hub', { handshakeTimeoutMs: 60_000 });
+      const limited: LimitedEvent[] = [];
+      hub.lifecycle$
+        .pipe(filter((event): event is LimitedEvent => event.type === 'limited'))
+        .subscribe((event) => limited.push(event));
+      hub.addConnector(`${scheme}://127.0.0.1:0`, Mode.PASSIVE);
+      const url = await startListening(hub);
+      await using _peers = await SilentPeers.connect(url, SILENT, greeting);
+      const site = communicator('site-1');
+      site.addConnector(url, Mode.ACTIVE);
+      await site.start();
+      await Promise.all([untilState(hub, 'site-1'), untilState(site, 'hub')]);
+      const arrived = firstValueFrom(hub.messages(1));
+      site.send('hub', 1, textMessage('here'));
+      expect(textOf((await arrived).message)).toBe('here');
+      // Those that are silent, two ends of the site, and a few that are being closed.
+      expect(sockets()).toBeLessThan(DEFAULTS.maxUnauthenticatedConnections + 100);
+      expect(hub.stats().connections.length).toBeLessThanOrEqual(DEFAULTS.maxUnauthenticatedConnections + 1);
+      expect(limited.map(({ connections }) => connections)).toEqual(limited.map((_, index) => 2 ** index));
+      // Without a request they are no connections yet, and the driver bounds them.
+      expect(limited.length > 0).toBe(scheme === 'tcp' || greeting !== '');
+    },
+    60_000,
+  );
+});
+
+describe('a listener at its limit', () => {
+  it('closes the newcomer, tells so, and takes one again when one has gone', async () => {
+    const hub = communicator('hub', { maxConnections: 1 });
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    const url = await startListening(hub);
+    using first = await RawPeer.connect(url);
+    first.send(hello({ endpoint_name: 'first' }));
+    await untilState(hub, 'first');
+    const limited = nextEvent(hub, 'limited');
+    using second = await RawPeer.connect(url);
+    await second.closed();
+    const { limit, connections, peerAddr } = await limited;
+    expect([limit, connections]).toEqual(['maxConnections', 1]);
+    expect(peerAddr).toBe(`127.0.0.1:${second.localPort}`);
+    expect(hub.findEndpoint('first')?.state).toBe(EndpointState.READY);
+    first.socket.destroy();
+    await untilState(hub, 'first', EndpointState.DISCONNECTED);
+    using third = await RawPeer.connect(url);
+    third.send(hello({ endpoint_name: 'third' }));
+    await untilState(hub, 'third');
+  });
+
+  it('lets go of a silent connection for a new one, which tells why it ended', async () => {
+    const hub = communicator('hub', { maxUnauthenticatedConnections: 1 });
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    const url = await startListening(hub);
+    const ended = nextEvent(hub, 'disconnected');
+    using silent = await RawPeer.connect(url);
+    using peer = await RawPeer.connect(url);
+    peer.send(hello({ endpoint_name: 'site-1' }));
+    await Promise.all([silent.closed(), untilState(hub, 'site-1')]);
+    expect((await ended).error).toBeInstanceOf(ConnectionLimitError);
+    expect((await ended).error).toMatchObject({ code: CommErrorCode.NOT_READY });
+  });
+
+  it('tells a WebSocket to try again later', async () => {
+    const hub = communicator('hub', { maxConnections: 1 });
+    hub.addConnector('http://127.0.0.1:0', Mode.PASSIVE);
+    const url = await startListening(hub);
+    const [first, second] = [communicator('first'), communicator('second')];
+    first.addConnector(url, Mode.ACTIVE);
+    await first.start();
+    await untilState(hub, 'first');
+    const ended = nextEvent(second, 'disconnected');
+    second.addConnector(url, Mode.ACTIVE);
+    await second.start();
+    expect((await ended).error).toMatchObject({
+      code: CommErrorCode.NOT_READY,
+      message: expect.stringContaining('close code 1013') as unknown,
+    });
+  });
+});
