@@ -29,6 +29,7 @@ import { type Endpoint, type EndpointMonitor, EndpointState } from './endpoint.j
 import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
 import type { Message } from './message.js';
 import { type CommunicatorOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { Admission } from './sfm/admission.js';
 import { EndpointRegistry } from './sfm/endpoint-registry.js';
 import { encodeHandshake } from './sfm/handshake.js';
 import { Loopback } from './sfm/loopback.js';
@@ -110,8 +111,13 @@ export class Communicator {
     this.#router = new MessageRouter(maxPendingBytes, this.#lifecycle);
     this.#loopback = new Loopback(localEndpoint, this.#router, maxQueuedBytes);
     this.#connectors = new ConnectorTable(this.#options);
-    this.#sessions = new SessionTable({ local: localEndpoint, options: this.#options, router: this.#router });
     this.#registry = new EndpointRegistry(this.#options, this.#lifecycle);
+    this.#sessions = new SessionTable({
+      local: localEndpoint,
+      options: this.#options,
+      router: this.#router,
+      admission: new Admission(this.#options, this.#registry, this.#lifecycle).ask,
+    });
     this.endpoints$ = this.#registry.endpoints$;
 
     // An event that causes another is heard by everyone before it.

@@ -35,6 +35,7 @@ export type {
   LifecycleEvent,
   LimitedEvent,
   ListeningEvent,
+  RefusedEvent,
   RetryingEvent,
 } from './lifecycle.js';
 export {
@@ -45,7 +46,13 @@ export {
   textMessage,
   textOf,
 } from './message.js';
-export { type CommunicatorOptions, DEFAULTS, type IdentityMap, type ResolvedOptions } from './options.js';
+export {
+  type CommunicatorOptions,
+  DEFAULTS,
+  type DuplicateName,
+  type IdentityMap,
+  type ResolvedOptions,
+} from './options.js';
 export { type Diagnosis, diagnose } from './probe/diagnose.js';
 export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './probe/probe.js';
 export type { MessageReceiver, ReceivedMessage } from './sfm/message-router.js';
@@ -79,6 +86,7 @@ export {
   type Resources,
 } from './transport/driver.js';
 export { formatUrl, parseUrl } from './transport/url.js';
+export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';
 export { splitFrames } from './wire/split-frames.js';
 
 /** The drivers of the Node entry, in a registry of their own. */

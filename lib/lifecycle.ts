@@ -48,6 +48,20 @@ export interface DisconnectedEvent {
 }
 
 /**
+ * A peer said who it is, and was turned away: by `verifyEndpoint`, or because its name is taken. Its connection is
+ * closed; it is not told the reason.
+ */
+export interface RefusedEvent {
+  readonly type: 'refused';
+  readonly handle: string;
+  readonly connection: Connection;
+  /** As it presented itself. */
+  readonly endpointName: string;
+  readonly peerAddr: string;
+  readonly reason: string;
+}
+
+/**
  * A listener is at one of its limits and has closed a connection: the oldest without a handshake, or the newcomer.
  * Told at 1, 2, 4, 8, ... of them for each limit, so that a flood stays quiet.
  */
@@ -71,6 +85,8 @@ export interface EvictedEvent {
   readonly endpointName: string;
   readonly evicted: Connection;
   readonly newcomer: Connection;
+  /** How often this has happened to the name, each time within a minute of the one before. */
+  readonly count: number;
   /** Names both addresses in plain words. */
   readonly message: string;
 }
@@ -90,10 +106,10 @@ export interface DroppedEvent {
   readonly bytes: number;
 }
 
-/** A receiver or monitor of the user threw, or its promise was rejected. */
+/** A receiver, monitor or `verifyEndpoint` of the user threw, or its promise was rejected. */
 export interface CallbackErrorEvent {
   readonly type: 'callback-error';
-  readonly callback: 'receiver' | 'monitor';
+  readonly callback: 'receiver' | 'monitor' | 'verifyEndpoint';
   /** The error, with what was thrown as its cause. */
   readonly error: CommError;
 }
@@ -105,6 +121,7 @@ export type LifecycleEvent =
   | RetryingEvent
   | ConnectedEvent
   | DisconnectedEvent
+  | RefusedEvent
   | LimitedEvent
   | EvictedEvent
   | DroppedEvent

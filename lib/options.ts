@@ -1,6 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 
 import { CommError, CommErrorCode } from './comm-error.js';
+import type { VerifyEndpoint } from './verify-endpoint.js';
 
 /**
  * What a Communicator can be told. Every field has a default in {@link DEFAULTS}; times are milliseconds, sizes
@@ -62,9 +63,24 @@ export interface CommunicatorOptions {
   readonly maxUnauthenticatedConnections?: number;
   /** Which certificate belongs to which endpoint name, where the rule of names does not say it (mtls). */
   readonly identityMap?: IdentityMap;
+  /** Decides who may join, beside the rules of names and certificates. Everyone who passes those, unless told. */
+  readonly verifyEndpoint?: VerifyEndpoint;
+  /** Who keeps a name when a second connection presents it while the first one lives; see {@link DuplicateName}. */
+  readonly duplicateName?: DuplicateName;
   /** Where time comes from: a `TestScheduler` for virtual time. */
   readonly scheduler?: SchedulerLike;
 }
+
+/**
+ * `newcomer`: a second connection under a name takes the place of the first, as in NVFlare. From the third time
+ * within a minute it waits for it, up to 10 s but no longer than half of `handshakeTimeoutMs`: two live endpoints
+ * under one name would evict each other as fast as they can.
+ *
+ * `incumbent`: the second one is refused. The first is asked for a sign of life at once; where it gives none for
+ * `heartbeatTimeoutMs`, or half of `handshakeTimeoutMs` if that is shorter, it is taken for dead and the second
+ * one comes in.
+ */
+export type DuplicateName = 'newcomer' | 'incumbent';
 
 /** Endpoint names to the common names of their certificates. */
 export interface IdentityMap {
@@ -98,6 +114,8 @@ export const DEFAULTS: ResolvedOptions = {
   maxConnectionsPerAddress: 20_000,
   maxUnauthenticatedConnections: 4_000,
   identityMap: {},
+  verifyEndpoint: () => true,
+  duplicateName: 'newcomer',
   scheduler: asyncScheduler,
 };
 
@@ -124,6 +142,8 @@ function optionFault(name: string, value: unknown): string | undefined {
   if (!Object.hasOwn(DEFAULTS, name)) return 'there is no such option';
   const expected = typeof DEFAULTS[name as keyof ResolvedOptions];
   if (value === null || typeof value !== expected) return `expected a ${expected}, got a ${typeof value}`;
+  if (name === 'duplicateName' && value !== 'newcomer' && value !== 'incumbent')
+    return `expected 'newcomer' or 'incumbent', got ${JSON.stringify(value)}`;
   if (typeof value !== 'number') return undefined;
   const [least, most] = rangeOf(name);
   return value >= least && value <= most ? undefined : `expected ${least} to ${most}, got ${value}`;

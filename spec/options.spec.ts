@@ -65,6 +65,9 @@ describe('resolveOptions', () => {
     ['maxQueuedBytes', true],
     ['identityMap', 'site-1'],
     ['scheduler', 5],
+    ['verifyEndpoint', true],
+    ['duplicateName', 'oldest'],
+    ['duplicateName', 1],
   ])('refuses %s of another type: %s', (name, value) => {
     expect(() => resolveOptions({ [name]: value })).toThrow(badConfig);
     expect(() => resolveOptions({ [name]: value })).toThrow(name);

@@ -21,36 +21,39 @@ export function narrateMessages(communicator: Communicator, appId: number): Obse
 }
 
 function tell(event: LifecycleEvent): Observable<Output> {
-  return match(event)
-    .returnType<Observable<Output>>()
-    .with({ type: 'listening' }, ({ url }) => of({ event: 'listening', url }))
-    .with({ type: 'endpoint' }, ({ endpoint }) => of(tellEndpoint(endpoint)))
-    .with({ type: 'retrying' }, ({ error, delayMs }) =>
-      error === undefined
-        ? EMPTY
-        : of({ event: 'error', code: error.code, message: error.message, retryMs: Math.round(delayMs) }),
-    )
-    .with({ type: 'disconnected' }, ({ error }) =>
-      // A limit is told by an event of its own, which a flood cannot repeat for each connection.
-      error === undefined || error instanceof ConnectionLimitError
-        ? EMPTY
-        : of({ event: 'error', code: error.code, message: error.message }),
-    )
-    .with({ type: 'limited' }, ({ message, connections }) =>
-      of({ event: 'notice', message: `${message} (${connections} so far)` }),
-    )
-    .with({ type: 'evicted' }, ({ message }) => of({ event: 'notice', message }))
-    .with({ type: 'dropped' }, ({ reason, messages, bytes, endpointName }) =>
-      of({
-        event: 'notice',
-        message: `${messages} messages (${bytes} bytes) of ${endpointName} dropped: ${reason}`,
-      }),
-    )
-    .with({ type: 'callback-error' }, ({ error }) =>
-      of({ event: 'error', code: error.code, message: error.message }),
-    )
-    .with({ type: 'connected' }, () => EMPTY)
-    .exhaustive();
+  return (
+    match(event)
+      .returnType<Observable<Output>>()
+      .with({ type: 'listening' }, ({ url }) => of({ event: 'listening', url }))
+      .with({ type: 'endpoint' }, ({ endpoint }) => of(tellEndpoint(endpoint)))
+      .with({ type: 'retrying' }, ({ error, delayMs }) =>
+        error === undefined
+          ? EMPTY
+          : of({ event: 'error', code: error.code, message: error.message, retryMs: Math.round(delayMs) }),
+      )
+      .with({ type: 'disconnected' }, ({ error }) =>
+        // A limit is told by an event of its own, which a flood cannot repeat for each connection.
+        error === undefined || error instanceof ConnectionLimitError
+          ? EMPTY
+          : of({ event: 'error', code: error.code, message: error.message }),
+      )
+      .with({ type: 'limited' }, ({ message, connections }) =>
+        of({ event: 'notice', message: `${message} (${connections} so far)` }),
+      )
+      .with({ type: 'evicted' }, ({ message }) => of({ event: 'notice', message }))
+      .with({ type: 'dropped' }, ({ reason, messages, bytes, endpointName }) =>
+        of({
+          event: 'notice',
+          message: `${messages} messages (${bytes} bytes) of ${endpointName} dropped: ${reason}`,
+        }),
+      )
+      .with({ type: 'callback-error' }, ({ error }) =>
+        of({ event: 'error', code: error.code, message: error.message }),
+      )
+      // What ends with an error is told as disconnected.
+      .with({ type: 'connected' }, { type: 'refused' }, () => EMPTY)
+      .exhaustive()
+  );
 }
 
 function tellEndpoint({ name, state, properties, connProps }: Endpoint): Output {

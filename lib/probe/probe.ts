@@ -121,6 +121,7 @@ function converse(
       match(event)
         .returnType<Observable<ProbeEvent | 'done'>>()
         .with({ type: 'opened' }, ({ session }) => nudge(session))
+        .with({ type: 'greeted' }, { type: 'refused' }, () => EMPTY)
         .with({ type: 'overdue' }, () => throwError(() => timedOut(url, 'no READY', timeoutMs)))
         .with({ type: 'ready' }, ({ endpoint }) => {
           enter('settle');

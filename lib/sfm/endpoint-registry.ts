@@ -45,6 +45,12 @@ export class EndpointRegistry {
     return [...this.#peers.values()].map(({ stats }) => stats);
   }
 
+  /** The live connection that has a name now. */
+  incumbent(name: string): Session | undefined {
+    const session = this.#peers.get(name)?.session;
+    return session?.isReady === true ? session : undefined;
+  }
+
   /** The endpoint that this session is the live connection of. */
   peerOf(session: Session): Peer | undefined {
     const peer = session.endpoint && this.#peers.get(session.endpoint.name);
@@ -56,6 +62,10 @@ export class EndpointRegistry {
     match(event)
       .with({ type: 'opened' }, ({ session: { role, connection } }) =>
         this.#lifecycle.next({ type: 'connected', handle: role.handle, connection }),
+      )
+      .with({ type: 'greeted' }, () => undefined)
+      .with({ type: 'refused' }, ({ session, endpoint, error }) =>
+        this.#refuse(session, endpoint.name, error),
       )
       .with({ type: 'ready' }, ({ session, endpoint }) => this.#join(session, endpoint))
       .with({ type: 'settled' }, ({ session }) => this.peerOf(session)?.queue.open(session))
@@ -106,17 +116,38 @@ export class EndpointRegistry {
   /** NVFlare's rule (`sfm_endpoint.py`): one connection per name, and the newcomer stays. */
   #evict(older: Session, newer: Session, name: string): void {
     const [evicted, newcomer] = [older.connection, newer.connection];
+    const peer = this.peerOf(newer);
+    const count = peer?.flaps.note(this.#options.scheduler.now()) ?? 1;
     const message =
       `a second connection presents itself as ${name}: ${describe(newer)} stays, ${describe(older)} is closed. ` +
-      'Two live endpoints under one name evict each other for ever; give each its own name';
-    this.peerOf(newer)?.queue.suspend();
-    this.#lifecycle.next({ type: 'evicted', endpointName: name, evicted, newcomer, message });
+      (count === 1
+        ? 'It may have come back'
+        : `It is eviction ${count} in a row, each within a minute of the last: ping-pong`) +
+      '. Two live endpoints under one name evict each other for ever; give each its own name';
+    peer?.queue.suspend();
+    this.#lifecycle.next({ type: 'evicted', endpointName: name, evicted, newcomer, count, message });
     void older.close(new CommError(CommErrorCode.CLOSED, message));
+  }
+
+  /** The peer hears nothing of the reason, beyond what a close of its transport says. */
+  #refuse(session: Session, endpointName: string, { code, message: reason }: CommError): void {
+    const { connection, role } = session;
+    const { peer_addr: peerAddr } = connection.properties;
+    this.#lifecycle.next({
+      type: 'refused',
+      handle: role.handle,
+      connection,
+      endpointName,
+      peerAddr,
+      reason,
+    });
+    void session.close(new CommError(code, `${describe(session)}: ${endpointName} is refused: ${reason}`));
   }
 
   #refuseSilent(session: Session): void {
     const { handshakeTimeoutMs } = this.#options;
-    const detail = `${describe(session)}: no handshake within ${handshakeTimeoutMs} ms`;
+    const what = session.isVerifying ? 'verifyEndpoint gave no answer' : 'no handshake';
+    const detail = `${describe(session)}: ${what} within ${handshakeTimeoutMs} ms`;
     void session.close(new CommError(CommErrorCode.TIMEOUT, detail));
   }
 

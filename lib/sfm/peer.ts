@@ -7,6 +7,7 @@ import type { ResolvedOptions } from '../options.js';
 import type { EndpointStats, Tally } from '../stats.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
+import { FlapDamping } from './flap-damping.js';
 import { type OutboundFrame, OutboundQueue } from './outbound-queue.js';
 import { clockOf } from './send-timer.js';
 import type { Session } from './session.js';
@@ -38,6 +39,8 @@ export class Peer {
   /** The one live connection of the endpoint. */
   session: Session | undefined;
   readonly queue: OutboundQueue;
+  /** How often newcomers took the name. */
+  readonly flaps = new FlapDamping();
 
   /** What `send` pushes into. */
   readonly #outbound = new Subject<OutboundFrame>();

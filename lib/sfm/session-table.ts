@@ -14,6 +14,7 @@ import {
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { ConnectionStats } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
+import { admit, admitAll } from './admit.js';
 import { handshakeTimeout } from './handshake-timeout.js';
 import { heartbeat } from './heartbeat.js';
 import type { MessageRouter } from './message-router.js';
@@ -32,11 +33,13 @@ export class SessionTable {
 
   /** The life of one connection as events, from its handshake to its end. */
   run(connection: Connection, role: SessionRole): Observable<SessionEvent> {
-    const { handshakeTimeoutMs, settleTimeoutMs, scheduler } = this.#context.options;
+    const { options, admission = admitAll } = this.#context;
+    const { handshakeTimeoutMs, settleTimeoutMs, scheduler } = options;
     return defer(() => {
       const session = new Session(connection, role, this.#context);
       this.#sessions.add(session);
       return session.events$.pipe(
+        admit(admission),
         handshakeTimeout(handshakeTimeoutMs, scheduler),
         settle(settleTimeoutMs, scheduler),
         finalize(() => this.#sessions.delete(session)),

@@ -9,6 +9,7 @@ import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
 import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
+import type { Admit } from './admit.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
 import type { Heart } from './heartbeat.js';
 import { resolveIdentity } from './identity.js';
@@ -24,6 +25,15 @@ const HANDSHAKE_STREAM_ID = 1;
 export type SessionEvent =
   /** The connection exists and the handshake begins. */
   | { readonly type: 'opened'; readonly session: Session }
+  /** The peer has said who it is, and waits to be welcomed. */
+  | { readonly type: 'greeted'; readonly session: Session; readonly endpoint: Endpoint }
+  /** It may not come in. */
+  | {
+      readonly type: 'refused';
+      readonly session: Session;
+      readonly endpoint: Endpoint;
+      readonly error: CommError;
+    }
   /** The handshake is not done in time. */
   | { readonly type: 'overdue'; readonly session: Session }
   /** The handshake is done, and the peer is known. */
@@ -37,6 +47,8 @@ export interface SessionContext {
   readonly local: Endpoint;
   readonly options: ResolvedOptions;
   readonly router: MessageRouter;
+  /** Everyone may come in, unless told. */
+  readonly admission?: Admit;
 }
 
 /** What a session needs to know of its connector. */
@@ -51,11 +63,14 @@ export interface SessionRole {
   readonly heartbeat: boolean;
 }
 
+/** The most that a peer may send behind its handshake before it is answered; as much as may come in one read. */
+const MAX_HELD_BYTES = 1024 * 1024;
+
 /*
- *   greeting --handshake--> settling --first frame after it, or time--> ready
- *       \______________________\________________________________________\____ connection ends --> closed
+ *   greeting --handshake--> verifying --welcome()--> settling --first frame after it, or time--> ready
+ *       \_______________________\_______________________\________________________________________\____ end --> closed
  */
-type State = 'greeting' | 'settling' | 'ready' | 'closed';
+type State = 'greeting' | 'verifying' | 'settling' | 'ready' | 'closed';
 
 /** The meaning of the frames of one connection: the handshake first, then messages and heartbeats. */
 export class Session implements Heart {
@@ -70,6 +85,9 @@ export class Session implements Heart {
   #events: Subscriber<SessionEvent> | undefined;
   #state: State = 'greeting';
   #endpoint: Endpoint | undefined;
+  /** Frames that came behind the handshake, before the pause that it brought could take hold. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
   #sequence = 0;
   #nextStreamId: () => number = () => HANDSHAKE_STREAM_ID;
 
@@ -96,6 +114,11 @@ export class Session implements Heart {
     return this.#endpoint;
   }
 
+  /** The peer has said who it is, and is not welcome yet. */
+  get isVerifying(): boolean {
+    return this.#state === 'verifying';
+  }
+
   /** The handshake is done, and the connection lives. */
   get isReady(): boolean {
     return this.connection.isOpen && (this.#state === 'settling' || this.#state === 'ready');
@@ -119,6 +142,20 @@ export class Session implements Heart {
   sendMessage(head: Uint8Array, payload?: Uint8Array): boolean {
     this.traffic.sent.count(head.length + (payload?.length ?? 0));
     return this.#send(head, payload);
+  }
+
+  /** Lets the peer in, and tells it so. What it has sent meanwhile comes now. */
+  welcome(endpoint: Endpoint): void {
+    if (this.#state !== 'verifying' || !this.connection.isOpen) return;
+    this.#endpoint = endpoint;
+    if (this.role.mode === Mode.PASSIVE) this.#sendHandshake(FrameType.READY);
+    this.#liftLimits();
+    this.#state = 'settling';
+    this.#events?.next({ type: 'ready', session: this, endpoint });
+    const held = this.#held;
+    this.#held = [];
+    for (const frame of held) if (this.isReady) this.#receive(frame);
+    this.connection.resume(this);
   }
 
   /** Asks for a sign of life. */
@@ -159,22 +196,26 @@ export class Session implements Heart {
     try {
       if (this.#state === 'ready' && frameType(bytes) === FrameType.DATA)
         this.#deliver(decodeFrame(bytes), bytes.length);
-      else this.#receiveControl(decodeFrame(bytes), bytes.length);
+      else this.#receiveControl(decodeFrame(bytes), bytes);
     } catch (error) {
       void this.close(CommError.from(error, this.#describe()));
     }
   }
 
-  #receiveControl(frame: Frame, bytes: number): void {
+  #receiveControl(frame: Frame, bytes: Uint8Array): void {
     if (!this.connection.isOpen) return;
     if (this.#state === 'greeting') {
       this.#receiveHandshake(frame);
       return;
     }
+    if (this.#state === 'verifying') {
+      this.#hold(bytes);
+      return;
+    }
     this.settle();
     switch (frame.type) {
       case FrameType.DATA:
-        this.#deliver(frame, bytes);
+        this.#deliver(frame, bytes.length);
         break;
       case FrameType.PING:
         this.#sendControl(FrameType.PONG, this.#nextStreamId(), NIL_PAYLOAD);
@@ -206,17 +247,31 @@ export class Session implements Heart {
       throw this.#fault(`expected ${describeType(expected)} first, got ${describeType(frame.type)}`);
     }
     const endpoint = decodeHandshake(frame.payload, this.connection.properties);
-    this.#admit(endpoint);
-    this.#endpoint = endpoint;
-    if (mode === Mode.PASSIVE) this.#sendHandshake(FrameType.READY);
-    this.connection.maxFrameBytes = this.#context.options.maxFrameBytes;
-    this.connection.highWaterMarkBytes = this.#context.options.highWaterMarkBytes;
-    this.#state = 'settling';
-    this.#events?.next({ type: 'ready', session: this, endpoint });
+    this.#requireFit(endpoint);
+    // A listener takes us for ready once it has answered, and may send anything right behind that.
+    if (mode === Mode.ACTIVE) this.#liftLimits();
+    this.#state = 'verifying';
+    this.#events?.next({ type: 'greeted', session: this, endpoint });
+    if (this.isVerifying) this.connection.pause(this);
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes > MAX_HELD_BYTES) {
+      throw this.#fault(`expected at most ${MAX_HELD_BYTES} bytes before the handshake is done`);
+    }
+    this.#held.push(bytes);
+  }
+
+  /** The peer is no stranger any more. */
+  #liftLimits(): void {
+    const { maxFrameBytes, highWaterMarkBytes } = this.#context.options;
+    this.connection.maxFrameBytes = maxFrameBytes;
+    this.connection.highWaterMarkBytes = highWaterMarkBytes;
   }
 
   /** Checks the peer's name against ours and, under mtls, against its certificate. */
-  #admit(endpoint: Endpoint): void {
+  #requireFit(endpoint: Endpoint): void {
     const { local, options } = this.#context;
     if (endpoint.name === local.name) throw this.#fault(`the peer has our own name, ${local.name}`);
     const { peer_cn } = this.connection.properties;

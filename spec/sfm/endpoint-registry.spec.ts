@@ -5,6 +5,7 @@ import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
+import { admit, admitAll } from '../../lib/sfm/admit.js';
 import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import type { Session } from '../../lib/sfm/session.js';
 import { FakeConnection, helloOf, sessionOn } from '../support/fake-connection.js';
@@ -29,7 +30,7 @@ function setUp(options: CommunicatorOptions = {}) {
   function open(): { connection: FakeConnection; session: Session } {
     const connection = new FakeConnection();
     const session = sessionOn(connection);
-    session.events$.subscribe((event) => registry.apply(event));
+    session.events$.pipe(admit(admitAll)).subscribe((event) => registry.apply(event));
     return { connection, session };
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
+import { admit, admitAll } from '../../lib/sfm/admit.js';
 import type { Session } from '../../lib/sfm/session.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { FrameType } from '../../lib/wire/prefix.js';
@@ -13,7 +14,7 @@ const ping = frameOf({ type: FrameType.PING, appId: 0, streamId: 17 }, Uint8Arra
 /** What a session shows until it is over; `onOpened` acts at its first sign. */
 function watch(session: Session, onOpened: () => void = () => undefined): string[] {
   const seen: string[] = [];
-  session.events$.subscribe({
+  session.events$.pipe(admit(admitAll)).subscribe({
     next: ({ type }) => {
       seen.push(type);
       if (type === 'opened') onOpened();
@@ -66,7 +67,7 @@ describe('a session', () => {
     const seen = watch(session);
     expect([typesOn(connection), session.isReady]).toEqual([[FrameType.HELLO], false]);
     connection.deliver(helloOf(new Endpoint('site-1'), FrameType.READY));
-    expect([seen, session.isReady]).toEqual([['opened', 'ready'], true]);
+    expect([seen, session.isReady]).toEqual([['opened', 'greeted', 'ready'], true]);
   });
 
   it('answers a HELLO with READY where it is passive, and a PING with PONG', () => {
@@ -103,14 +104,14 @@ describe('a session whose connection is closing', () => {
     const { connection, seen } = closing();
     connection.deliver(ping);
     expect(typesOn(connection)).toEqual([FrameType.READY]);
-    expect(seen).toEqual(['opened', 'ready']);
+    expect(seen).toEqual(['opened', 'greeted', 'ready']);
   });
 
   it('is over when the connection is, and once', () => {
     const { connection, session, seen } = closing();
     connection.finish();
     void session.close(new CommError(CommErrorCode.ERROR, 'late'));
-    expect(seen).toEqual(['opened', 'ready', 'closed', 'complete']);
+    expect(seen).toEqual(['opened', 'greeted', 'ready', 'closed', 'complete']);
     expect(session.isReady).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import type { CommError } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
+import { admit, admitAll } from '../../lib/sfm/admit.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { encodeHandshake } from '../../lib/sfm/handshake.js';
 import { Session, type SessionRole } from '../../lib/sfm/session.js';
@@ -111,7 +112,7 @@ export function sessionOn(
 /** The same with the handshake done: `connection` has sent READY, and is not settled yet. */
 export function readySessionOn(connection: FakeConnection, options: CommunicatorOptions = {}): Session {
   const session = sessionOn(connection, {}, options);
-  session.events$.subscribe();
+  session.events$.pipe(admit(admitAll)).subscribe();
   connection.deliver(helloOf(new Endpoint('site-1')));
   return session;
 }

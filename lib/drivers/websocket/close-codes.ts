@@ -32,7 +32,7 @@ const ERRORS: Readonly<Record<number, readonly [CommErrorCode, string]>> = {
   [CloseCode.UNSUPPORTED_DATA]: [CommErrorCode.BAD_DATA, 'the peer cannot take this kind of message'],
   [CloseCode.ABNORMAL]: [CommErrorCode.CLOSED, 'the connection was lost without a close frame'],
   [CloseCode.INVALID_DATA]: [CommErrorCode.BAD_DATA, 'the peer found invalid data'],
-  [CloseCode.POLICY]: [CommErrorCode.BAD_DATA, 'the peer refused a message'],
+  [CloseCode.POLICY]: [CommErrorCode.BAD_DATA, 'the peer refused us, or a message'],
   [CloseCode.TOO_LARGE]: [
     CommErrorCode.BAD_DATA,
     'a message was too large for the peer (NVFlare clients take less than 4 MiB)',
@@ -59,6 +59,8 @@ export function closeCodeOf(reason: CommError | undefined): CloseCode {
       return CloseCode.GOING_AWAY;
     case CommErrorCode.BAD_DATA:
       return CloseCode.PROTOCOL_ERROR;
+    case CommErrorCode.BAD_CONFIG:
+      return CloseCode.POLICY;
     case CommErrorCode.NOT_READY:
       return CloseCode.TRY_AGAIN_LATER;
     default:

@@ -38,6 +38,7 @@ describe('closeCodeOf', () => {
     [undefined, CloseCode.NORMAL],
     [CommErrorCode.CLOSED, CloseCode.GOING_AWAY],
     [CommErrorCode.BAD_DATA, CloseCode.PROTOCOL_ERROR],
+    [CommErrorCode.BAD_CONFIG, CloseCode.POLICY],
     [CommErrorCode.NOT_READY, CloseCode.TRY_AGAIN_LATER],
     [CommErrorCode.TIMEOUT, CloseCode.INTERNAL_ERROR],
   ])('tells the peer of %s by %i', (code, expected) => {
