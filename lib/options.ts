@@ -61,6 +61,8 @@ export interface CommunicatorOptions {
    * closed: a site does its handshake at once, so those that are silent keep no site out.
    */
   readonly maxUnauthenticatedConnections?: number;
+  /** How many properties a peer may present, those inside of others included. In bytes they have 64 KiB. */
+  readonly maxEndpointProperties?: number;
   /** Which certificate belongs to which endpoint name, where the rule of names does not say it (mtls). */
   readonly identityMap?: IdentityMap;
   /** Decides who may join, beside the rules of names and certificates. Everyone who passes those, unless told. */
@@ -113,6 +115,7 @@ export const DEFAULTS: ResolvedOptions = {
   maxConnections: 20_000,
   maxConnectionsPerAddress: 20_000,
   maxUnauthenticatedConnections: 4_000,
+  maxEndpointProperties: 1_000,
   identityMap: {},
   verifyEndpoint: () => true,
   duplicateName: 'newcomer',

@@ -48,6 +48,7 @@ describe('resolveOptions', () => {
     ['maxQueuedBytes', 0, Number.MAX_SAFE_INTEGER],
     ['maxPendingBytes', 0, Number.MAX_SAFE_INTEGER],
     ['maxDisconnectedEndpoints', 0, Number.MAX_SAFE_INTEGER],
+    ['maxEndpointProperties', 0, Number.MAX_SAFE_INTEGER],
     ['maxConnections', 1, Number.MAX_SAFE_INTEGER],
     ['maxConnectionsPerAddress', 1, Number.MAX_SAFE_INTEGER],
     ['maxUnauthenticatedConnections', 1, Number.MAX_SAFE_INTEGER],

@@ -1,7 +1,11 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint, endpointNameFault, EndpointState } from '../endpoint.js';
 import type { ConnectionProperties } from '../transport/connection.js';
+import { mapFault } from '../wire/check-map.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
+
+/** `endpoint_name` and `timestamp`. */
+const PROTOCOL_FIELDS = 2;
 
 /** The payload of HELLO and READY: who we are. */
 export function encodeHandshake(local: Endpoint, nowMs: number): Uint8Array {
@@ -11,10 +15,19 @@ export function encodeHandshake(local: Endpoint, nowMs: number): Uint8Array {
 /**
  * The endpoint that a HELLO or READY introduces.
  *
- * @throws CommError `BAD_DATA` where there is no valid name in it
+ * @param maxProperties - how many properties it may have, those inside of others included
+ * @throws CommError `BAD_DATA` where there is no valid name in it, or too many properties
  */
-export function decodeHandshake(payload: Uint8Array | undefined, connection: ConnectionProperties): Endpoint {
-  const { endpoint_name, timestamp: _, ...properties } = decodeMap(payload ?? new Uint8Array(0));
+export function decodeHandshake(
+  payload: Uint8Array | undefined,
+  connection: ConnectionProperties,
+  maxProperties = Infinity,
+): Endpoint {
+  // Before it is decoded: 64 KiB can hold 20,000 of them, which take many times that in memory.
+  const bytes = payload ?? new Uint8Array(0);
+  const mapError = mapFault(bytes, maxProperties + PROTOCOL_FIELDS);
+  if (mapError !== undefined) throw refused(`bad MessagePack map: ${mapError}`);
+  const { endpoint_name, timestamp: _, ...properties } = decodeMap(bytes);
   if (typeof endpoint_name !== 'string') throw refused('it has no endpoint_name');
   const name = endpoint_name.trim();
   const fault = endpointNameFault(name);

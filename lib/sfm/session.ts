@@ -246,7 +246,11 @@ export class Session implements Heart {
     if (frame.type !== expected) {
       throw this.#fault(`expected ${describeType(expected)} first, got ${describeType(frame.type)}`);
     }
-    const endpoint = decodeHandshake(frame.payload, this.connection.properties);
+    const endpoint = decodeHandshake(
+      frame.payload,
+      this.connection.properties,
+      this.#context.options.maxEndpointProperties,
+    );
     this.#requireFit(endpoint);
     // A listener takes us for ready once it has answered, and may send anything right behind that.
     if (mode === Mode.ACTIVE) this.#liftLimits();

@@ -9,14 +9,16 @@ export const MAX_DEPTH = 32;
  * gigabytes. After this check no length declares more than is there. And it reads text that is not UTF-8 in some
  * way of its own, past its end and by what it has read before; Python refuses such text, and so do we.
  *
+ * @param maxValues - how many values there may be, those inside of others included
  * @returns what is wrong, or `undefined` for one whole map with string keys, and nothing behind it
  */
-export function mapFault(bytes: Uint8Array): string | undefined {
+export function mapFault(bytes: Uint8Array, maxValues = Infinity): string | undefined {
   if (!isMap(bytes[0])) return bytes.length === 0 ? 'it is empty' : 'it is not a map';
   /** Items still to come, for each container around the present one. A map has two for each entry. */
   const left = [1];
   const isMapAt = [false];
   let offset = 0;
+  let values = 0;
   while (left.length > 0) {
     const depth = left.length - 1;
     const remaining = left[depth] ?? 0;
@@ -28,7 +30,10 @@ export function mapFault(bytes: Uint8Array): string | undefined {
     left[depth] = remaining - 1;
     const type = bytes[offset];
     if (type === undefined) return 'it ends too early';
-    if (isMapAt[depth] === true && remaining % 2 === 0 && !isText(type)) return 'its keys must be strings';
+    const isKey = isMapAt[depth] === true && remaining % 2 === 0;
+    if (isKey && !isText(type)) return 'its keys must be strings';
+    if (!isKey && depth > 0) values += 1;
+    if (values > maxValues) return `it has more than ${maxValues} values`;
     const shape = shapeOf(type);
     if (shape === undefined)
       return `it has a value of type 0x${type.toString(16)}, which headers cannot have`;

@@ -55,6 +55,17 @@ describe('decodeHandshake', () => {
     expect(endpoint.connProps).toEqual(connection);
   });
 
+  it.each<[string, MessageHeaders]>([
+    ['side by side', { a: 1, b: 2, c: 3 }],
+    ['in a list', { a: [1, 2] }],
+    ['in a map', { a: { b: { c: 3 } } }],
+  ])('counts properties before it decodes them, %s', (_, properties) => {
+    const payload = encodeMap({ endpoint_name: 'a', timestamp: 1, ...properties }).slice();
+    expect(decodeHandshake(payload, connection, 3).properties).toEqual(properties);
+    expect(() => decodeHandshake(payload, connection, 2)).toThrow(badData);
+    expect(() => decodeHandshake(payload, connection, 2)).toThrow('more than 4 values');
+  });
+
   it('keeps what belongs to the protocol out of the properties', () => {
     expect(decode({ endpoint_name: 'a', timestamp: 1, x: 2 }).properties).toEqual({ x: 2 });
   });
