@@ -79,6 +79,24 @@ describe('a WebSocket listener', () => {
     await closed;
   });
 
+  it.each([
+    ['a stranger', undefined],
+    ['a peer that may send 2 GiB', 2 ** 31 - 2 ** 21],
+  ])('stops an endless series of empty fragments: of %s', async (_, maxFrameBytes) => {
+    const ws = await openClient();
+    const accepted = await listener.next();
+    if (maxFrameBytes !== undefined) accepted.maxFrameBytes = maxFrameBytes;
+    const ended = endOf(accepted);
+    const closed = once(ws, 'close');
+    while (ws.readyState === ws.OPEN) {
+      sendFragments(ws, 0, 1_000);
+      await new Promise(setImmediate);
+    }
+    expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
+    await closed;
+    await expectEcho();
+  });
+
   it('takes fragments for one message', async () => {
     const ws = await openClient();
     const accepted = await listener.next();
