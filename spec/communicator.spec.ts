@@ -61,6 +61,61 @@ describe('start and stop', () => {
   });
 });
 
+describe('what send accepted before the end', () => {
+  it('comes to ourselves before stop resolves', async () => {
+    const hub = communicator('hub');
+    const all = firstValueFrom(
+      hub.messages(1).pipe(
+        map(({ message }) => textOf(message)),
+        toArray(),
+      ),
+    );
+    await hub.start();
+    for (let n = 0; n < 100; n += 1) hub.send('hub', 1, textMessage(String(n)));
+    await hub.stop();
+    expect(await all).toEqual(Array.from({ length: 100 }, (_, n) => String(n)));
+  });
+
+  it.each(['stop', 'removeConnector'] as const)(
+    'arrives though it still waited for the peer to settle: %s',
+    async (end) => {
+      const [hub, site] = [communicator('hub'), communicator('site-1')];
+      const handle = hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+      site.addConnector(await startListening(hub), Mode.ACTIVE);
+      const all = firstValueFrom(site.messages(1).pipe(take(20), toArray()));
+      const joined = untilState(hub, 'site-1');
+      await site.start();
+      await joined;
+      for (let n = 0; n < 20; n += 1) hub.send('site-1', 1, { headers: { n } });
+      await (end === 'stop' ? hub.stop() : hub.removeConnector(handle));
+      expect((await all).map(({ message }) => message.headers?.n)).toEqual(
+        Array.from({ length: 20 }, (_, n) => n),
+      );
+    },
+  );
+
+  it('is told as dropped where removeConnector cannot deliver it, and later messages are refused', async () => {
+    const hub = communicator('hub', { drainTimeoutMs: 200, settleTimeoutMs: 0 });
+    const handle = hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    using peer = await RawPeer.connect(await startListening(hub));
+    peer.socket.pause();
+    peer.send(hello({ endpoint_name: 'stuck' }));
+    await untilState(hub, 'stuck');
+    for (let n = 0; n < 40; n += 1) hub.send('stuck', 1, { payload: new Uint8Array(1_000_000) });
+    const dropped = nextEvent(hub, 'dropped');
+    const removed = hub.removeConnector(handle);
+    expect(() => hub.send('stuck', 1, {})).toThrow(
+      expect.objectContaining({ code: CommErrorCode.NOT_READY }) as Error,
+    );
+    await removed;
+    expect(await dropped).toMatchObject({ reason: 'disconnected', endpointName: 'stuck' });
+    expect(() => hub.send('stuck', 1, {})).toThrow(
+      expect.objectContaining({ code: CommErrorCode.CLOSED }) as Error,
+    );
+    expect(hub.stats().connections).toEqual([]);
+  });
+});
+
 describe('connectors', () => {
   it('startListener chooses a port, tells the URL to connect to, and works before start', async () => {
     const hub = communicator('hub');

@@ -34,6 +34,24 @@ describe('rxflare listen and connect', () => {
     expect(await hub.stop()).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'end in good order on %s, and tell it to the other side',
+    async (signal) => {
+      await using hub = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--json');
+      const { url } = await hub.next(({ event }) => event === 'listening');
+      await using site = new RxflareProcess('connect', String(url), '--name', 'site-1', '--json');
+      await site.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+      await hub.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+      const ended = await site.stop(signal);
+      expect(ended).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(ended.stdout).toContain('CLOSING');
+      await hub.next(({ event, state }) => event === 'endpoint' && state === 'DISCONNECTED');
+      const hubEnded = await hub.stop(signal);
+      expect(hubEnded).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(hubEnded.stdout).not.toContain('"error"');
+    },
+  );
+
   it('speak mtls with certificate files', async () => {
     const { ca, hub: hubPair, site1 } = await testCertificates();
     const tls = (pair: { cert: string; key: string }) => [

@@ -62,9 +62,9 @@ export class RxflareProcess implements AsyncDisposable {
     this.#child.stdin.end();
   }
 
-  /** Asks it to end as a service manager does. */
-  async stop(): Promise<RxflareResult> {
-    this.#child.kill('SIGTERM');
+  /** Asks it to end as a service manager does, or with SIGINT as a user does. */
+  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<RxflareResult> {
+    this.#child.kill(signal);
     return this.ended();
   }
 

@@ -1,4 +1,18 @@
-import { BehaviorSubject, concat, defer, NEVER, type Observable, of, Subject, throwError, timer } from 'rxjs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import {
+  BehaviorSubject,
+  concat,
+  defer,
+  mergeMap,
+  NEVER,
+  type Observable,
+  of,
+  Subject,
+  throwError,
+  timer,
+} from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -15,6 +29,14 @@ const refused = new CommError(CommErrorCode.NOT_READY, 'refused');
 function connectorOf(driver: Driver, mode: Mode = Mode.ACTIVE, options: CommunicatorOptions = {}): Connector {
   const params = { scheme: 'fake', host: 'h', port: 1, path: '' };
   return new Connector('CH00007', driver, mode, params, resolveOptions({ reconnectJitter: 0, ...options }));
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heapAfterGc(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
 }
 
 function statesOf(connector: Connector): ConnectorState[] {
@@ -173,6 +195,35 @@ describe('an active connector', () => {
       expect(states.filter(({ type }) => type === 'retrying')).toHaveLength(1);
     });
   });
+
+  it.each([Mode.ACTIVE, Mode.PASSIVE])(
+    'never gives up and never spins: 10,000 failed attempts leave nothing behind: %s',
+    (mode) => {
+      const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+      scheduler.run(({ flush }) => {
+        const [early, end] = [1_000, 11_000];
+        let [attempts, most, heapAt1000, lastAt, shortest] = [0, 0, 0, -Infinity, Infinity];
+        const failing$ = defer(() => {
+          attempts += 1;
+          most = Math.max(most, driver.open);
+          if (attempts > 1) shortest = Math.min(shortest, scheduler.now() - lastAt);
+          lastAt = scheduler.now();
+          if (attempts === early) heapAt1000 = heapAfterGc();
+          if (attempts === end) connector.stop();
+          // Some fail at once, some later.
+          return timer(attempts % 2, scheduler).pipe(mergeMap(() => throwError(() => new Error('refused'))));
+        });
+        const driver: FakeDriver = new FakeDriver(failing$, failing$);
+        const connector = connectorOf(driver, mode, { scheduler });
+        connector.start();
+        flush();
+        expect([attempts, most, driver.open]).toEqual([end, 1, 0]);
+        expect(shortest).toBeGreaterThanOrEqual(1_000);
+        // 100 bytes for each attempt would be more.
+        expect(heapAfterGc() - heapAt1000).toBeLessThan((end - early) * 100);
+      });
+    },
+  );
 
   it.each([Mode.ACTIVE, Mode.PASSIVE])('outlives a driver that throws: %s', (mode) => {
     const driver = new FakeDriver(NEVER);
