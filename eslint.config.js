@@ -7,14 +7,15 @@ import tseslint from 'typescript-eslint';
 
 /** Imports point one way: wire <- transport <- drivers | sfm <- communicator | probe <- entries <- cli; testing on top, for users. */
 const entries = ['cli', 'index.ts', 'browser.ts', 'testing'];
-const upper = [...entries, 'communicator.ts', 'probe'];
+const upper = [...entries, 'communicator.ts', 'probe', 'monitor'];
 const rooms = {
   wire: [...upper, 'transport', 'sfm', 'drivers'],
   transport: [...upper, 'sfm', 'drivers'],
   sfm: [...upper, 'drivers'],
   drivers: [...upper, 'sfm'],
-  probe: [...entries, 'communicator.ts', 'drivers'],
-  'communicator.ts': [...entries, 'probe'],
+  probe: [...entries, 'communicator.ts', 'monitor', 'drivers'],
+  monitor: [...entries, 'probe', 'drivers'],
+  'communicator.ts': [...entries, 'probe', 'monitor'],
   testing: ['cli', 'index.ts', 'browser.ts'],
   cli: ['testing'],
   'index.ts': ['testing'],
@@ -22,7 +23,8 @@ const rooms = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist', 'docs/api', 'coverage']),
+  // The pages of the Angular example are checked by its own build, with packages that only it has.
+  globalIgnores(['dist', 'docs/api', 'coverage', 'docs/examples/angular-dashboard/{src,dist,.angular}']),
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

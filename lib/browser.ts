@@ -36,6 +36,16 @@ export {
   textMessage,
   textOf,
 } from './message.js';
+export type { WatchOptions } from './monitor/ask.js';
+export { MonitorAppIds } from './monitor/monitor-app-ids.js';
+export { type RelayedMessage, relayedMessages, sendThrough } from './monitor/relay.js';
+export type { ReportedEvent } from './monitor/reported-event.js';
+export { roundTrips } from './monitor/round-trips.js';
+export { serveRelay, type ServeRelayOptions } from './monitor/serve-relay.js';
+export { serveStats, type ServeStatsOptions } from './monitor/serve-stats.js';
+export type { StatsReport } from './monitor/stats-protocol.js';
+export { watchStats } from './monitor/watch-stats.js';
+export type { WatcherLimits } from './monitor/watchers.js';
 export {
   type CommunicatorOptions,
   DEFAULTS,

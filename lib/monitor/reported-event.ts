@@ -1,0 +1,69 @@
+import { match } from 'ts-pattern';
+
+import type { CommError } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import type { LifecycleEvent } from '../lifecycle.js';
+import type { Connection } from '../transport/connection.js';
+
+/** A lifecycle event as plain data, ready for JSON. */
+export interface ReportedEvent {
+  /** When it happened, in milliseconds since 1970. */
+  readonly at: number;
+  readonly type: LifecycleEvent['type'];
+  /** What happened, in one line of plain words. */
+  readonly text: string;
+  /** The endpoint it is about, where it is about one. */
+  readonly endpointName?: string;
+  /** The code of the error that caused it, where there was one. */
+  readonly code?: string;
+}
+
+/** A lifecycle event as plain data; `at` is now, in milliseconds since 1970. */
+export function reportEvent(event: LifecycleEvent, at: number): ReportedEvent {
+  return { at, type: event.type, text: describeEvent(event), ...endpointOf(event), ...codeOf(event) };
+}
+
+/** What happened, in one line of plain words. */
+export function describeEvent(event: LifecycleEvent): string {
+  return match(event)
+    .with({ type: 'listening' }, ({ url }) => `listening on ${url}`)
+    .with({ type: 'retrying' }, ({ url, delayMs, error }) =>
+      withReason(`${url} is tried again in ${(delayMs / 1_000).toFixed(1)} s`, error),
+    )
+    .with({ type: 'connected' }, ({ connection }) => `${describeConnection(connection)} opened`)
+    .with({ type: 'endpoint' }, ({ endpoint }) => describeEndpoint(endpoint))
+    .with({ type: 'disconnected' }, ({ connection, endpointName, error }) =>
+      withReason(`${describeConnection(connection)} of ${endpointName ?? 'a stranger'} closed`, error),
+    )
+    .with({ type: 'evicted' }, ({ message }) => message)
+    .with(
+      { type: 'dropped' },
+      ({ messages, bytes, endpointName, reason }) =>
+        `${messages} messages (${bytes} bytes) of ${endpointName} dropped: ${reason}`,
+    )
+    .with({ type: 'callback-error' }, ({ callback, error }) => `a ${callback} failed: ${error.message}`)
+    .exhaustive();
+}
+
+function describeEndpoint({ name, state, connProps: { peer_addr, peer_cn, tls } }: Endpoint): string {
+  const identity = typeof peer_cn === 'string' ? ` as ${peer_cn}` : '';
+  const security = typeof tls === 'string' ? `, ${tls}${identity}` : '';
+  return `${name} ${state} (${String(peer_addr)}${security})`;
+}
+
+function describeConnection({ name, properties }: Connection): string {
+  return `${name} (${properties.peer_addr})`;
+}
+
+function withReason(text: string, error: CommError | undefined): string {
+  return error === undefined ? text : `${text}: ${error.message}`;
+}
+
+function endpointOf(event: LifecycleEvent): { readonly endpointName?: string } {
+  if (event.type === 'endpoint') return { endpointName: event.endpoint.name };
+  return 'endpointName' in event ? { endpointName: event.endpointName } : {};
+}
+
+function codeOf(event: LifecycleEvent): { readonly code?: string } {
+  return 'error' in event ? { code: event.error.code } : {};
+}

@@ -1,0 +1,99 @@
+import { exhaustMap, merge, type Observable, Subject, type Subscription, tap } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { Communicator } from '../communicator.js';
+import type { Endpoint } from '../endpoint.js';
+import type { ReceivedMessage } from '../sfm/message-router.js';
+import { sendIfPossible, whenRoom } from './courtesy.js';
+import { MonitorAppIds } from './monitor-app-ids.js';
+import { readRequest, type RelayAnswer, type RelayRequest } from './relay-protocol.js';
+import { mayWatch, notAllowed, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
+
+/** What {@link serveRelay} relays, and for whom. */
+export interface ServeRelayOptions {
+  /** Who may watch and send. */
+  readonly allow: WatcherLimits['allow'];
+  /** How many may watch at a time, 32 unless told. */
+  readonly maxWatchers?: number;
+  /** The app IDs whose messages are relayed, both ways; no others are. */
+  readonly apps: readonly number[];
+  /** Where requests come and answers go; `MonitorAppIds.RELAY` unless told. */
+  readonly appId?: number;
+}
+
+/**
+ * Lets chosen endpoints speak with the endpoints of this communicator through it, a page with all that joined a
+ * hub: `sendThrough` sends in the name of this communicator, `relayedMessages` shows what comes for it under the
+ * chosen app IDs. So `allow` decides who may speak in its name.
+ *
+ * What a watcher has no room for is left out, and the next message says how many were. Messages are passed on
+ * whoever else receives them; relaying an app ID counts as listening to it.
+ *
+ * @returns unsubscribing ends the service
+ * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
+ */
+export function serveRelay(communicator: Communicator, options: ServeRelayOptions): Subscription {
+  const { apps, allow, maxWatchers = 32, appId = MonitorAppIds.RELAY } = options;
+  const requests = new Subject<WatchRequest>();
+  const messages$ = merge(...apps.map((app) => communicator.messages(app)));
+
+  const answer = (name: string, content: RelayAnswer, payload?: Uint8Array): boolean =>
+    sendIfPossible(communicator, name, appId, { headers: { ...content }, payload });
+
+  const serve = ({ endpoint: { name }, id }: WatchRequest): Observable<unknown> => {
+    let missed = 0;
+    const forward = ({ endpoint, appId: app, message: { headers, payload } }: ReceivedMessage): void => {
+      const before = missed - 1;
+      const content = {
+        type: 'message',
+        id,
+        from: endpoint.name,
+        app,
+        inner: headers,
+        missed: before,
+      } as const;
+      if (answer(name, content, payload)) missed = 0;
+    };
+    answer(name, { type: 'done', id });
+    return messages$.pipe(
+      tap(() => (missed += 1)),
+      exhaustMap((received) => {
+        forward(received);
+        return whenRoom(communicator, name, () => undefined);
+      }),
+    );
+  };
+  const refuse = ({ name }: Endpoint, id: number, thrown: unknown): unknown => {
+    const { code, message } = CommError.from(thrown);
+    return answer(name, { type: 'refused', id, code, text: message });
+  };
+  const send = (endpoint: Endpoint, { id, to, app, inner }: SendRequest, payload?: Uint8Array): void => {
+    try {
+      if (!mayWatch(endpoint, allow)) throw notAllowed(endpoint);
+      if (!apps.includes(app)) throw notRelayed(app, apps);
+      communicator.send(to, app, { headers: inner, payload });
+      answer(endpoint.name, { type: 'done', id });
+    } catch (error) {
+      refuse(endpoint, id, error);
+    }
+  };
+
+  const service = communicator.registerMessageReceiver(appId, ({ endpoint, message }) => {
+    const request = readRequest(message);
+    if (request?.type === 'send') send(endpoint, request, message.payload);
+    else if (request !== undefined) requests.next({ ...request, endpoint });
+  });
+  const limits = { allow, maxWatchers };
+  service.add(
+    serveWatchers(communicator, requests, limits, serve, ({ endpoint, id }, error) =>
+      refuse(endpoint, id, error),
+    ).subscribe(),
+  );
+  return service;
+}
+
+type SendRequest = Extract<RelayRequest, { type: 'send' }>;
+
+function notRelayed(app: number, apps: readonly number[]): CommError {
+  return new CommError(CommErrorCode.BAD_CONFIG, `app ID ${app} is not relayed, only ${apps.join(', ')}`);
+}

@@ -1,0 +1,87 @@
+import { CommErrorCode } from '../comm-error.js';
+import { type Message, textMessage, textOf } from '../message.js';
+import type { CommunicatorStats } from '../stats.js';
+import type { Question } from './ask.js';
+import type { ReportedEvent } from './reported-event.js';
+
+/** What a watched endpoint reports. */
+export interface StatsReport {
+  /** The picture of its communicator at `stats.at`. */
+  readonly stats: CommunicatorStats;
+  /** What happened there since the last report; in the first one, what it still knows of. */
+  readonly events: readonly ReportedEvent[];
+  /** How many more events there were, which are not kept any more. */
+  readonly missedEvents: number;
+}
+
+/**
+ * What a watcher asks for, as JSON in UTF-8 without headers. The watcher chooses `id`; every answer repeats it. A
+ * second `watch` under an ID takes the place of the first.
+ */
+export type StatsRequest =
+  | { readonly type: 'watch'; readonly id: number; readonly periodMs: number }
+  | { readonly type: 'stop'; readonly id: number }
+  | { readonly type: 'echo'; readonly id: number };
+
+/** What comes back, in the same form. */
+export type StatsAnswer =
+  | ({ readonly type: 'report'; readonly id: number } & StatsReport)
+  | { readonly type: 'refused'; readonly id: number; readonly code: CommErrorCode; readonly text: string }
+  | { readonly type: 'echo'; readonly id: number };
+
+/** A request as a question to an endpoint. */
+export function statsQuestion(request: StatsRequest): Question<StatsAnswer> {
+  return { id: request.id, message: encodeJson(request), read: decodeAnswer, advice: ADVICE };
+}
+
+/** A request or answer as it travels. */
+export function encodeJson(value: StatsRequest | StatsAnswer): Message {
+  return textMessage(JSON.stringify(value));
+}
+
+/** The request that a message holds; `undefined` for anything else, answers to our own questions among it. */
+export function decodeRequest(message: Message): StatsRequest | undefined {
+  const value = parseObject(message);
+  if (typeof value?.id !== 'number') return undefined;
+  const { type, id, periodMs } = value;
+  if (type === 'stop' || type === 'echo') return { type, id };
+  return type === 'watch' && typeof periodMs === 'number' && periodMs > 0
+    ? { type, id, periodMs }
+    : undefined;
+}
+
+/** The answer that a message holds; `undefined` for anything else. */
+export function decodeAnswer(message: Message): StatsAnswer | undefined {
+  const value = parseObject(message);
+  return value !== undefined && isAnswer(value) ? value : undefined;
+}
+
+const ADVICE =
+  'it does not serve its stats; call serveStats there, or start it with "rxflare listen --stats"';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isAnswer(value: Fields): value is Fields & StatsAnswer {
+  if (typeof value.id !== 'number') return false;
+  if (value.type === 'echo') return true;
+  if (value.type === 'refused') return isCode(value.code) && typeof value.text === 'string';
+  return value.type === 'report' && isPicture(value.stats) && Array.isArray(value.events);
+}
+
+function isPicture(value: unknown): boolean {
+  const { endpoints, connections } = (value ?? {}) as Fields;
+  return Array.isArray(endpoints) && Array.isArray(connections);
+}
+
+function isCode(value: unknown): value is CommErrorCode {
+  return typeof value === 'string' && Object.hasOwn(CommErrorCode, value);
+}
+
+function parseObject(message: Message): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(textOf(message));
+    return typeof value === 'object' && value !== null ? (value as Fields) : undefined;
+  } catch {
+    return undefined; // Anybody may send anything under this app ID.
+  }
+}

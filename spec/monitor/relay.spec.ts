@@ -1,0 +1,118 @@
+import { filter, firstValueFrom, skip } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import {
+  CommErrorCode,
+  type Communicator,
+  Mode,
+  relayedMessages,
+  sendThrough,
+  serveRelay,
+  textMessage,
+  textOf,
+} from '../../lib/index.js';
+import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
+
+afterEach(stopAll);
+
+const APP = 5;
+
+/** A hub that relays for the page, and a site. */
+async function relayed() {
+  const [hub, page, site] = [communicator('hub'), communicator('page'), communicator('site-1')];
+  const service = serveRelay(hub, { apps: [APP], allow: ({ name }) => name === 'page' });
+  hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+  const url = await startListening(hub);
+  for (const each of [page, site]) {
+    each.addConnector(url, Mode.ACTIVE);
+    await each.start();
+    await untilState(each, 'hub');
+  }
+  return { hub, page, site, service };
+}
+
+/** The answer to a later request shows that the hub has heard what was asked before. */
+async function heard(page: Communicator): Promise<void> {
+  await expect(firstValueFrom(sendThrough(page, 'hub', 'nobody', APP, {}))).rejects.toThrow('nobody');
+}
+
+describe('a relay', () => {
+  it('sends to an endpoint in the name of the hub, and shows what comes back', async () => {
+    const { page, site } = await relayed();
+    site.registerMessageReceiver(APP, ({ endpoint, message }) => {
+      site.send(
+        endpoint,
+        APP,
+        textMessage(`${textOf(message)}, ${endpoint.name}`, { round: message.headers?.round }),
+      );
+    });
+    const answer = firstValueFrom(relayedMessages(page, 'hub'));
+    await firstValueFrom(sendThrough(page, 'hub', 'site-1', APP, textMessage('hello', { round: 7 })));
+    const { from, appId, message, missed } = await answer;
+    expect([from, appId, missed, message.headers]).toEqual(['site-1', APP, 0, { round: 7 }]);
+    expect(textOf(message)).toBe('hello, hub');
+  });
+
+  it('says why it does not send: the endpoint, the app ID, or us', async () => {
+    const { page, site } = await relayed();
+    const send = (from: typeof page, to: string, app: number) =>
+      firstValueFrom(sendThrough(from, 'hub', to, app, {}));
+    await expect(send(page, 'site-9', APP)).rejects.toMatchObject({
+      code: CommErrorCode.CLOSED,
+      message: 'hub: endpoint site-9 is not connected',
+    });
+    await expect(send(page, 'site-1', 6)).rejects.toMatchObject({
+      code: CommErrorCode.BAD_CONFIG,
+      message: 'hub: app ID 6 is not relayed, only 5',
+    });
+    await expect(send(site, 'page', APP)).rejects.toMatchObject({ code: CommErrorCode.BAD_CONFIG });
+    await expect(firstValueFrom(relayedMessages(site, 'hub'))).rejects.toMatchObject({
+      code: CommErrorCode.BAD_CONFIG,
+    });
+  });
+
+  it('counts what a watcher has no room for, and neither keeps it nor stops', async () => {
+    const { hub, page, site } = await relayed();
+    const loss = firstValueFrom(relayedMessages(page, 'hub').pipe(filter(({ missed }) => missed > 0)));
+    await heard(page);
+    const pageConnection = page.findConnector(page.stats().connections[0]?.handle ?? '')?.connections$;
+    pageConnection?.subscribe((connection) => connection.pause());
+    const arrived = firstValueFrom(hub.messages(APP).pipe(skip(99)));
+    await site.sendAll(
+      'hub',
+      APP,
+      Array.from({ length: 100 }, () => ({ payload: new Uint8Array(500_000) })),
+    );
+    await arrived;
+    const queued = hub.stats().endpoints.find(({ name }) => name === 'page')?.queued.messages;
+    expect(queued).toBeGreaterThan(0);
+    expect(queued).toBeLessThan(50);
+    pageConnection?.subscribe((connection) => connection.resume());
+    await firstValueFrom(hub.drained('page'));
+    site.send('hub', APP, {});
+    expect((await loss).missed).toBeGreaterThan(0);
+  });
+
+  it('tells the hub when nobody watches any more', async () => {
+    const { hub, page, site } = await relayed();
+    const watching = relayedMessages(page, 'hub').subscribe();
+    await heard(page);
+    watching.unsubscribe();
+    await heard(page);
+    const sent = () => hub.stats().endpoints.find(({ name }) => name === 'page')?.sent.messages;
+    const before = sent();
+    const arrived = firstValueFrom(hub.messages(APP).pipe(skip(2)));
+    for (let n = 0; n < 3; n += 1) site.send('hub', APP, {});
+    await arrived;
+    expect(sent()).toBe(before);
+  });
+
+  it('says what to do where nothing is relayed', async () => {
+    const { page, service } = await relayed();
+    service.unsubscribe();
+    await expect(firstValueFrom(relayedMessages(page, 'hub', { timeoutMs: 50 }))).rejects.toMatchObject({
+      code: CommErrorCode.TIMEOUT,
+      message: expect.stringContaining('serveRelay') as unknown,
+    });
+  });
+});

@@ -1,0 +1,233 @@
+import { filter, firstValueFrom, lastValueFrom, map, skip, take, toArray } from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import {
+  CommErrorCode,
+  EndpointState,
+  Mode,
+  MonitorAppIds,
+  roundTrips,
+  serveStats,
+  type ServeStatsOptions,
+  textMessage,
+  textOf,
+  watchStats,
+} from '../../lib/index.js';
+import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
+
+afterEach(stopAll);
+
+const { STATS } = MonitorAppIds;
+const PERIOD_MS = 20;
+
+/** A hub that serves stats, and a site that has joined it. */
+async function watched(options?: ServeStatsOptions) {
+  const [hub, site] = [communicator('hub'), communicator('site-1')];
+  serveStats(hub, { minPeriodMs: 1, ...options });
+  hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+  const url = await startListening(hub);
+  site.addConnector(url, Mode.ACTIVE);
+  await site.start();
+  await Promise.all([untilState(hub, 'site-1'), untilState(site, 'hub')]);
+  return { hub, site, url };
+}
+
+/** How many messages have gone to an endpoint. */
+function sentTo(hub: Awaited<ReturnType<typeof watched>>['hub'], name: string): number {
+  return hub.stats().endpoints.find((endpoint) => endpoint.name === name)?.sent.messages ?? 0;
+}
+
+describe('watchStats', () => {
+  it("shows the other side's picture, again and again", async () => {
+    const { hub, site } = await watched();
+    const reports = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS).pipe(take(3), toArray()));
+    expect(reports.map(({ stats }) => stats.name)).toEqual(['hub', 'hub', 'hub']);
+    const [first, , third] = reports.map(({ stats }) => stats);
+    expect(first?.endpoints).toMatchObject([{ name: 'site-1', state: EndpointState.READY }]);
+    expect(first?.connections).toMatchObject([{ endpointName: 'site-1', scheme: 'tcp' }]);
+    expect(third?.at).toBeGreaterThan(first?.at ?? Infinity);
+    expect(third?.endpoints[0]?.sent.messages).toBe(2);
+    expect(Object.keys(third ?? {}).sort()).toEqual(Object.keys(hub.stats()).sort());
+  });
+
+  it('tells what has happened before, and what happens between two reports, once', async () => {
+    const { hub, site, url } = await watched();
+    const other = communicator('site-2');
+    other.addConnector(url, Mode.ACTIVE);
+    const texts = firstValueFrom(
+      watchStats(site, 'hub', PERIOD_MS).pipe(
+        map(({ events }) => events.filter(({ type }) => type === 'endpoint')),
+        take(20),
+        toArray(),
+      ),
+    );
+    await other.start();
+    await untilState(hub, 'site-2');
+    const events = (await texts).flat();
+    expect(events.map(({ endpointName }) => endpointName)).toEqual(['site-1', 'site-2']);
+    expect(events[1]?.text).toMatch(/^site-2 READY \(127\.0\.0\.1:\d+\)$/);
+    expect(Math.abs(Date.now() - (events[1]?.at ?? 0))).toBeLessThan(10_000);
+  });
+
+  it('keeps a bounded number of events, and counts the others', async () => {
+    const { site } = await watched({ maxEvents: 1 });
+    const { events, missedEvents } = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    expect(events).toHaveLength(1);
+    expect(missedEvents).toBe(2); // Of listening, connected and endpoint.
+  });
+
+  it('tells the other side to stop when nobody is subscribed', async () => {
+    const { hub, site } = await watched({ maxWatchers: 1 });
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    // The stop comes before the echo on the same connection; then there is room for one watcher again.
+    await firstValueFrom(roundTrips(site, 'hub', PERIOD_MS));
+    const before = sentTo(hub, 'site-1');
+    const rtts = await firstValueFrom(roundTrips(site, 'hub', 50).pipe(take(3), toArray()));
+    expect(sentTo(hub, 'site-1') - before).toBe(rtts.length);
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+  });
+
+  it('goes on when the other side comes back', async () => {
+    const { hub, site, url } = await watched();
+    // The first report of each hub tells where it listens.
+    const firsts = watchStats(site, 'hub', PERIOD_MS).pipe(
+      filter(({ events }) => events.some(({ type }) => type === 'listening')),
+      take(2),
+    );
+    const second = lastValueFrom(firsts);
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    await hub.stop();
+    await untilState(site, 'hub', EndpointState.DISCONNECTED);
+    const again = communicator('hub');
+    serveStats(again);
+    again.addConnector(url, Mode.PASSIVE);
+    await again.start();
+    expect((await second).stats.endpoints).toMatchObject([{ name: 'site-1', state: EndpointState.READY }]);
+  });
+
+  it('completes when our side stops', async () => {
+    const { site } = await watched();
+    const last = lastValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    await site.stop();
+    expect((await last).stats.name).toBe('hub');
+  });
+
+  it('says what to do where stats are not served', async () => {
+    const { site } = await watched({ appId: 77 });
+    await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { timeoutMs: 50 }))).rejects.toMatchObject(
+      {
+        code: CommErrorCode.TIMEOUT,
+        message: expect.stringContaining('rxflare listen --stats') as unknown,
+      },
+    );
+    const { stats } = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { appId: 77 }));
+    expect(stats.name).toBe('hub');
+  });
+
+  it.each([0, -1, Number.NaN, Infinity])('refuses a period of %s', (periodMs) => {
+    const refusal = expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error;
+    expect(() => watchStats(communicator('site-1'), 'hub', periodMs)).toThrow(refusal);
+    expect(() => roundTrips(communicator('site-1'), 'hub', periodMs)).toThrow(refusal);
+  });
+});
+
+describe('serveStats', () => {
+  it('tells those whom it does not allow', async () => {
+    const { site } = await watched({ allow: ({ name }) => name === 'dashboard' });
+    await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
+      code: CommErrorCode.BAD_CONFIG,
+      message: 'hub: endpoint site-1 may not watch: "allow" says no',
+    });
+  });
+
+  it('lets nobody in when its filter fails, and goes on', async () => {
+    let isBroken = true;
+    const allow = () => {
+      if (isBroken) throw new Error('no list');
+      return true;
+    };
+    const { site } = await watched({ allow });
+    await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
+      code: CommErrorCode.BAD_CONFIG,
+    });
+    isBroken = false;
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+  });
+
+  it('bounds the number of watchers', async () => {
+    const { site } = await watched({ maxWatchers: 2 });
+    const [one, two] = [1, 2].map(() => watchStats(site, 'hub', PERIOD_MS).subscribe());
+    await firstValueFrom(roundTrips(site, 'hub', PERIOD_MS));
+    await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
+      code: CommErrorCode.NOT_READY,
+      message: expect.stringContaining('2 watchers') as unknown,
+    });
+    one?.unsubscribe();
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    two?.unsubscribe();
+  });
+
+  it('keeps to its shortest period', async () => {
+    const { hub, site } = await watched({ minPeriodMs: 60 });
+    const asked = vi.spyOn(hub, 'stats$');
+    await firstValueFrom(watchStats(site, 'hub', 1));
+    await firstValueFrom(watchStats(site, 'hub', 90));
+    expect(asked.mock.calls).toEqual([[60], [90]]);
+  });
+
+  it('leaves reports out while a watcher has no room', async () => {
+    const { hub, site } = await watched();
+    const { handle } = site.stats().connections[0] ?? { handle: '' };
+    site.findConnector(handle)?.connections$.subscribe((connection) => connection.pause());
+    const queued = () => hub.stats().endpoints[0]?.queued.messages ?? 0;
+    const isFull = async () => {
+      while (hub.send('site-1', 5, { payload: new Uint8Array(1_000_000) }));
+      const before = queued();
+      await firstValueFrom(hub.stats$(50).pipe(skip(1)));
+      return before > 0 && queued() === before;
+    };
+    while (!(await isFull()));
+    const asked = firstValueFrom(hub.messages(STATS));
+    site.send('hub', STATS, textMessage('{"type":"watch","id":1,"periodMs":1}'));
+    await asked;
+    const before = queued();
+    await firstValueFrom(hub.stats$(10).pipe(skip(5)));
+    expect(queued()).toBe(before);
+  });
+
+  it('is not disturbed by what it does not understand', async () => {
+    const { site } = await watched();
+    const junk = [
+      '',
+      'null',
+      '[]',
+      '{',
+      '{"type":"watch","id":1}',
+      '{"type":"watch","id":1,"periodMs":1e999}',
+    ];
+    for (const text of [...junk, '{"type":"watch","id":1,"periodMs":-1}', '{"type":"stop","id":5}'])
+      site.send('hub', STATS, textMessage(text));
+    site.send('hub', STATS, { payload: Uint8Array.of(0xff, 0xfe) });
+    expect((await firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).stats.name).toBe('hub');
+  });
+
+  it('speaks JSON that others can read', async () => {
+    const { site } = await watched();
+    const answer = firstValueFrom(site.messages(STATS));
+    site.send('hub', STATS, textMessage('{"type":"watch","id":42,"periodMs":1000}'));
+    const report = JSON.parse(textOf((await answer).message)) as Record<string, unknown>;
+    expect(Object.keys(report)).toEqual(['type', 'id', 'stats', 'events', 'missedEvents']);
+    expect(report).toMatchObject({ type: 'report', id: 42 });
+  });
+
+  it('serves one app ID once, until it is unsubscribed', () => {
+    const hub = communicator('hub');
+    const service = serveStats(hub);
+    expect(() => serveStats(hub)).toThrow(
+      expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error,
+    );
+    service.unsubscribe();
+    serveStats(hub).unsubscribe();
+  });
+});
