@@ -3,7 +3,9 @@ import { firstValueFrom, merge } from 'rxjs';
 import { CommError } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
 import { Communicator } from '../index.js';
+import { serveStats } from '../monitor/serve-stats.js';
 import { Mode } from '../transport/driver.js';
+import { serveDashboard } from './dashboard.js';
 import { endRequested } from './end-requested.js';
 import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
@@ -13,12 +15,15 @@ interface ListenOptions extends TlsOptions {
   readonly name: string;
   readonly app: number;
   readonly echo: boolean;
+  readonly stats: boolean;
+  readonly dashboard: boolean;
+  readonly dashboardPort: number;
   readonly json: boolean;
 }
 
 /** `rxflare listen`: a hub that prints what happens, until it is asked to end. */
 export async function listenCommand(urls: readonly string[], options: ListenOptions): Promise<void> {
-  const { name, app, echo, json } = options;
+  const { name, app, echo, json, stats, dashboardPort } = options;
   const printer = new Printer(json);
   const hub = new Communicator(new Endpoint(name));
   for (const url of urls)
@@ -30,10 +35,18 @@ export async function listenCommand(urls: readonly string[], options: ListenOpti
       return undefined;
     });
   }
+  const dashboard = options.dashboard ? await serveDashboard(hub, dashboardPort, app) : undefined;
+  if (stats) serveStats(hub);
+  else if (dashboard !== undefined) serveStats(hub, { allow: dashboard.isPage });
   const ended = firstValueFrom(endRequested());
-  await hub.start().catch((error: unknown) => {
+  try {
+    await hub.start();
+    if (dashboard !== undefined) printer.print({ event: 'dashboard', url: dashboard.url });
+    await ended;
+    await hub.stop();
+  } catch (error) {
     throw CommError.from(error);
-  });
-  await ended;
-  await hub.stop();
+  } finally {
+    dashboard?.close();
+  }
 }

@@ -6,6 +6,7 @@ import { connectCommand } from './connect.js';
 import { listenCommand } from './listen.js';
 import { pingCommand } from './ping.js';
 import { Printer } from './printer.js';
+import { topCommand } from './top.js';
 import { version } from './version.js';
 
 /** A number from a command line, at least `minimum`. */
@@ -45,6 +46,9 @@ command('listen <url...>', 'listens on one or more URLs, such as tcp://0:8002, a
   .option('--name <name>', 'own endpoint name', 'hub')
   .option('--app <id>', 'application ID to listen to', integer(0), 1)
   .option('--echo', 'send each message back', false)
+  .option('--stats', 'let every endpoint watch this hub, with rxflare top for example', false)
+  .option('--dashboard', 'serve a page that shows this hub, to browsers on this machine', false)
+  .option('--dashboard-port <port>', 'the port of that page; 0 takes a free one', integer(0), 8010)
   .action(listenCommand);
 
 command(
@@ -68,6 +72,16 @@ command('ping <url>', 'examines an F3 peer: its name, properties, TLS, handshake
   .option('--interval <ms>', 'between two PINGs', integer(0), 1000)
   .option('--timeout <ms>', 'for each step', integer(1), 5_000)
   .action(pingCommand);
+
+command(
+  'top <url>',
+  'watches a hub that was started with --stats: its endpoints, their traffic, and what happens',
+)
+  .option('--name <name>', 'own endpoint name; by default a new one, below the name of --cert under mtls')
+  .option('--period <ms>', 'between two pictures', integer(100), 1000)
+  .option('--count <n>', 'leave after this many pictures; 0 goes on', integer(0), 0)
+  .option('--timeout <ms>', 'to connect, for the handshake, and for the first picture', integer(1), 5_000)
+  .action(topCommand);
 
 try {
   await program.parseAsync();

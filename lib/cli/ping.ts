@@ -1,6 +1,3 @@
-import { randomBytes, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-
 import {
   catchError,
   concat,
@@ -17,13 +14,12 @@ import { match } from 'ts-pattern';
 
 import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
-import { diagnose } from '../probe/diagnose.js';
 import { probe, type ProbeEvent } from '../probe/probe.js';
 import type { Connection } from '../transport/connection.js';
-import { isTrue, parseUrl } from '../transport/url.js';
 import { endRequested } from './end-requested.js';
 import { type Output, Printer } from './printer.js';
-import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
+import { clientParams, newName, printDiagnosis } from './reach.js';
+import type { TlsOptions } from './tls-options.js';
 
 interface PingOptions extends TlsOptions {
   readonly name?: string;
@@ -36,22 +32,15 @@ interface PingOptions extends TlsOptions {
 /** `rxflare ping`: can this machine reach that endpoint, over this transport, with these certificates? */
 export async function pingCommand(url: string, options: PingOptions): Promise<void> {
   const printer = new Printer(options.json);
-  const parsed = parseUrl(url);
-  const params = {
-    ...parsed,
-    ...tlsResources(options, 'client'),
-    secure: asksForTls(options) || isTrue(parsed.secure),
-  };
-  const local = new Endpoint(options.name ?? newName(options.cert));
+  const params = clientParams(url, options);
+  const local = new Endpoint(options.name ?? newName('ping', options.cert));
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
   const outputs$ = probe({ driver, params, local, count, intervalMs, timeoutMs }).pipe(
     narrateProbe,
     tap((output) => printer.print(output)),
     catchError((thrown: unknown) => {
-      const { diagnosis, text, error } = diagnose(thrown);
-      printer.print({ event: 'error', code: error.code, message: `${text} (${error.message})`, diagnosis });
-      process.exitCode = 1;
+      printDiagnosis(printer, thrown);
       return EMPTY;
     }),
     takeUntil(endRequested()),
@@ -102,15 +91,4 @@ function summary(rtts: readonly number[]): Output {
   const total = rtts.reduce((sum, rtt) => sum + rtt, 0);
   const [minMs, maxMs, avgMs] = [Math.min(...rtts), Math.max(...rtts), total / rtts.length];
   return { event: 'summary', sent: rtts.length, minMs, avgMs, maxMs };
-}
-
-/**
- * A name that nobody has, since a second connection under a name closes the first. With a certificate it is one
- * below the certificate's name, which passes the name binding of mtls.
- */
-function newName(certificate: string | undefined): string {
-  const unique = `ping-${randomBytes(4).toString('hex')}`;
-  if (certificate === undefined || !existsSync(certificate)) return unique;
-  const commonName = /^CN=(.+)$/m.exec(new X509Certificate(readFileSync(certificate)).subject)?.[1];
-  return commonName === undefined ? unique : `${commonName}.${unique}`;
 }

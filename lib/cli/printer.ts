@@ -5,11 +5,13 @@ import { match } from 'ts-pattern';
 import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointProperties, EndpointState } from '../endpoint.js';
 import type { MessageHeaders } from '../message.js';
+import type { StatsReport } from '../monitor/stats-protocol.js';
 import type { Diagnosis } from '../probe/diagnose.js';
+import { summarize } from './top-lines.js';
 
 /** Everything that the command prints. With `--json` these are the lines. */
 export type Output =
-  | { readonly event: 'listening'; readonly url: string }
+  | { readonly event: 'listening' | 'dashboard'; readonly url: string }
   | {
       readonly event: 'endpoint';
       readonly name: string;
@@ -46,6 +48,7 @@ export type Output =
       readonly avgMs: number;
       readonly maxMs: number;
     }
+  | ({ readonly event: 'stats' } & StatsReport)
   | { readonly event: 'notice'; readonly message: string }
   | {
       readonly event: 'error';
@@ -75,6 +78,7 @@ export class Printer {
 function toText(output: Output): string {
   return match(output)
     .with({ event: 'listening' }, ({ url }) => `listening on ${bold(url)}`)
+    .with({ event: 'dashboard' }, ({ url }) => `dashboard on ${bold(url)}`)
     .with({ event: 'endpoint' }, ({ name, state, address, peerCn, tls, properties }) => {
       const security = tls === undefined ? '' : `, ${tls}${peerCn === undefined ? '' : ` as ${peerCn}`}`;
       return `${bold(name)} ${state} (${address}${security})${braces(properties)}`;
@@ -96,6 +100,7 @@ function toText(output: Output): string {
       ({ sent, minMs, avgMs, maxMs }) =>
         `${sent} PINGs, round trip min ${ms(minMs)}, avg ${ms(avgMs)}, max ${ms(maxMs)}`,
     )
+    .with({ event: 'stats' }, ({ stats, events }) => summarize(stats, events).join('\n'))
     .with({ event: 'notice' }, ({ message }) => message)
     .with({ event: 'error' }, ({ code, message, retryMs }) => {
       const again = retryMs === undefined ? '' : ` (trying again in ${(retryMs / 1000).toFixed(1)} s)`;

@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+import { CommErrorCode, CommError } from '../comm-error.js';
+import type { Communicator } from '../communicator.js';
+import { WebSocketDriver } from '../drivers/websocket/websocket-driver.js';
+import type { Endpoint } from '../endpoint.js';
+import { serveRelay } from '../monitor/serve-relay.js';
+import { Mode } from '../transport/driver.js';
+import { parseUrl } from '../transport/url.js';
+import { pageServer } from './page-server.js';
+
+/** The page of a hub. */
+export interface Dashboard {
+  /** For a browser on this machine. */
+  readonly url: string;
+  /** Tells the page from all other endpoints. */
+  readonly isPage: (endpoint: Endpoint) => boolean;
+  readonly close: () => void;
+}
+
+/**
+ * Serves the dashboard page, and the hub to it on the same port. For this machine alone: whoever has the page may
+ * write in the name of the hub. Pages from elsewhere are refused by their origin.
+ *
+ * @param app - the app ID whose messages the page shows and sends
+ * @throws CommError `BAD_CONFIG` where the port is taken, `NOT_SUPPORTED` where the page was not built
+ */
+export async function serveDashboard(hub: Communicator, port: number, app: number): Promise<Dashboard> {
+  const server = pageServer();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening').catch((error: unknown) => {
+    throw CommError.from(error, `dashboard on port ${port}`, CommErrorCode.BAD_CONFIG);
+  });
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origins = [`http://${address}`, `http://${address.replace('127.0.0.1', 'localhost')}`];
+  const driver = new WebSocketDriver({ server, origins });
+  hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://${address}/f3`), false);
+  const isPage = ({ connProps }: Endpoint): boolean => connProps.local_addr === address;
+  serveRelay(hub, { allow: isPage, apps: [app] });
+  return {
+    url: `http://${address}/`,
+    isPage,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+
+/** Seen from `dist/cli` and from `lib/cli`. */
+const DIRECTORY = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+};
+
+/** Nothing comes from elsewhere, and nobody may put the page into a frame. */
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-cache',
+  'Content-Encoding': 'gzip',
+};
+
+/**
+ * An HTTP server for the dashboard page of the package. It knows the files of the page and no others.
+ *
+ * @throws CommError `NOT_SUPPORTED` where the page was not built
+ */
+export function pageServer(): Server {
+  const files = readPage();
+  return createServer(({ url = '' }, response) => {
+    const path = url.split('?', 1)[0] ?? '';
+    const file = files.get(path === '/' ? '/index.html' : path);
+    if (file === undefined) response.writeHead(404).end();
+    else response.writeHead(200, { ...HEADERS, 'Content-Type': file.type }).end(file.content);
+  });
+}
+
+interface PageFile {
+  readonly type: string;
+  /** Compressed. */
+  readonly content: Uint8Array;
+}
+
+function readPage(): ReadonlyMap<string, PageFile> {
+  if (!existsSync(join(DIRECTORY, 'index.html'))) {
+    const detail = `expected the dashboard page in ${DIRECTORY}: build it with "npm run dashboard"`;
+    throw new CommError(CommErrorCode.NOT_SUPPORTED, detail);
+  }
+  const page = new Map<string, PageFile>();
+  for (const name of readdirSync(DIRECTORY)) {
+    const type = TYPES[extname(name)];
+    if (type !== undefined)
+      page.set(`/${name}`, { type, content: gzipSync(readFileSync(join(DIRECTORY, name))) });
+  }
+  return page;
+}

@@ -1,0 +1,191 @@
+import { styleText } from 'node:util';
+
+import { EndpointState } from '../endpoint.js';
+import type { ReportedEvent } from '../monitor/reported-event.js';
+import type { CommunicatorStats, EndpointStats, Tally } from '../stats.js';
+
+/** What the screen of `rxflare top` shows. */
+export interface TopPicture {
+  readonly stats: CommunicatorStats;
+  /** The stats before, to make rates of. */
+  readonly before: CommunicatorStats | undefined;
+  /** The oldest first. */
+  readonly events: readonly ReportedEvent[];
+  readonly isConnected: boolean;
+}
+
+interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  /** Where there is no room for all columns, the highest one goes first. */
+  readonly rank: number;
+  readonly cell: (endpoint: EndpointStats, picture: TopPicture) => string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ENDPOINT', align: 'left', rank: 0, cell: ({ name }) => name },
+  { title: 'STATE', align: 'left', rank: 1, cell: ({ state }) => state },
+  {
+    title: 'VIA',
+    align: 'left',
+    rank: 6,
+    cell: (endpoint, picture) => connectionOf(endpoint, picture)?.scheme ?? '-',
+  },
+  {
+    title: 'ADDRESS',
+    align: 'left',
+    rank: 8,
+    cell: (endpoint, picture) => connectionOf(endpoint, picture)?.peerAddr ?? '-',
+  },
+  {
+    title: 'TLS',
+    align: 'left',
+    rank: 9,
+    cell: (endpoint, picture) => connectionOf(endpoint, picture)?.tls ?? '-',
+  },
+  {
+    title: 'IN msg/s',
+    align: 'right',
+    rank: 2,
+    cell: (endpoint, picture) => count(rate(endpoint, picture, 'received').messages),
+  },
+  {
+    title: 'IN B/s',
+    align: 'right',
+    rank: 4,
+    cell: (endpoint, picture) => bytes(rate(endpoint, picture, 'received').bytes),
+  },
+  {
+    title: 'OUT msg/s',
+    align: 'right',
+    rank: 3,
+    cell: (endpoint, picture) => count(rate(endpoint, picture, 'sent').messages),
+  },
+  {
+    title: 'OUT B/s',
+    align: 'right',
+    rank: 5,
+    cell: (endpoint, picture) => bytes(rate(endpoint, picture, 'sent').bytes),
+  },
+  { title: 'QUEUED', align: 'right', rank: 7, cell: ({ queued }) => count(queued.messages) },
+  { title: 'LOST', align: 'right', rank: 7, cell: ({ dropped }) => count(dropped.messages) },
+];
+
+const MIN_EVENTS = 3;
+
+/** The lines of one screen, none wider than `width`, at most `height`. */
+export function renderTop(picture: TopPicture, width: number, height: number): string[] {
+  const { stats, events, isConnected } = picture;
+  const { connections } = stats;
+  const status = isConnected ? 'connected' : 'not connected, trying again; this is the last picture';
+  const title = `${printable(stats.name)}  ${clock(stats.at)}  ${status}`;
+  const known = `${ready(stats)} of ${stats.endpoints.length} endpoints ready, ${connections.length} connections`;
+  const table = renderTable(picture, width);
+  const rows = table.slice(0, Math.max(2, height - 4 - MIN_EVENTS));
+  const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...rows, ''];
+  const room = Math.max(0, height - lines.length);
+  return [
+    ...lines,
+    ...events.slice(-room || events.length).map((event) => cut(eventLine(event), width)),
+  ].slice(0, height);
+}
+
+/** The same in a few words, for where there is no screen: one line, and one for each event. */
+export function summarize(stats: CommunicatorStats, events: readonly ReportedEvent[]): string[] {
+  const sum = (tallies: readonly Tally[]): string =>
+    `${tallies.reduce((all, { messages }) => all + messages, 0)} (${bytes(tallies.reduce((all, each) => all + each.bytes, 0))})`;
+  const { endpoints } = stats;
+  const traffic = `received ${sum(endpoints.map(({ received }) => received))}, sent ${sum(endpoints.map(({ sent }) => sent))}`;
+  const trouble = `queued ${sum(endpoints.map(({ queued }) => queued))}, lost ${sum(endpoints.map(({ dropped }) => dropped))}`;
+  const head = `${clock(stats.at)} ${printable(stats.name)}: ${ready(stats)} of ${endpoints.length} endpoints ready`;
+  return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}`];
+}
+
+function renderTable(picture: TopPicture, width: number): string[] {
+  const endpoints = [...picture.stats.endpoints].sort(byStateAndName);
+  const cells = COLUMNS.map(({ title, cell }) => [
+    title,
+    ...endpoints.map((endpoint) => cell(endpoint, picture)),
+  ]);
+  const widths = cells.map((column) => Math.max(...column.map((text) => text.length)));
+  const shown = COLUMNS.map((_, index) => index);
+  while (shown.length > 1 && totalWidth(shown, widths) > width) {
+    const last = shown.reduce((worst, index) => (rankOf(index) >= rankOf(worst) ? index : worst));
+    shown.splice(shown.indexOf(last), 1);
+  }
+  const rowCount = endpoints.length + 1;
+  return Array.from({ length: rowCount }, (_, row) => {
+    const texts = shown.map((index) =>
+      pad(cells[index]?.[row] ?? '', widths[index] ?? 0, COLUMNS[index]?.align),
+    );
+    const line = cut(texts.join('  ').trimEnd(), width);
+    return row === 0 ? styled('inverse', line.padEnd(width)) : line;
+  });
+}
+
+function totalWidth(shown: readonly number[], widths: readonly number[]): number {
+  return shown.reduce((sum, index) => sum + (widths[index] ?? 0) + 2, -2);
+}
+
+function rankOf(index: number): number {
+  return COLUMNS[index]?.rank ?? 0;
+}
+
+function pad(text: string, width: number, align: Column['align'] = 'left'): string {
+  return align === 'left' ? text.padEnd(width) : text.padStart(width);
+}
+
+function connectionOf({ name }: EndpointStats, { stats }: TopPicture) {
+  return stats.connections.find(({ endpointName }) => endpointName === name);
+}
+
+/** Counts begin anew with a hub that was started again. */
+function rate(endpoint: EndpointStats, { stats, before }: TopPicture, direction: 'received' | 'sent'): Tally {
+  const seconds = before === undefined ? 0 : (stats.at - before.at) / 1_000;
+  if (seconds <= 0) return { messages: 0, bytes: 0 };
+  const then = before?.endpoints.find(({ name }) => name === endpoint.name)?.[direction];
+  const now = endpoint[direction];
+  return {
+    messages: Math.max(0, now.messages - (then?.messages ?? 0)) / seconds,
+    bytes: Math.max(0, now.bytes - (then?.bytes ?? 0)) / seconds,
+  };
+}
+
+function ready({ endpoints }: CommunicatorStats): number {
+  return endpoints.filter(({ state }) => state === EndpointState.READY).length;
+}
+
+function byStateAndName(a: EndpointStats, b: EndpointStats): number {
+  const rank = ({ state }: EndpointStats): number => (state === EndpointState.READY ? 0 : 1);
+  return rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true });
+}
+
+function eventLine({ at, text }: ReportedEvent): string {
+  return `${clock(at)} ${printable(text)}`;
+}
+
+function clock(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
+
+function count(value: number): string {
+  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
+}
+
+function bytes(value: number): string {
+  const power = value < 1_000 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
+  return `${count(value / 1_000 ** power)} ${['B', 'kB', 'MB', 'GB', 'TB'][power] ?? ''}`;
+}
+
+/** Texts come from elsewhere, and a terminal obeys control characters. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?');
+}
+
+function cut(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
+}
+
+function styled(style: 'bold' | 'inverse', text: string): string {
+  return process.stdout.isTTY ? styleText(style, text) : text;
+}

@@ -1,0 +1,146 @@
+import {
+  catchError,
+  combineLatest,
+  EMPTY,
+  filter,
+  endWith,
+  finalize,
+  fromEvent,
+  ignoreElements,
+  last,
+  lastValueFrom,
+  map,
+  merge,
+  type Observable,
+  scan,
+  startWith,
+  share,
+  take,
+  takeUntil,
+  tap,
+} from 'rxjs';
+
+import { Endpoint, EndpointState } from '../endpoint.js';
+import { Communicator, nodeDrivers } from '../index.js';
+import type { StatsReport } from '../monitor/stats-protocol.js';
+import { watchStats } from '../monitor/watch-stats.js';
+import { probe } from '../probe/probe.js';
+import { Mode } from '../transport/driver.js';
+import { endRequested } from './end-requested.js';
+import { narrate } from './narrate.js';
+import { type Output, Printer } from './printer.js';
+import { clientParams, newName, printDiagnosis } from './reach.js';
+import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
+import { renderTop, type TopPicture } from './top-lines.js';
+
+interface TopOptions extends TlsOptions {
+  readonly name?: string;
+  readonly period: number;
+  readonly count: number;
+  readonly timeout: number;
+  readonly json: boolean;
+}
+
+const EVENTS = 100;
+const ENTER_SCREEN = '\x1b[?1049h\x1b[?25l';
+const LEAVE_SCREEN = '\x1b[?25h\x1b[?1049l';
+
+/** `rxflare top`: the stats of a hub that serves them, on the screen or line by line. */
+export async function topCommand(url: string, options: TopOptions): Promise<void> {
+  const { count, json } = options;
+  const printer = new Printer(json);
+  const local = new Endpoint(options.name ?? newName('top', options.cert));
+  const hubName = await reach(url, local, options, printer);
+  if (hubName === undefined) return;
+
+  const site = new Communicator(local);
+  site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
+  const watched$ = watchStats(site, hubName, options.period, { timeoutMs: options.timeout }).pipe(
+    take(count === 0 ? Number.POSITIVE_INFINITY : count),
+  );
+  const shown$ =
+    process.stdout.isTTY && !json ? onScreen(site, hubName, watched$) : asLines(site, watched$, printer);
+  const done = lastValueFrom(shown$.pipe(takeUntil(endRequested())), { defaultValue: undefined });
+  try {
+    await Promise.all([done, site.start()]);
+  } finally {
+    await site.stop();
+  }
+}
+
+/** Connects once, to find out who is there; the name, or `undefined` after the diagnosis was printed. */
+function reach(
+  url: string,
+  local: Endpoint,
+  options: TopOptions,
+  printer: Printer,
+): Promise<string | undefined> {
+  const params = clientParams(url, options);
+  const found$ = probe({
+    driver: nodeDrivers().find(params.scheme),
+    params,
+    local,
+    count: 1,
+    intervalMs: 0,
+    timeoutMs: options.timeout,
+  }).pipe(
+    filter((event) => event.type === 'ready'),
+    map(({ endpoint }) => endpoint.name),
+    last(),
+    catchError((thrown: unknown) => {
+      printDiagnosis(printer, thrown);
+      return EMPTY;
+    }),
+    takeUntil(endRequested()),
+  );
+  return lastValueFrom(found$, { defaultValue: undefined });
+}
+
+/** A picture that is drawn anew with each report, each change of the connection and each change of the size. */
+function onScreen(
+  site: Communicator,
+  hubName: string,
+  report$: Observable<StatsReport>,
+): Observable<unknown> {
+  const { stdout } = process;
+  const picture$ = report$.pipe(
+    scan<StatsReport, Omit<TopPicture, 'isConnected'> | undefined>(
+      (before, { stats, events }) => ({
+        stats,
+        before: before?.stats,
+        events: [...(before?.events ?? []), ...events].slice(-EVENTS),
+      }),
+      undefined,
+    ),
+    filter((picture) => picture !== undefined),
+  );
+  const shared$ = picture$.pipe(share());
+  const connected$ = site.endpoint(hubName).pipe(map((hub) => hub?.state === EndpointState.READY));
+  const resized$ = fromEvent(stdout, 'resize').pipe(startWith(undefined));
+  stdout.write(ENTER_SCREEN);
+  return combineLatest([shared$, during(connected$, shared$), during(resized$, shared$)]).pipe(
+    tap(([picture, isConnected]) => {
+      const lines = renderTop({ ...picture, isConnected }, stdout.columns, stdout.rows);
+      stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`);
+    }),
+    finalize(() => stdout.write(LEAVE_SCREEN)),
+  );
+}
+
+/** The reports one after the other, and what becomes of our own connection. */
+function asLines(
+  site: Communicator,
+  report$: Observable<StatsReport>,
+  printer: Printer,
+): Observable<unknown> {
+  const shared$ = report$.pipe(
+    map((report): Output => ({ event: 'stats', ...report })),
+    share(),
+  );
+  return merge(during(narrate(site), shared$), shared$).pipe(tap((output) => printer.print(output)));
+}
+
+/** As long as `main$` goes on. */
+function during<T>(other$: Observable<T>, main$: Observable<unknown>): Observable<T> {
+  return other$.pipe(takeUntil(main$.pipe(ignoreElements(), endWith(undefined))));
+}

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+
+import { renderTop, summarize, type TopPicture } from '../../lib/cli/top-lines.js';
+import { type CommunicatorStats, EndpointState, type EndpointStats } from '../../lib/index.js';
+
+const NONE = { messages: 0, bytes: 0 };
+const NOON = new Date(2026, 0, 1, 12).getTime();
+
+function endpoint(name: string, received: number, state: EndpointState = EndpointState.READY): EndpointStats {
+  const sendTimes = { count: 0, sumMs: 0, maxMs: 0, bins: [] };
+  const tally = { messages: received, bytes: received * 2_000 };
+  return {
+    name,
+    state,
+    received: tally,
+    sent: NONE,
+    queued: NONE,
+    dropped: NONE,
+    unclaimed: NONE,
+    sendTimes,
+  };
+}
+
+function stats(at: number, endpoints: readonly EndpointStats[]): CommunicatorStats {
+  const connections = endpoints
+    .filter(({ state }) => state === EndpointState.READY)
+    .map(({ name }) => ({
+      name: 'CN00001',
+      handle: 'CH00001',
+      scheme: 'stcp',
+      endpointName: name,
+      localAddr: '127.0.0.1:8002',
+      peerAddr: '127.0.0.1:50000',
+      tls: 'TLSv1.3',
+      sent: NONE,
+      received: NONE,
+      buffered: NONE,
+      pendingBytes: 0,
+      isPaused: false,
+    }));
+  return { name: 'hub', at, endpoints, connections };
+}
+
+const picture: TopPicture = {
+  before: stats(NOON, [endpoint('site-10', 0), endpoint('site-2', 5)]),
+  stats: stats(NOON + 2_000, [
+    endpoint('site-1', 0, EndpointState.DISCONNECTED),
+    endpoint('site-10', 3_000),
+    endpoint('site-2', 8),
+  ]),
+  events: [1, 2, 3, 4].map((number) => ({ at: NOON + number, type: 'endpoint', text: `event ${number}` })),
+  isConnected: true,
+};
+
+describe('the screen of rxflare top', () => {
+  it('shows endpoints with their rates, those that are ready first', () => {
+    expect(renderTop(picture, 130, 40)).toEqual([
+      'hub  12:00:02  connected',
+      '2 of 3 endpoints ready, 2 connections',
+      '',
+      expect.stringMatching(/^ENDPOINT {2}STATE {9}VIA {3}ADDRESS {10}TLS .* {2}LOST *$/),
+      expect.stringMatching(/^site-2 .* stcp {2}127\.0\.0\.1:50000 {2}TLSv1\.3 +1\.5 +3 kB +0 +0 B +0 +0$/),
+      expect.stringMatching(/^site-10 .* +1500 +3 MB /),
+      expect.stringMatching(/^site-1 {4}DISCONNECTED {2}- {5}- /),
+      '',
+      '12:00:00 event 1',
+      '12:00:00 event 2',
+      '12:00:00 event 3',
+      '12:00:00 event 4',
+    ]);
+  });
+
+  it.each([200, 100, 80, 60, 40, 20, 8])('keeps to %d columns, and to the most important ones', (width) => {
+    const lines = renderTop(picture, width, 40);
+    expect(lines.filter((line) => line.length > width)).toEqual([]);
+    expect(lines[3]).toContain('ENDPOINT');
+    expect(lines[3]?.includes('ADDRESS')).toBe(width >= 100);
+  });
+
+  it.each([40, 12, 9, 7])('keeps to %d rows, with the newest events', (height) => {
+    const lines = renderTop(picture, 100, height);
+    expect(lines.length).toBeLessThanOrEqual(height);
+    expect(lines.at(-1)).toBe('12:00:00 event 4');
+  });
+
+  it('says that what it shows is old', () => {
+    expect(renderTop({ ...picture, isConnected: false }, 130, 40)[0]).toContain('not connected');
+  });
+
+  it('lets nobody write to the terminal', () => {
+    const events = [{ at: NOON, type: 'endpoint', text: 'bad\x1b[2J\r\nnews\u009b' } as const];
+    expect(renderTop({ ...picture, events }, 100, 40).at(-1)).toBe('12:00:00 bad?[2J??news?');
+    expect(summarize(picture.stats, events)[0]).toBe('12:00:00 bad?[2J??news?');
+  });
+
+  it('has a short form', () => {
+    expect(summarize(picture.stats, [])).toEqual([
+      '12:00:02 hub: 2 of 3 endpoints ready, received 3008 (6.0 MB), sent 0 (0 B), queued 0 (0 B), lost 0 (0 B)',
+    ]);
+  });
+});
