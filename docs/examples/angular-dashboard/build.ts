@@ -1,0 +1,81 @@
+/**
+ * Builds the page, with its own packages installed first where they are not, and copies it to where the rxflare
+ * command finds it. Does nothing where neither the page nor the library has changed since.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const KEY_FILE = join(HERE, '.angular', 'key');
+const IN_PACKAGE = join(ROOT, 'dist', 'dashboard');
+
+/** What the page is made of. */
+const SOURCES = [
+  ...['src', 'angular.json', 'package-lock.json'].map((path) => join(HERE, path)),
+  ...['lib', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((path) => join(ROOT, path)),
+];
+
+/** Where the built page is. */
+export const PAGE = join(HERE, 'dist');
+
+/** Builds the page where it is not up to date. */
+export async function buildPage(): Promise<void> {
+  const key = await keyOf(SOURCES);
+  if (!existsSync(join(PAGE, 'index.html')) || (await readText(KEY_FILE)) !== key) {
+    if ((await readText(join(HERE, 'node_modules', '.rxflare-lock'))) !== (await lockKey())) {
+      await run('npm', ['ci', '--no-audit', '--no-fund'], HERE);
+      await writeFile(join(HERE, 'node_modules', '.rxflare-lock'), await lockKey());
+    }
+    await run('npm', ['run', '--silent', 'build'], ROOT);
+    await run('npm', ['run', '--silent', 'build'], HERE);
+    await writeFile(KEY_FILE, key);
+  }
+  await rm(IN_PACKAGE, { recursive: true, force: true });
+  await cp(PAGE, IN_PACKAGE, { recursive: true });
+}
+
+function lockKey(): Promise<string> {
+  return keyOf([join(HERE, 'package-lock.json')]);
+}
+
+/** A hash of files, and of all that is in directories. */
+async function keyOf(paths: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const entries = existsSync(path) ? await filesIn(path) : [];
+    for (const file of entries) hash.update(file).update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
+
+async function filesIn(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => undefined);
+  if (entries === undefined) return [path];
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => join(entry.parentPath, entry.name)).sort();
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  return existsSync(path) ? readFile(path, 'utf8') : undefined;
+}
+
+/** Runs a command; what it prints goes to standard error, since `npm pack` prints its own result. */
+async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
+  process.stderr.write(`dashboard: ${command} ${args.join(' ')} …\n`);
+  const env = { ...process.env, NG_CLI_ANALYTICS: 'false' };
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  if (exitCode !== 0)
+    throw new Error(`${command} ${args.join(' ')} ended with ${exitCode ?? 'a signal'}\n${output}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPage();

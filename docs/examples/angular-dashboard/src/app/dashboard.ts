@@ -1,0 +1,71 @@
+import { AsyncPipe } from '@angular/common';
+import { ChangeDetectionStrategy, Component, computed, inject, viewChild } from '@angular/core';
+import { toSignal } from '@angular/core/rxjs-interop';
+import { EndpointState } from 'rxflare';
+import { map, merge, scan } from 'rxjs';
+
+import { Conversation } from './conversation';
+import { EndpointTable } from './endpoint-table';
+import { EventList } from './event-list';
+import { formatBytes, formatClock, formatCount, formatMs } from './format';
+import { HubConnection } from './hub-connection';
+import { advance, type Picture, total } from './picture';
+import { Tile } from './tile';
+import { TrafficChart } from './traffic-chart';
+
+const ROUND_TRIPS = 60;
+
+/** The whole page: the hub as it was told last, and what to do where it tells nothing. */
+@Component({
+  selector: 'rxf-dashboard',
+  changeDetection: ChangeDetectionStrategy.OnPush,
+  imports: [AsyncPipe, Conversation, EndpointTable, EventList, Tile, TrafficChart],
+  templateUrl: './dashboard.html',
+  styleUrl: './dashboard.css',
+})
+export class Dashboard {
+  readonly #connection = inject(HubConnection);
+  private readonly conversation = viewChild.required(Conversation);
+
+  readonly name = this.#connection.name;
+  readonly hub$ = this.#connection.hub$;
+  readonly picture = toSignal(
+    this.#connection.report$.pipe(
+      scan<Parameters<typeof advance>[1], Picture | undefined>(
+        (picture, report) => advance(picture, report, this.name),
+        undefined,
+      ),
+    ),
+  );
+  readonly fault = toSignal(
+    merge(this.#connection.fault$, merge(this.#connection.report$, this.hub$).pipe(map(() => undefined))),
+  );
+  readonly roundTrips = toSignal(
+    this.#connection.roundTripMs$.pipe(
+      scan((last: readonly number[], ms) => [...last, ms].slice(-ROUND_TRIPS), []),
+    ),
+    { initialValue: [] },
+  );
+
+  readonly others = computed(() => (this.picture()?.rows ?? []).filter(({ isSelf }) => !isSelf));
+  readonly ready = computed(() => this.others().filter(({ state }) => state === EndpointState.READY));
+  readonly lost = computed(() => total(this.others().map(({ lost }) => lost)));
+  readonly queued = computed(() => total(this.others().map(({ queued }) => queued)));
+  readonly samples = computed(() => this.picture()?.samples ?? []);
+  readonly now = computed(() => this.samples().at(-1));
+  readonly lastRoundTrip = computed(() => this.roundTrips().at(-1));
+  readonly medianRoundTrip = computed(() => {
+    const sorted = [...this.roundTrips()].sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)];
+  });
+
+  readonly formatBytes = formatBytes;
+  readonly formatClock = formatClock;
+  readonly formatCount = formatCount;
+  readonly formatMs = formatMs;
+
+  /** Prepares a message to an endpoint. */
+  writeTo(name: string): void {
+    this.conversation().writeTo(name);
+  }
+}

@@ -1,0 +1,91 @@
+import { DOCUMENT, inject, Injectable, type OnDestroy } from '@angular/core';
+import {
+  Communicator,
+  Endpoint,
+  EndpointState,
+  Mode,
+  type RelayedMessage,
+  relayedMessages,
+  roundTrips,
+  sendThrough,
+  type StatsReport,
+  textMessage,
+  watchStats,
+} from 'rxflare';
+import {
+  distinctUntilChanged,
+  EMPTY,
+  map,
+  type Observable,
+  retry,
+  share,
+  shareReplay,
+  Subject,
+  switchMap,
+  timer,
+} from 'rxjs';
+
+const PERIOD_MS = 1_000;
+
+/** A question that failed is asked again after this long. */
+const RETRY_MS = 5_000;
+
+/** The page as an endpoint: it joins the hub that it was loaded from. */
+@Injectable({ providedIn: 'root' })
+export class HubConnection implements OnDestroy {
+  readonly #faults = new Subject<string | undefined>();
+  // A name of its own for each page: two endpoints under one name throw each other out.
+  readonly name = `dashboard-${Math.random().toString(36).slice(2, 8)}`;
+  readonly #page = new Communicator(new Endpoint(this.name, { role: 'dashboard' }), {
+    reconnectDelayMs: 500,
+    maxReconnectDelayMs: 3_000,
+    heartbeatIntervalMs: 5_000,
+    heartbeatTimeoutMs: 5_000,
+  });
+
+  /** The hub while it is there. */
+  readonly hub$: Observable<Endpoint | undefined> = this.#page.endpoints$.pipe(
+    map((endpoints) => [...endpoints.values()].find(({ state }) => state === EndpointState.READY)),
+    distinctUntilChanged(),
+    shareReplay({ bufferSize: 1, refCount: true }),
+  );
+  readonly report$: Observable<StatsReport> = this.#ofHub((hub) => watchStats(this.#page, hub, PERIOD_MS));
+  readonly roundTripMs$: Observable<number> = this.#ofHub((hub) => roundTrips(this.#page, hub, PERIOD_MS));
+  readonly message$: Observable<RelayedMessage> = this.#ofHub((hub) => relayedMessages(this.#page, hub));
+  /** Why the hub does not show itself, though it is there; `undefined` when it does again. */
+  readonly fault$: Observable<string | undefined> = this.#faults.asObservable();
+
+  constructor() {
+    const { origin, pathname } = inject(DOCUMENT).location;
+    this.#page.addConnector(`${origin}${pathname.replace(/[^/]*$/, '')}f3`, Mode.ACTIVE);
+    void this.#page.start();
+  }
+
+  /** Has the hub send a text to one of its endpoints; errors where it cannot. */
+  send(hub: string, to: string, appId: number, text: string): Observable<void> {
+    return sendThrough(this.#page, hub, to, appId, textMessage(text));
+  }
+
+  ngOnDestroy(): void {
+    void this.#page.stop();
+  }
+
+  /** What `ask` brings from the hub, from whichever one is there. */
+  #ofHub<T>(ask: (hub: string) => Observable<T>): Observable<T> {
+    return this.hub$.pipe(
+      map((hub) => hub?.name),
+      distinctUntilChanged(),
+      switchMap((hub) => (hub === undefined ? EMPTY : this.#persistently(ask(hub)))),
+      share(),
+    );
+  }
+
+  /** Tells a failure and tries again. */
+  #persistently<T>(answers$: Observable<T>): Observable<T> {
+    const again = (error: unknown) => {
+      this.#faults.next(error instanceof Error ? error.message : String(error));
+      return timer(RETRY_MS);
+    };
+    return answers$.pipe(retry({ delay: again, resetOnSuccess: true }));
+  }
+}

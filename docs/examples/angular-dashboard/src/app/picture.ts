@@ -1,0 +1,138 @@
+import {
+  type ConnectionStats,
+  EndpointState,
+  type EndpointStats,
+  type ReportedEvent,
+  type StatsReport,
+  type Tally,
+} from 'rxflare';
+
+/** Messages and bytes a second. */
+export type Rate = Tally;
+
+/** What went over all connections in one period. */
+export interface Sample {
+  readonly at: number;
+  readonly received: Rate;
+  readonly sent: Rate;
+}
+
+/** One endpoint as the table shows it. */
+export interface Row {
+  readonly name: string;
+  readonly state: EndpointState;
+  /** This very page. */
+  readonly isSelf: boolean;
+  readonly transport: string;
+  readonly address: string;
+  /** The TLS version; `undefined` in the clear. */
+  readonly tls: string | undefined;
+  readonly received: Rate;
+  readonly sent: Rate;
+  readonly queued: Tally;
+  readonly lost: Tally;
+}
+
+/** An event with a number of its own, for `@for`. */
+export interface NumberedEvent extends ReportedEvent {
+  readonly number: number;
+}
+
+/** The hub at one moment, and what led there. */
+export interface Picture {
+  readonly hub: string;
+  readonly at: number;
+  readonly rows: readonly Row[];
+  /** One for each report, oldest first, at most {@link SAMPLES}. */
+  readonly samples: readonly Sample[];
+  /** Newest first. */
+  readonly events: readonly NumberedEvent[];
+  /** To be compared with the next one. */
+  readonly endpoints: ReadonlyMap<string, EndpointStats>;
+}
+
+/** How many samples the charts show: two minutes. */
+export const SAMPLES = 120;
+
+const EVENTS = 200;
+const NONE: Tally = { messages: 0, bytes: 0 };
+
+/** The picture after a report, from the one before it. */
+export function advance(before: Picture | undefined, report: StatsReport, self: string): Picture {
+  const { name: hub, at, endpoints: list, connections } = report.stats;
+  // A hub of another name, or one that was started again, has nothing to do with the picture before.
+  const last = before?.hub === hub && before.at < at ? before : undefined;
+  const seconds = last === undefined ? 0 : (at - last.at) / 1_000;
+  const rateOf = (now: Tally, then: Tally | undefined): Rate => perSecond(now, then, seconds);
+  const rows = list.map((endpoint): Row => {
+    const { name, state, queued, dropped } = endpoint;
+    const then = last?.endpoints.get(name);
+    const shown = last?.rows.find((row) => row.name === name);
+    return {
+      name,
+      state,
+      isSelf: name === self,
+      ...placeOf(
+        connections.find(({ endpointName }) => endpointName === name),
+        shown,
+      ),
+      received: rateOf(endpoint.received, then?.received),
+      sent: rateOf(endpoint.sent, then?.sent),
+      queued,
+      lost: dropped,
+    };
+  });
+  const others = rows.filter(({ isSelf }) => !isSelf);
+  const sample = {
+    at,
+    received: total(others.map(({ received }) => received)),
+    sent: total(others.map(({ sent }) => sent)),
+  };
+  return {
+    hub,
+    at,
+    rows: rows.sort(byStateAndName),
+    samples: [...(last?.samples ?? []), sample].slice(-SAMPLES),
+    events: newestFirst(last?.events ?? [], report.events),
+    endpoints: new Map(list.map((endpoint) => [endpoint.name, endpoint])),
+  };
+}
+
+/** The sum of tallies or rates. */
+export function total(tallies: readonly Tally[]): Tally {
+  return tallies.reduce(
+    (sum, { messages, bytes }) => ({ messages: sum.messages + messages, bytes: sum.bytes + bytes }),
+    NONE,
+  );
+}
+
+type Place = Pick<Row, 'transport' | 'address' | 'tls'>;
+
+/** Where an endpoint is; for one that has gone, where it was. */
+function placeOf(connection: ConnectionStats | undefined, shown: Row | undefined): Place {
+  if (connection !== undefined) {
+    return { transport: connection.scheme, address: connection.peerAddr, tls: connection.tls };
+  }
+  return { transport: shown?.transport ?? '', address: shown?.address ?? '', tls: shown?.tls };
+}
+
+/** Counts begin anew when a hub does. */
+function perSecond(now: Tally, then: Tally | undefined, seconds: number): Rate {
+  if (seconds <= 0) return NONE;
+  const { messages, bytes } = then ?? NONE;
+  return {
+    messages: Math.max(0, now.messages - messages) / seconds,
+    bytes: Math.max(0, now.bytes - bytes) / seconds,
+  };
+}
+
+function byStateAndName(a: Row, b: Row): number {
+  const rank = ({ state, isSelf }: Row): number => (isSelf ? 1 : state === EndpointState.READY ? 0 : 2);
+  return rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true });
+}
+
+function newestFirst(known: readonly NumberedEvent[], events: readonly ReportedEvent[]): NumberedEvent[] {
+  const next = (known[0]?.number ?? 0) + 1;
+  const numbered = events.map((event, index) => ({ ...event, number: next + index }));
+  return [...numbered.reverse(), ...known].slice(0, EVENTS);
+}

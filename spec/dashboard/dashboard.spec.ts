@@ -1,0 +1,239 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { firstValueFrom } from 'rxjs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { buildPage } from '../../docs/examples/angular-dashboard/build.js';
+import { AppIds, type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
+import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
+import { communicator, stopAll, untilState } from '../support/communicators.js';
+import { NvflarePeer } from '../support/nvflare-peer.js';
+import { pythonAvailable } from '../support/python.js';
+import { RxflareProcess } from '../support/rxflare-process.js';
+
+const executablePath = await chromiumPath();
+const HUB = fileURLToPath(new URL('../../docs/examples/angular-dashboard/hub.ts', import.meta.url));
+const BUILD_TIMEOUT_MS = 300_000;
+const { DEFAULT } = AppIds;
+
+/** The example's hub as a process of its own. */
+class ExampleHub {
+  readonly #child: ChildProcess;
+  readonly #urls: Promise<Readonly<Record<string, string>>>;
+
+  constructor(pagePort: number) {
+    const joinUrls = ['tcp', 'http', 'grpc'].map((scheme) => `${scheme}://127.0.0.1:0`);
+    const args = ['--import', 'tsx', HUB, String(pagePort), ...joinUrls];
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#urls = this.#readUrls();
+  }
+
+  /** Where the page is, and where endpoints join, by scheme. */
+  url(kind: 'page' | 'tcp' | 'http' | 'grpc'): Promise<string> {
+    return this.#urls.then((urls) => urls[kind] ?? '');
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'close');
+  }
+
+  async #readUrls(): Promise<Readonly<Record<string, string>>> {
+    const urls: Record<string, string> = {};
+    if (this.#child.stdout === null) return urls;
+    for await (const line of createInterface({ input: this.#child.stdout })) {
+      const [, what = '', url = ''] = /^(listening|page) on (\S+)$/.exec(line) ?? [];
+      if (what === 'page') return { ...urls, page: url };
+      // The page's own listener comes last, and on a path.
+      if (!url.endsWith('/f3')) urls[url.split(':', 1)[0] ?? ''] = url;
+    }
+    throw new Error('the hub ended before it told where its page is');
+  }
+}
+
+describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout: 60_000 }, () => {
+  let browser: Browser;
+  let page: Page;
+  let hub: ExampleHub;
+
+  beforeAll(async () => {
+    await buildPage();
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
+    page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    hub = new ExampleHub(0);
+    await page.goto(await hub.url('page'));
+  }, BUILD_TIMEOUT_MS);
+
+  afterEach(stopAll);
+
+  afterAll(async () => {
+    await browser.close();
+    await hub.kill();
+  });
+
+  /** The row of an endpoint. */
+  const row = (name: string): Locator => page.locator(`[data-endpoint="${name}"]`);
+  /** Waits until an endpoint is shown in a state. */
+  const untilShown = (name: string, state: string) => row(name).getByText(state, { exact: true }).waitFor();
+
+  async function join(name: string, scheme: 'tcp' | 'http' | 'grpc'): Promise<Communicator> {
+    const site = communicator(name);
+    site.addConnector(await hub.url(scheme), Mode.ACTIVE);
+    await site.start();
+    await untilState(site, 'hub');
+    return site;
+  }
+
+  it('joins the hub that it comes from, and says what to do while nobody else has', async () => {
+    await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
+    await page.getByRole('heading', { level: 1, name: 'hub' }).waitFor();
+    await page.getByText('this page', { exact: true }).waitFor();
+  });
+
+  it('shows who joins, over which transport and from where, and who leaves', async () => {
+    const sites = await Promise.all([join('site-1', 'tcp'), join('site-2', 'http'), join('site-3', 'grpc')]);
+    for (const [name, scheme] of [
+      ['site-1', 'tcp'],
+      ['site-2', 'http'],
+      ['site-3', 'grpc'],
+    ] as const) {
+      await untilShown(name, 'READY');
+      expect(await row(name).textContent()).toMatch(new RegExp(`READY\\s*${scheme}\\s*127\\.0\\.0\\.1:\\d+`));
+    }
+    await page.getByText(/^site-3 READY \(127\.0\.0\.1:\d+\)$/).waitFor();
+    await sites[1].stop();
+    await untilShown('site-2', 'DISCONNECTED');
+    expect(await row('site-1').textContent()).toContain('READY');
+  });
+
+  it('shows what goes through, as figures and as a chart', async () => {
+    const site = await join('site-1', 'tcp');
+    await untilShown('site-1', 'READY');
+    const traffic = setInterval(() => site.send('hub', DEFAULT, { payload: new Uint8Array(1_000) }), 10);
+    try {
+      await row('site-1')
+        .locator('[data-label="Received"]')
+        .filter({ hasText: /^\s*[1-9][\d.]* msg\/s\s*[1-9][\d.]* kB\/s/ })
+        .waitFor();
+      await page
+        .getByRole('img', { name: /^Messages a second: [1-9][\d.]* received and \S+ sent now$/ })
+        .waitFor();
+      await page.getByRole('img', { name: /^Bytes a second: [1-9][\d.]* kB received/ }).waitFor();
+      await page.getByText(/^\s*median [\d.]+ ms\s*$/).waitFor();
+    } finally {
+      clearInterval(traffic);
+    }
+  });
+
+  it('sends a message to an endpoint in the name of the hub, and shows the answer', async () => {
+    const site = await join('site-1', 'grpc');
+    site.messages(DEFAULT).subscribe(({ endpoint, message }) => {
+      site.send(endpoint, DEFAULT, textMessage(`${endpoint.name} said ${textOf(message)}`));
+    });
+    await untilShown('site-1', 'READY');
+    await page.getByRole('button', { name: 'Write to site-1' }).click();
+    await page.keyboard.type('grüße');
+    await page.keyboard.press('Enter');
+    await page.getByRole('log').getByText('hub said grüße').waitFor();
+    expect(await page.getByLabel('Text').inputValue()).toBe('');
+  });
+
+  it('says why a message cannot be sent, and keeps it', async () => {
+    await join('site-1', 'tcp');
+    await untilShown('site-1', 'READY');
+    await page.getByLabel('App ID').fill('9');
+    await page.getByLabel('Text').fill('hello');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('alert').getByText('app ID 9 is not relayed, only 1').waitFor();
+    expect(await page.getByLabel('Text').inputValue()).toBe('hello');
+    await page.getByLabel('App ID').fill(String(DEFAULT));
+  });
+
+  it.skipIf(!pythonAvailable())(
+    'shows a real NVFlare site: what it sends, and that it is killed',
+    async () => {
+      await using peer = await NvflarePeer.start({ version: '2.9.0', name: 'python-site' });
+      await peer.receive(DEFAULT, true);
+      await peer.connect(await hub.url('tcp'));
+      await untilShown('python-site', 'READY');
+      await page.getByRole('button', { name: 'Write to python-site' }).click();
+      await page.keyboard.type('hello, Python');
+      await page.keyboard.press('Enter');
+      await page
+        .getByRole('log')
+        .locator('li', { hasText: 'received from' })
+        .getByText('hello, Python')
+        .waitFor();
+      await peer.kill();
+      await untilShown('python-site', 'DISCONNECTED');
+    },
+  );
+
+  it('says that the hub has gone, and follows it when it comes back', async () => {
+    const { port } = new URL(page.url());
+    await hub.kill();
+    await page.getByText('The hub does not answer.').waitFor();
+    expect(await page.getByRole('status').textContent()).toContain('Not connected');
+    hub = new ExampleHub(Number(port));
+    await join('site-7', 'tcp');
+    await untilShown('site-7', 'READY');
+    await row('site-1').waitFor({ state: 'detached' });
+    await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
+  });
+
+  it('fits a phone, and a keyboard reaches everything', async () => {
+    await join('site-1', 'tcp');
+    await untilShown('site-1', 'READY');
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    const reached = new Set<string>();
+    for (let presses = 0; presses < 20; presses += 1) {
+      await page.keyboard.press('Tab');
+      reached.add(await page.evaluate(() => document.activeElement?.tagName ?? ''));
+    }
+    for (const tag of ['BUTTON', 'SELECT', 'INPUT', 'OL']) expect(reached).toContain(tag);
+  });
+});
+
+describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { timeout: 60_000 }, () => {
+  beforeAll(() => buildPage(), BUILD_TIMEOUT_MS);
+  afterEach(stopAll);
+
+  it('serves the page and the hub on one port, to pages of its own alone', async () => {
+    const args = ['tcp://127.0.0.1:0', '--dashboard', '--dashboard-port', '0', '--app', '5', '--json'];
+    await using hub = new RxflareProcess('listen', ...args);
+    const { url } = await hub.next(({ event }) => event === 'dashboard');
+    const { url: joinUrl } = await hub.next(
+      ({ event, url: at }) => event === 'listening' && String(at).startsWith('tcp'),
+    );
+    const site = communicator('site-1');
+    site.addConnector(String(joinUrl), Mode.ACTIVE);
+    await site.start();
+    await untilState(site, 'hub');
+
+    const response = await fetch(String(url));
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect((await fetch(`${String(url)}../../package.json`)).status).toBe(404);
+
+    const browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
+    try {
+      const page = await browser.newPage();
+      await page.goto(String(url));
+      await page.locator('[data-endpoint="site-1"]').getByText('READY', { exact: true }).waitFor();
+      const message = firstValueFrom(site.messages(5));
+      await page.getByLabel('App ID').fill('5');
+      await page.getByLabel('Text').fill('hello');
+      await page.getByRole('button', { name: 'Send' }).click();
+      expect(textOf((await message).message)).toBe('hello');
+    } finally {
+      await browser.close();
+    }
+    await site.stop();
+    expect(await hub.stop()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
