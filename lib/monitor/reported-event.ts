@@ -35,7 +35,11 @@ export function describeEvent(event: LifecycleEvent): string {
     .with({ type: 'disconnected' }, ({ connection, endpointName, error }) =>
       withReason(`${describeConnection(connection)} of ${endpointName ?? 'a stranger'} closed`, error),
     )
-    .with({ type: 'evicted' }, ({ message }) => message)
+    .with(
+      { type: 'refused' },
+      ({ endpointName, peerAddr, reason }) => `${endpointName} (${peerAddr}) may not join: ${reason}`,
+    )
+    .with({ type: 'limited' }, { type: 'evicted' }, ({ message }) => message)
     .with(
       { type: 'dropped' },
       ({ messages, bytes, endpointName, reason }) =>

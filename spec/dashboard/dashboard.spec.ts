@@ -93,6 +93,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
     await page.getByRole('heading', { level: 1, name: 'hub' }).waitFor();
     await page.getByText('this page', { exact: true }).waitFor();
+    await page.getByText('Nobody else has joined yet.').waitFor();
   });
 
   it('shows who joins, over which transport and from where, and who leaves', async () => {

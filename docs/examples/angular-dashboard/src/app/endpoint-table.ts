@@ -1,4 +1,4 @@
-import { ChangeDetectionStrategy, Component, input, output } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, input, output } from '@angular/core';
 import { EndpointState } from 'rxflare';
 
 import { formatBytes, formatCount } from './format';
@@ -18,6 +18,8 @@ export class EndpointTable {
   readonly canWrite = input.required<boolean>();
   /** A person wants to write to an endpoint. */
   readonly write = output<string>();
+
+  readonly isAlone = computed(() => (this.rows() ?? []).every(({ isSelf }) => isSelf));
 
   readonly READY = EndpointState.READY;
   readonly formatBytes = formatBytes;

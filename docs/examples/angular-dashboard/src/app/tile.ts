@@ -81,6 +81,12 @@ const HEIGHT = 24;
       height: 1.5rem;
     }
 
+    @media (max-width: 36rem) {
+      svg {
+        display: none;
+      }
+    }
+
     path {
       fill: none;
       stroke: var(--accent);

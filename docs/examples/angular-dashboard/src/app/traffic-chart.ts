@@ -45,7 +45,7 @@ const LINES = 4;
 
     .legend {
       display: flex;
-      gap: 1rem;
+      gap: 0.75rem;
     }
 
     .legend span::before {
