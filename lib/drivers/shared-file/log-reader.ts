@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
+import { systemCode } from '../node-errors.js';
 import { exists, isMissing, removeFile } from './files.js';
 import { logPath, sealPath, type Side } from './layout.js';
 
@@ -71,13 +72,26 @@ export class LogReader {
     const file = (this.#file ??= await open(this.#path, 'r'));
     const room = Math.min(this.#visible - this.#offset, CHUNK_BYTES);
     const chunk = Buffer.allocUnsafeSlow(room);
-    const { bytesRead } = await file.read(chunk, 0, room, this.#offset);
+    const bytesRead = await this.#readFrom(file, chunk);
     this.#offset += bytesRead;
     this.#total += bytesRead;
     // A size that can be seen before the bytes: they come later.
     if (bytesRead < room) this.#visible = this.#offset;
     // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
     return bytesRead === 0 ? undefined : new Uint8Array(chunk.buffer, 0, bytesRead);
+  }
+
+  /** Nothing where the handle went stale, as when a file server comes back: the next look opens the log again. */
+  async #readFrom(file: FileHandle, chunk: Buffer): Promise<number> {
+    try {
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, this.#offset);
+      return bytesRead;
+    } catch (error) {
+      if (systemCode(error) !== 'ESTALE') throw error;
+      log('%s: %s', this.#path, error);
+      await this.#letGo().catch((failure: unknown) => log('%s: %s', this.#path, failure));
+      return 0;
+    }
   }
 
   /** The size by path, not by handle: a networked file system asks its server again for that. */
