@@ -118,6 +118,7 @@ function nested(levels: number): unknown {
 }
 
 const TEXTS = [
+  '__proto__',
   'topic',
   'endpoint_name',
   'timestamp',

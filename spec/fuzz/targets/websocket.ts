@@ -16,15 +16,15 @@ const REQUEST = Buffer.from(
 );
 
 /**
- * A WebSocket listener. Variants: well-formed `messages` and `fragments` whose content may be wrong; `bytes` that
+ * A WebSocket listener. Variants: well-formed `messages`, `fragments` and `text` whose content may be wrong; `bytes` that
  * follow an upgrade and may break the framing; and a `request` that may be wrong itself.
  */
 export const webSocketTarget: FuzzTarget = {
   name: 'websocket',
   kind: 'live',
   make(dice) {
-    const variant = dice.pick(['messages', 'fragments', 'bytes', 'bytes', 'request'] as const);
-    if (variant === 'messages' || variant === 'fragments') return { parts: conversation(dice), variant };
+    const variant = dice.pick(['messages', 'fragments', 'text', 'bytes', 'bytes', 'request'] as const);
+    if (isWellFormed(variant)) return { parts: conversation(dice), variant };
     const frames = randomFrames(dice);
     if (variant === 'bytes') return { parts: cutUp(mutate(frames, dice), dice).slice(0, 40), variant };
     const request = mutate(REQUEST, dice);
@@ -36,18 +36,22 @@ export const webSocketTarget: FuzzTarget = {
   },
 };
 
+function isWellFormed(variant: string): boolean {
+  return variant === 'messages' || variant === 'fragments' || variant === 'text';
+}
+
 async function check(hub: Hub, input: FuzzInput): Promise<void> {
   const client = await RawClient.connect(hub.url);
-  await (input.variant === 'messages' || input.variant === 'fragments'
-    ? checkMessages(hub, client, input)
-    : checkBytes(hub, client, input));
+  await (isWellFormed(input.variant) ? checkMessages(hub, client, input) : checkBytes(hub, client, input));
   await hub.checkBystander();
 }
 
 async function checkMessages(hub: Hub, client: RawClient, { parts, variant }: FuzzInput): Promise<void> {
   const expected = new Conversation(HUB_RULES);
+  // Text is refused, even where its bytes are a good frame.
+  if (variant === 'text') expected.isBroken = true;
   for (const part of parts) expected.take(part);
-  const frame = variant === 'messages' ? wholeMessage : fragmentedMessage;
+  const frame = variant === 'messages' ? wholeMessage : variant === 'text' ? textMessage : fragmentedMessage;
   await client.write([REQUEST, ...parts.map(frame)]);
   if (!expected.isBroken) await client.write([closeFrame(1000)]);
   await client.closed();
@@ -105,6 +109,10 @@ function declaring(dice: Dice): Uint8Array {
 
 function wholeMessage(message: Uint8Array): Uint8Array {
   return wsFrame(0x80 | Opcode.BINARY, message);
+}
+
+function textMessage(message: Uint8Array): Uint8Array {
+  return wsFrame(0x80 | Opcode.TEXT, message);
 }
 
 function fragmentedMessage(message: Uint8Array): Uint8Array {
