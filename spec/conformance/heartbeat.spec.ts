@@ -18,7 +18,7 @@ function silentSite(heartbeat: boolean, minutes: number) {
   const table = new SessionTable({ local: new Endpoint('hub'), options, router });
   const connection = new FakeConnection();
   let error: CommError | undefined;
-  const role = { handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat };
+  const role = { scheme: 'tcp', handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat };
   table.run(connection, role).subscribe((event) => {
     if (event.type === 'closed') error = event.error;
   });
