@@ -8,6 +8,7 @@ import {
   type Observable,
   of,
   switchMap,
+  take,
   takeUntil,
   tap,
 } from 'rxjs';
@@ -28,6 +29,7 @@ export function admit(ask: Admit): MonoTypeOperatorFunction<SessionEvent> {
     const closed$ = events$.pipe(filter(({ type }) => type === 'closed'));
     const refused$ = events$.pipe(
       filter((event) => event.type === 'greeted'),
+      take(1),
       switchMap(({ session, endpoint }) =>
         ask(session, endpoint).pipe(
           tap({ complete: () => session.welcome(endpoint) }),

@@ -6,6 +6,7 @@ import {
   type MonoTypeOperatorFunction,
   type SchedulerLike,
   switchMap,
+  take,
   takeUntil,
   timer,
 } from 'rxjs';
@@ -21,6 +22,7 @@ export function handshakeTimeout(
     const decided$ = events$.pipe(filter(({ type }) => type === 'ready' || type === 'closed'));
     const overdue$ = events$.pipe(
       filter(({ type }) => type === 'opened'),
+      take(1), // An operator that waits for more would stay with each connection for its whole life.
       switchMap(({ session }) =>
         timer(timeoutMs, scheduler).pipe(
           map((): SessionEvent => ({ type: 'overdue', session })),

@@ -49,9 +49,13 @@ export function heartbeat<H extends Heart>(
   const pulses = new WeakMap<H, Pulse>();
   const shorter = timeoutMs === 0 ? intervalMs : Math.min(intervalMs, timeoutMs);
   const tickMs = Math.min(MAX_TICK_MS, Math.max(1, shorter / TICKS));
+  let sweptAt = scheduler.now();
   return interval(tickMs, scheduler).pipe(mergeMap(() => from(sweep(scheduler.now()))));
 
   function* sweep(now: number): Generator<HeartbeatEvent<H>> {
+    // Whoever was frozen, or busy for long, comes by here before reading what has come meanwhile.
+    const isLate = now - sweptAt >= 2 * tickMs;
+    sweptAt = now;
     for (const heart of hearts()) {
       const { activity, isPaused } = heart;
       const pulse = pulses.get(heart);
@@ -62,7 +66,7 @@ export function heartbeat<H extends Heart>(
         pulse.askedAt = now;
         yield { type: 'ping', heart };
       } else if (timeoutMs > 0 && now - pulse.askedAt >= timeoutMs) {
-        yield { type: 'timeout', heart };
+        if (!isLate) yield { type: 'timeout', heart };
       } else if (timeoutMs === 0 && now - pulse.askedAt >= intervalMs) {
         pulse.askedAt = now;
         yield { type: 'ping', heart };

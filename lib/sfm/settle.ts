@@ -7,6 +7,7 @@ import {
   type MonoTypeOperatorFunction,
   type SchedulerLike,
   switchMap,
+  take,
   takeUntil,
   tap,
   timer,
@@ -28,6 +29,7 @@ export function settle(timeoutMs: number, scheduler: SchedulerLike): MonoTypeOpe
     const settled$ = events$.pipe(filter(({ type }) => type === 'settled' || type === 'closed'));
     const asking$ = events$.pipe(
       filter(({ type }) => type === 'ready'),
+      take(1),
       switchMap(({ session }) => {
         if (timeoutMs === 0 || !session.role.heartbeat) {
           session.settle();

@@ -5,7 +5,6 @@ import {
   defer,
   EMPTY,
   filter,
-  finalize,
   firstValueFrom,
   from,
   mergeMap,
@@ -135,15 +134,11 @@ export class Connector {
   #show(connection: Connection): void {
     if (this.mode === Mode.PASSIVE && !this.#limiter.admit(connection)) return;
     this.#live.add(connection);
-    connection.closed$
-      .pipe(
-        catchError(() => EMPTY),
-        finalize(() => {
-          this.#live.delete(connection);
-          this.#limiter.leave(connection);
-        }),
-      )
-      .subscribe();
+    const gone = (): void => {
+      this.#live.delete(connection);
+      this.#limiter.leave(connection);
+    };
+    connection.closed$.subscribe({ error: gone, complete: gone });
     this.#connections.next(connection);
   }
 

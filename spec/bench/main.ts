@@ -99,11 +99,7 @@ async function compareEcho(contenders: readonly Contender[], bytes: number): Pro
   const count = bytes > 100_000 ? Math.ceil(ECHOES / 10) : ECHOES;
   const able = contenders.filter(({ name }) => !name.includes('to NVFlare'));
   const times = new Map<Contender, number[]>(able.map((contender) => [contender, []]));
-  for (const { server, client } of able) {
-    pin(server.pid, 0);
-    pin(client.pid, 1);
-    await client.ask({ do: 'echo', bytes, count });
-  }
+  for (const { client } of able) await client.ask({ do: 'echo', bytes, count });
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const contender of able)
       times.get(contender)?.push(...(await contender.client.ask<number[]>({ do: 'echo', bytes, count })));
@@ -149,6 +145,8 @@ async function start({
   const [server, client] = [new Child<Request>(module), new Child<Request>(module)];
   const address = await server.ask<string>({ do: 'serve', system: index });
   await client.ask({ do: 'connect', system: index, address });
+  pin(server.pid, 0);
+  pin(client.pid, 1);
   return { index, name, transport, server, client };
 }
 

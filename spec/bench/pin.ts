@@ -6,8 +6,9 @@ import { availableParallelism, platform } from 'node:os';
 export const canPin = platform() === 'linux' && availableParallelism() > 1;
 
 /**
- * Keeps a process and its children on one core. Where the kernel puts two processes that play ping-pong is a matter
- * of luck otherwise: on one core a message takes a quarter of the time that it takes to wake another core.
+ * Keeps a process and its children on one core. Where the kernel puts two processes that talk is a matter of luck
+ * otherwise: on one core a small message takes a quarter of the time that it takes to wake another core, and large
+ * ones take twice as long as on two.
  */
 export function pin(pid: number, core: number): void {
   if (!canPin) return;

@@ -1,3 +1,4 @@
+import type { Observable, SchedulerLike } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -50,6 +51,31 @@ describe('a silent heart', () => {
       expectObservable(heartbeat(() => [new FakeHeart()], { intervalMs: 0, timeoutMs: 20 }, scheduler)).toBe(
         '|',
       );
+    });
+  });
+});
+
+describe('a process that was frozen', () => {
+  const frozenAt27 = (scheduler: TestScheduler, cold: (marbles: string) => Observable<string>) => {
+    let frozenMs = 0;
+    cold('27ms x').subscribe(() => (frozenMs = 1_000));
+    return Object.create(scheduler, { now: { value: () => scheduler.now() + frozenMs } }) as SchedulerLike;
+  };
+
+  it('gives a heart up only at the next look, when it has read what came meanwhile', () => {
+    marbles(({ cold, expectObservable }, scheduler) => {
+      const heart = new FakeHeart();
+      const beats$ = heartbeat(() => [heart], everyTwenty, frozenAt27(scheduler, cold));
+      expectObservable(beats$, '^ 46ms !').toBe('25ms p 9ms t', valuesOf(heart));
+    });
+  });
+
+  it('keeps a heart that had beaten', () => {
+    marbles(({ cold, expectObservable }, scheduler) => {
+      const heart = new FakeHeart();
+      cold('32ms x').subscribe(() => (heart.activity += 1));
+      const beats$ = heartbeat(() => [heart], everyTwenty, frozenAt27(scheduler, cold));
+      expectObservable(beats$, '^ 46ms !').toBe('25ms p', valuesOf(heart));
     });
   });
 });
