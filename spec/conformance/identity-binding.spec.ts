@@ -22,6 +22,7 @@ function outcomeOf({ name, cn, mode = Mode.PASSIVE, mtls = true, map = {} }: Han
   let error: CommError | undefined;
   const session = sessionOn(connection, { mode, mtls }, { identityMap: map });
   session.events$.subscribe((event) => {
+    if (event.type === 'greeted') session.welcome(event.endpoint);
     if (event.type === 'closed') error = event.error;
   });
   const type = mode === Mode.ACTIVE ? FrameType.READY : FrameType.HELLO;

@@ -66,7 +66,7 @@ describe('a process that was frozen', () => {
     marbles(({ cold, expectObservable }, scheduler) => {
       const heart = new FakeHeart();
       const beats$ = heartbeat(() => [heart], everyTwenty, frozenAt27(scheduler, cold));
-      expectObservable(beats$, '^ 46ms !').toBe('25ms p 9ms t', valuesOf(heart));
+      expectObservable(beats$, '^ 36ms !').toBe('25ms p 9ms t', valuesOf(heart));
     });
   });
 
