@@ -7,8 +7,7 @@ export const canPin = platform() === 'linux' && availableParallelism() > 1;
 
 /**
  * Keeps a process and its children on one core. Where the kernel puts two processes that talk is a matter of luck
- * otherwise: on one core a small message takes a quarter of the time that it takes to wake another core, and large
- * ones take twice as long as on two.
+ * otherwise: on one core a small message takes a quarter of the time that it takes to wake another core.
  */
 export function pin(pid: number, core: number): void {
   if (!canPin) return;

@@ -22,7 +22,7 @@ import {
   textOf,
 } from '../../lib/index.js';
 import type { ListenerRules } from './reference/conversation.js';
-import { require } from './target.js';
+import { insist } from './target.js';
 
 /** Whatever must happen happens within this time, or it is a finding. */
 export const PATIENCE_MS = 8_000;
@@ -91,7 +91,7 @@ export class Hub {
       (error: unknown) => error,
     );
     this.#fates.delete(address);
-    require(isFate(fate), `the hub did not end the connection from ${address}`, fate);
+    insist(isFate(fate), `the hub did not end the connection from ${address}`, fate);
     return fate;
   }
 
@@ -104,7 +104,7 @@ export class Hub {
   async meets(address: string): Promise<void> {
     const met$ = timer(0, LOOK_MS).pipe(filter(() => this.hasMet(address)));
     const met = await firstValueFrom(met$.pipe(timeout(PATIENCE_MS))).catch((error: unknown) => error);
-    require(!(met instanceof Error), `the hub did not take up the connection from ${address}`, met);
+    insist(!(met instanceof Error), `the hub did not take up the connection from ${address}`, met);
   }
 
   /** Exchanges a message with the bystander, on the connection that it has had from the beginning. */
@@ -112,7 +112,7 @@ export class Hub {
     this.#rounds += 1;
     await this.#exchange(this.#bystander, BYSTANDER, this.#hub, HUB);
     await this.#exchange(this.#hub, HUB, this.#bystander, BYSTANDER);
-    require(this.#harm === undefined, this.#harm ?? '');
+    insist(this.#harm === undefined, this.#harm ?? '');
   }
 
   /** Stops both. */
@@ -132,7 +132,7 @@ export class Hub {
     const arrived = firstValueFrom(arrival$).catch((error: unknown) => error);
     from.send(toName, APP_ID, textMessage(text));
     const outcome = await arrived;
-    require(!(outcome instanceof Error), `a message from ${fromName} to ${toName} did not arrive`, outcome);
+    insist(!(outcome instanceof Error), `a message from ${fromName} to ${toName} did not arrive`, outcome);
   }
 
   #notice(event: LifecycleEvent): void {

@@ -6,7 +6,7 @@ import { firstValueFrom, from, merge, timeout, timer } from 'rxjs';
 
 import { parseUrl } from '../../lib/index.js';
 import { PATIENCE_MS } from './hub.js';
-import { require } from './target.js';
+import { insist } from './target.js';
 
 /** Enough for what was written to be read on loopback. */
 const READ_MS = 5;
@@ -62,6 +62,6 @@ export class RawClient {
       (error: unknown) => error,
     );
     this.#socket.destroy();
-    require(!(outcome instanceof Error), `the hub left the socket of ${this.address} open`, outcome);
+    insist(!(outcome instanceof Error), `the hub left the socket of ${this.address} open`, outcome);
   }
 }

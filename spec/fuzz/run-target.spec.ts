@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { FuzzReport, renderFailure } from './report.js';
 import { runStretch } from './run-target.js';
-import { type FuzzTarget, require } from './target.js';
+import { type FuzzTarget, insist } from './target.js';
 
 /** Takes everything but an input whose first byte is 7. */
 const sevenTarget: FuzzTarget = {
@@ -12,7 +12,7 @@ const sevenTarget: FuzzTarget = {
   open: () =>
     Promise.resolve({
       check: ({ parts }) => {
-        require(parts[0]?.[0] !== 7, 'it is 7', new RangeError('too odd'));
+        insist(parts[0]?.[0] !== 7, 'it is 7', new RangeError('too odd'));
         return undefined;
       },
       close: () => Promise.resolve(),

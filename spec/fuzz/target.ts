@@ -33,6 +33,6 @@ export class Finding extends Error {
 }
 
 /** Throws a {@link Finding} where something that must hold does not. */
-export function require(holds: boolean, message: string, cause?: unknown): asserts holds {
+export function insist(holds: boolean, message: string, cause?: unknown): asserts holds {
   if (!holds) throw new Finding(message, { cause });
 }

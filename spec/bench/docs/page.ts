@@ -22,7 +22,7 @@ This page is made by \`npm run bench:docs\`, which runs all three benchmarks and
 
 ## How it is measured
 
-\`npm run bench\` starts each system as two processes that talk over the loopback address, and compares them in one run: each measurement is repeated in three rounds, system after system in turn, and the table shows the median. Every message has the same 16-byte prefix and four headers before its payload. The others encode those once and do not read them, while rxflare and NVFlare encode and decode them for each message as their users do. Each process keeps to a core of its own, since otherwise the luck of the scheduler decides: by where it puts the two ends, the same pair takes 15 or 65 µs for an echo, and moves 1.2 or 2.7 GB/s. In brackets: how many times better rxflare is.
+\`npm run bench\` starts each system as two processes that talk over the loopback address, and compares them in one run: each measurement is repeated with five fresh starts of every system, one system after the other in changing order, and the table shows the median. Every message has the same 16-byte prefix and four headers before its payload. The others encode those once and do not read them, while rxflare and NVFlare encode and decode them for each message as their users do. Each process keeps to a core of its own: by where the scheduler puts the two ends, the same pair takes 15 or 65 µs for an echo. In brackets: how many times better rxflare is.
 
 - **rxflare**: a Communicator on each side, headers read on receipt, \`send\` until it says false, then \`drained\`.
 - **node:net**: the same framing on a bare socket, one corked write for each frame.
@@ -30,7 +30,7 @@ This page is made by \`npm run bench:docs\`, which runs all three benchmarks and
 - **NVFlare 2.9.0**: its communicator, Python to Python. Its WebSocket client takes no frame of 4 MiB or more.
 - **rxflare to NVFlare**: rxflare sends, NVFlare receives.
 
-Figures differ from run to run on a shared machine, most at 10 kB and 1 MB, where the kernel's copying dominates; the ratios are what to look at.
+Figures differ from run to run on a shared machine. From 10 kB on the copying of memory dominates, and where memory comes to lie makes one start of the same system move 0.9 and another 2.7 GB/s. Look at ratios, and do not trust those near 1.
 
 ${renderReport(throughput)}
 

@@ -8,7 +8,7 @@ import { concatBytes } from '../../support/bytes.js';
 import { encodeMap, randomMap } from '../corpus.js';
 import { mutate } from '../mutate.js';
 import { judgeMap } from '../reference/map.js';
-import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+import { type FuzzInput, type FuzzTarget, insist } from '../target.js';
 
 const library = new Decoder();
 const target = new Uint8Array(MAX_FLAT_BYTES);
@@ -28,13 +28,13 @@ function check({ parts }: FuzzInput): undefined {
   const bytes = concatBytes(parts);
   const read = readFlatMap(bytes, 0, bytes.length);
   const { isSound, hasProto } = judgeMap(bytes);
-  require(read === undefined || (isSound && !hasProto), 'it reads what is no map');
+  insist(read === undefined || (isSound && !hasProto), 'it reads what is no map');
   if (!isSound || hasProto) return;
   const map = library.decode(bytes) as Record<string, HeaderValue>;
-  require(read === undefined || isDeepStrictEqual(read, map), 'it reads something else than the library');
+  insist(read === undefined || isDeepStrictEqual(read, map), 'it reads something else than the library');
   const end = writeFlatMap(map, target, 0);
   if (end < 0) return;
   const written = target.subarray(0, end);
-  require(Buffer.compare(written, encodeMap(map)) === 0, 'it writes other bytes than the library');
-  require(isDeepStrictEqual(readFlatMap(written, 0, end), map), 'it does not read what it wrote');
+  insist(Buffer.compare(written, encodeMap(map)) === 0, 'it writes other bytes than the library');
+  insist(isDeepStrictEqual(readFlatMap(written, 0, end), map), 'it does not read what it wrote');
 }

@@ -5,7 +5,7 @@ import { greeting, laterFrame, mutateInside } from '../corpus.js';
 import { mutate } from '../mutate.js';
 import { expectBadData } from '../outcome.js';
 import { judgeMap } from '../reference/map.js';
-import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+import { type FuzzInput, type FuzzTarget, insist } from '../target.js';
 
 /** The decoder of one frame: lengths that do not fit and headers that are no map are refused, all else comes back as it was. */
 export const frameTarget: FuzzTarget = {
@@ -35,7 +35,7 @@ function check({ parts }: FuzzInput): undefined {
   prefix[7] = bytes[7] ?? 0;
   const headers = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headerLength);
   const again = concatBytes([prefix, headers, payload]);
-  require(Buffer.compare(again, bytes) === 0, 'the parts of the frame are not the frame');
+  insist(Buffer.compare(again, bytes) === 0, 'the parts of the frame are not the frame');
 }
 
 function hasGoodHeaders(bytes: Uint8Array): boolean {

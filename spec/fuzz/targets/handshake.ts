@@ -6,7 +6,7 @@ import type { Dice } from '../dice.js';
 import { mutate } from '../mutate.js';
 import { expectBadData } from '../outcome.js';
 import { nameIn } from '../reference/conversation.js';
-import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+import { type FuzzInput, type FuzzTarget, insist } from '../target.js';
 
 const ADDRESSES = { local_addr: '127.0.0.1:1', peer_addr: '127.0.0.1:2' };
 
@@ -50,8 +50,8 @@ function check({ parts }: FuzzInput): undefined {
     return;
   }
   const endpoint = decodeHandshake(payload, ADDRESSES);
-  require(endpoint.name === name, `expected the name ${name}, got ${endpoint.name}`);
-  require(endpoint.state === EndpointState.READY, `expected READY, got ${endpoint.state}`);
+  insist(endpoint.name === name, `expected the name ${name}, got ${endpoint.name}`);
+  insist(endpoint.state === EndpointState.READY, `expected READY, got ${endpoint.state}`);
   for (const key of ['endpoint_name', 'timestamp'])
-    require(!Object.hasOwn(endpoint.properties, key), `${key} is no property`);
+    insist(!Object.hasOwn(endpoint.properties, key), `${key} is no property`);
 }

@@ -10,7 +10,7 @@ import { encodeMap, randomMap } from '../corpus.js';
 import { mutate } from '../mutate.js';
 import { expectBadData } from '../outcome.js';
 import { judgeMap } from '../reference/map.js';
-import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+import { type FuzzInput, type FuzzTarget, insist } from '../target.js';
 
 const library = new Decoder({ useBigInt64: true });
 
@@ -29,16 +29,17 @@ function check({ parts }: FuzzInput): undefined {
   const bytes = concatBytes(parts);
   const { isSound, hasProto } = judgeMap(bytes);
   const fault = mapFault(bytes);
-  require((fault === undefined) ===
-    isSound, `expected it to be ${isSound ? 'sound' : 'refused'}, got ${fault}`);
+  insist(
+    (fault === undefined) === isSound,
+    `expected it to be ${isSound ? 'sound' : 'refused'}, got ${fault}`,
+  );
   if (!isSound || hasProto) {
-    require(readFlatMap(bytes, 0, bytes.length) ===
-      undefined, 'the fast path takes what the library refuses');
+    insist(readFlatMap(bytes, 0, bytes.length) === undefined, 'the fast path takes what the library refuses');
     expectBadData(() => decodeMap(bytes));
     return;
   }
   const map = decodeMap(bytes);
-  require(isDeepStrictEqual(map, narrow(library.decode(bytes))), 'it is not what the library decodes');
+  insist(isDeepStrictEqual(map, narrow(library.decode(bytes))), 'it is not what the library decodes');
 }
 
 /** The library gives every 64-bit integer as a bigint; we give a number where that is exact. */

@@ -11,7 +11,7 @@ import { FakeConnection } from '../../support/fake-connection.js';
 import { conversation } from '../corpus.js';
 import { requireBadData } from '../outcome.js';
 import { Conversation } from '../reference/conversation.js';
-import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+import { type FuzzInput, type FuzzTarget, insist } from '../target.js';
 
 const LOCAL = new Endpoint('hub');
 const OPTIONS = resolveOptions();
@@ -55,20 +55,23 @@ function check({ parts, variant }: FuzzInput): undefined {
     expected.take(frame);
     connection.deliver(frame);
   }
-  require(connection.isOpen !==
-    expected.isBroken, `expected it ${expected.isBroken ? 'closed' : 'open'}`, failure());
+  insist(
+    connection.isOpen !== expected.isBroken,
+    `expected it ${expected.isBroken ? 'closed' : 'open'}`,
+    failure(),
+  );
   if (expected.isBroken) requireBadData(failure());
   else connection.finish();
-  require(router.routed === expected.deliveries, `${router.routed} of ${expected.deliveries} messages came`);
+  insist(router.routed === expected.deliveries, `${router.routed} of ${expected.deliveries} messages came`);
   const { PONG, READY } = FrameType;
   const sent = connection.frames.map(({ type }) => type);
   const pongs = sent.filter((type) => type === PONG).length;
-  require(pongs === expected.pings, `${pongs} of ${expected.pings} PINGs were answered`);
+  insist(pongs === expected.pings, `${pongs} of ${expected.pings} PINGs were answered`);
   const isReady = expected.isGreeted && mode === Mode.PASSIVE;
-  require(sent.includes(READY) === isReady, `READY was ${isReady ? 'not ' : ''}sent`);
+  insist(sent.includes(READY) === isReady, `READY was ${isReady ? 'not ' : ''}sent`);
   const story = ['opened', ...(expected.isGreeted ? ['ready'] : []), 'closed', 'complete'].join();
   const told = seen.filter((type) => type !== 'settled').join();
-  require(told === story, `expected the events ${story}, got ${told}`);
+  insist(told === story, `expected the events ${story}, got ${told}`);
 }
 
 function watch(session: Session) {

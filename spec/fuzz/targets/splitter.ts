@@ -7,7 +7,7 @@ import { concatBytes } from '../../support/bytes.js';
 import { frame } from '../corpus.js';
 import { cutUp, mutate } from '../mutate.js';
 import { referenceSplit } from '../reference/split.js';
-import { type FuzzInput, type FuzzTarget, require } from '../target.js';
+import { type FuzzInput, type FuzzTarget, insist } from '../target.js';
 
 /** The splitter under every chunking, against the plain one. The variant is the largest frame. */
 export const splitterTarget: FuzzTarget = {
@@ -31,12 +31,12 @@ function check({ parts, variant }: FuzzInput): undefined {
     (frame) => expected.push(frame),
   );
   const { frames, failure } = split(parts, limit);
-  require(frames.length === expected.length, `expected ${expected.length} frames, got ${frames.length}`);
+  insist(frames.length === expected.length, `expected ${expected.length} frames, got ${frames.length}`);
   for (const [index, frame] of frames.entries())
-    require(Buffer.compare(frame, expected[index] ?? frame) === 0, `frame ${index} has other bytes`);
+    insist(Buffer.compare(frame, expected[index] ?? frame) === 0, `frame ${index} has other bytes`);
   const code = end.isBroken ? CommErrorCode.BAD_DATA : end.restBytes > 0 ? CommErrorCode.CLOSED : undefined;
-  require(failure === undefined || failure instanceof CommError, 'expected a CommError', failure);
-  require(failure?.code === code, `expected ${code ?? 'no error'}, got ${failure?.code ?? 'none'}`, failure);
+  insist(failure === undefined || failure instanceof CommError, 'expected a CommError', failure);
+  insist(failure?.code === code, `expected ${code ?? 'no error'}, got ${failure?.code ?? 'none'}`, failure);
 }
 
 function split(chunks: readonly Uint8Array[], limit: number) {
