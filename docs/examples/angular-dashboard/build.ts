@@ -12,7 +12,9 @@ import { fileURLToPath } from 'node:url';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const KEY_FILE = join(HERE, '.angular', 'key');
+/** Marks of what was installed and built, beside it. */
+const LOCK_MARK = join(HERE, 'node_modules', '.rxflare-lock');
+const PAGE_MARK = join(HERE, 'node_modules', '.rxflare-page');
 const IN_PACKAGE = join(ROOT, 'dist', 'dashboard');
 
 /** What the page is made of. */
@@ -27,15 +29,15 @@ export const PAGE = join(HERE, 'dist');
 /** Builds the page where it is not up to date. */
 export async function buildPage(): Promise<void> {
   const key = await keyOf(SOURCES);
-  if (!existsSync(join(PAGE, 'index.html')) || (await readText(KEY_FILE)) !== key) {
-    if ((await readText(join(HERE, 'node_modules', '.rxflare-lock'))) !== (await lockKey())) {
-      await run('npm', ['ci', '--no-audit', '--no-fund'], HERE);
-      await writeFile(join(HERE, 'node_modules', '.rxflare-lock'), await lockKey());
-    }
-    await run('npm', ['run', '--silent', 'build'], ROOT);
-    await run('npm', ['run', '--silent', 'build'], HERE);
-    await writeFile(KEY_FILE, key);
+  const isBuilt = [PAGE, IN_PACKAGE].every((directory) => existsSync(join(directory, 'index.html')));
+  if (isBuilt && (await readText(PAGE_MARK)) === key) return;
+  if ((await readText(LOCK_MARK)) !== (await lockKey())) {
+    await run('npm', ['ci', '--no-audit', '--no-fund'], HERE);
+    await writeFile(LOCK_MARK, await lockKey());
   }
+  await run('npm', ['run', '--silent', 'build'], ROOT);
+  await run('npm', ['run', '--silent', 'build'], HERE);
+  await writeFile(PAGE_MARK, key);
   await rm(IN_PACKAGE, { recursive: true, force: true });
   await cp(PAGE, IN_PACKAGE, { recursive: true });
 }
