@@ -1,6 +1,7 @@
 import {
   defer,
   distinctUntilChanged,
+  EMPTY,
   endWith,
   filter,
   finalize,
@@ -396,7 +397,7 @@ export class Communicator {
 
   #stop(): Promise<void> {
     this.#state = 'stopping';
-    return this.#closeConnectors(this.#connectors.all, () => {
+    return this.#closeConnectors(this.#connectors.all, this.#loopback.drained$, () => {
       this.#state = 'stopped';
       this.#heartbeat?.unsubscribe();
       this.#connectors.complete();
@@ -410,16 +411,18 @@ export class Communicator {
   /**
    * Lets connectors end in good order: no new connections, the old ones drained, then gone.
    *
-   * @param whenEnded - called when the last connection has ended
+   * @param rest$ - what else has to complete
+   * @param whenEnded - called when that and the last connection have ended
    * @returns when nothing of them is left open
    */
   async #closeConnectors(
     connectors: readonly Connector[],
+    rest$: Observable<never> = EMPTY,
     whenEnded: () => void = () => undefined,
   ): Promise<void> {
     for (const connector of connectors) connector.halt();
     const sessions = this.#sessions.of(new Set(connectors.map(({ handle }) => handle)));
-    const ended$ = merge(...sessions.map((session) => this.#closeSession(session))).pipe(
+    const ended$ = merge(rest$, ...sessions.map((session) => this.#closeSession(session))).pipe(
       observeOn(queueScheduler), // Behind what the last end has to tell.
       finalize(() => {
         for (const connector of connectors) this.#connectors.remove(connector);

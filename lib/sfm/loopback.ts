@@ -1,4 +1,14 @@
-import { asapScheduler, EMPTY, NEVER, observeOn, Subject } from 'rxjs';
+import {
+  asapScheduler,
+  defer,
+  EMPTY,
+  ignoreElements,
+  NEVER,
+  type Observable,
+  observeOn,
+  Subject,
+  take,
+} from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
@@ -26,15 +36,22 @@ interface LoopbackMessage {
 export class Loopback {
   readonly #name: string;
   readonly #maxQueuedBytes: number;
+  /** Completes when all messages sent so far have arrived. */
+  readonly drained$: Observable<never>;
   readonly #messages = new Subject<LoopbackMessage>();
+  readonly #emptied = new Subject<void>();
   #queuedBytes = 0;
 
   constructor(local: Endpoint, router: MessageRouter, maxQueuedBytes: number) {
     this.#name = local.name;
     this.#maxQueuedBytes = maxQueuedBytes;
+    this.drained$ = defer(() =>
+      this.#queuedBytes === 0 ? EMPTY : this.#emptied.pipe(take(1), ignoreElements()),
+    );
     this.#messages.pipe(observeOn(asapScheduler)).subscribe(({ appId, message, bytes }) => {
       this.#queuedBytes -= bytes;
       router.route({ endpoint: local, connection: LOOPBACK, appId, message }, bytes);
+      if (this.#queuedBytes === 0) this.#emptied.next();
     });
   }
 

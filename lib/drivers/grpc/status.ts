@@ -42,6 +42,14 @@ const STATUS_CODES: Readonly<Record<CommErrorCode, number>> = {
   TIMEOUT: GrpcCode.DEADLINE_EXCEEDED,
 };
 
+/** Only what a peer did wrong is told in full: other reasons may name other peers, or a secret. */
+const DETAILS: Partial<Record<CommErrorCode, string>> = {
+  ERROR: 'the listener failed',
+  NOT_READY: 'no more is taken now',
+  BAD_CONFIG: 'refused',
+  CLOSED: 'closed',
+};
+
 /** Peers take no more than a few KiB of headers. */
 const MAX_DETAILS = 1024;
 
@@ -54,7 +62,7 @@ export interface GrpcStatus {
 /** The status for a connection that ends, cleanly or for a reason. */
 export function toStatus(reason: CommError | undefined): GrpcStatus {
   if (reason === undefined) return { code: GrpcCode.OK, details: 'OK' };
-  return { code: STATUS_CODES[reason.code], details: reason.message };
+  return { code: STATUS_CODES[reason.code], details: DETAILS[reason.code] ?? reason.message };
 }
 
 /** The error that a peer's status is; `undefined` where it is OK. */

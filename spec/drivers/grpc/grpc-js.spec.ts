@@ -81,12 +81,15 @@ describe('a peer made with @grpc/grpc-js', () => {
     await closed;
   });
 
-  it('as a client is told why it is refused', async () => {
+  it.each([
+    ['what it did wrong', CommErrorCode.BAD_DATA, 3, 'kein Frame für "site-1": 100 %'],
+    ['that it is refused, and not why', CommErrorCode.BAD_CONFIG, 7, 'refused'],
+    ['that it is closed, and not for whom', CommErrorCode.CLOSED, 1, 'closed'],
+  ])('as a client is told %s', async (_, commCode, code, details) => {
     const { connection, call, status } = await fromGrpcJsClient();
     call.resume();
-    const reason = new CommError(CommErrorCode.BAD_CONFIG, 'kein Zutritt für "site-1": 100 %');
-    await connection.close(reason);
-    expect(await status).toMatchObject({ code: 7, details: reason.message });
+    await connection.close(new CommError(commCode, 'kein Frame für "site-1": 100 %'));
+    expect(await status).toMatchObject({ code, details });
   });
 
   it('as a client that sends what is no Frame is told INVALID_ARGUMENT', async () => {

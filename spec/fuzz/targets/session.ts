@@ -69,7 +69,7 @@ function check({ parts, variant }: FuzzInput): undefined {
   insist(pongs === expected.pings, `${pongs} of ${expected.pings} PINGs were answered`);
   const isReady = expected.isGreeted && mode === Mode.PASSIVE;
   insist(sent.includes(READY) === isReady, `READY was ${isReady ? 'not ' : ''}sent`);
-  const story = ['opened', ...(expected.isGreeted ? ['ready'] : []), 'closed', 'complete'].join();
+  const story = ['opened', ...(expected.isGreeted ? ['greeted', 'ready'] : []), 'closed', 'complete'].join();
   const told = seen.filter((type) => type !== 'settled').join();
   insist(told === story, `expected the events ${story}, got ${told}`);
 }
@@ -80,6 +80,7 @@ function watch(session: Session) {
   session.events$.subscribe({
     next: (event) => {
       seen.push(event.type);
+      if (event.type === 'greeted') session.welcome(event.endpoint);
       if (event.type === 'closed') failure = event.error;
     },
     error: (error: unknown) => seen.push(`error ${String(error)}`),
