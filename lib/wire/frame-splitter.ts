@@ -7,6 +7,9 @@ const EAGER_BYTES = 1024 * 1024;
 /** A larger one gets this many times what has arrived, so that a declared length alone costs nothing. */
 const GROWTH = 8;
 
+/** Less room than this is not worth a read of its own. */
+const ROOM_BYTES = 64 * 1024;
+
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -21,10 +24,30 @@ export class FrameSplitter {
   /** The start of a frame that straddles chunks, and how much of it has arrived. */
   #frame: Uint8Array = NOTHING;
   #collected = 0;
+  readonly #allocate: (bytes: number) => Uint8Array;
+
+  /** @param allocate - gives memory for a frame that straddles chunks; what was in it does not matter */
+  constructor(allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
+    this.#allocate = allocate;
+  }
 
   /** Bytes that wait for the rest of their frame. */
   get pendingBytes(): number {
     return this.#collected + this.#chunk.length - this.#consumed;
+  }
+
+  /**
+   * The memory that the next bytes of a large frame go to, once the frame has begun and all before it are shifted.
+   * Who reads them straight into it, and says so with `fill`, spares a copy.
+   */
+  get room(): Uint8Array | undefined {
+    const isLarge = this.#frame.length - this.#collected >= ROOM_BYTES;
+    return isLarge ? this.#frame.subarray(this.#collected) : undefined;
+  }
+
+  /** So many bytes were put into `room`. */
+  fill(bytes: number): void {
+    this.#collected += bytes;
   }
 
   /** Hands over the next chunk. All frames of the one before must have been shifted. */
@@ -52,6 +75,18 @@ export class FrameSplitter {
     return this.#collectFrame(maxFrameBytes);
   }
 
+  /**
+   * The stream has ended.
+   *
+   * @throws CommError `CLOSED` where that was in the middle of a frame
+   */
+  finish(): void {
+    const { pendingBytes } = this;
+    if (pendingBytes === 0) return;
+    const detail = `closed in the middle of a frame, ${pendingBytes} bytes after its start`;
+    throw new CommError(CommErrorCode.CLOSED, detail);
+  }
+
   #collectFrame(maxFrameBytes: number): Uint8Array | undefined {
     if (!this.#collect(PREFIX_BYTES)) return undefined;
     if (!this.#collect(checkLength(frameLength(this.#frame, 0), maxFrameBytes))) return undefined;
@@ -75,7 +110,7 @@ export class FrameSplitter {
 
   #reserve(needed: number, target: number): void {
     if (needed <= this.#frame.length) return;
-    const grown = new Uint8Array(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
+    const grown = this.#allocate(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
     grown.set(this.#frame.subarray(0, this.#collected));
     this.#frame = grown;
   }

@@ -1,6 +1,5 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
 import { FrameSplitter } from './frame-splitter.js';
 
 /**
@@ -29,17 +28,13 @@ export function splitFrames(maxFrameBytes: () => number): OperatorFunction<Uint8
         },
         error: (error: unknown) => subscriber.error(error),
         complete() {
-          const { pendingBytes } = splitter;
-          if (pendingBytes === 0) subscriber.complete();
-          else subscriber.error(closedInFrame(pendingBytes));
+          try {
+            splitter.finish();
+            subscriber.complete();
+          } catch (error) {
+            subscriber.error(error);
+          }
         },
       });
     });
-}
-
-function closedInFrame(pendingBytes: number): CommError {
-  return new CommError(
-    CommErrorCode.CLOSED,
-    `closed in the middle of a frame, ${pendingBytes} bytes after its start`,
-  );
 }

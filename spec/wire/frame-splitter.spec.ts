@@ -91,6 +91,79 @@ describe('FrameSplitter', () => {
   });
 });
 
+describe('the room of a frame', () => {
+  const large = declaring(1_000_000, 1_000_000).map((byte, index) => (index < 16 ? byte : index % 251));
+
+  /** Pushes the first bytes and reads the others into the room, so many at a time. */
+  function readIn(splitter: FrameSplitter, stream: Uint8Array, pushed: number, step: number): Uint8Array[] {
+    const frames = pushAll(splitter, [stream.slice(0, pushed)], 20 * MIB);
+    for (let at = pushed; at < stream.length;) {
+      const { room } = splitter;
+      const part = stream.slice(at, at + Math.min(step, room?.length ?? step));
+      if (room === undefined) splitter.push(part);
+      else {
+        room.set(part);
+        splitter.fill(part.length);
+      }
+      at += part.length;
+      frames.push(...shiftAll(splitter, 20 * MIB));
+    }
+    return frames;
+  }
+
+  it('is none where no frame has begun, a length is not known, or little is missing', () => {
+    const splitter = new FrameSplitter();
+    expect(splitter.room).toBeUndefined();
+    pushAll(splitter, [large.slice(0, 15)]);
+    expect(splitter.room).toBeUndefined();
+    pushAll(splitter, [large.slice(15, 960_000)]);
+    expect(splitter.room).toBeUndefined();
+  });
+
+  it('is what the frame misses', () => {
+    const splitter = new FrameSplitter();
+    pushAll(splitter, [large.slice(0, 1_000)]);
+    expect(splitter.room?.length).toBe(999_000);
+    splitter.fill(100_000);
+    expect(splitter.room?.length).toBe(899_000);
+    expect(splitter.pendingBytes).toBe(101_000);
+  });
+
+  it.each([
+    ['at once', 20 * MIB],
+    ['in pieces', 70_001],
+  ])('takes the bytes %s, and the frames are the same', (_, step) => {
+    const stream = concatBytes([goldenStream, large, goldenStream, large, large, goldenStream]);
+    const frames = readIn(new FrameSplitter(), stream, goldenStream.length + 5_000, step);
+    expect(Buffer.compare(concatBytes(frames), stream)).toBe(0);
+    expect(frames).toHaveLength(3 * goldenFrames.length + 3);
+  });
+
+  it('grows with a frame of 10 MiB, and never beyond it', () => {
+    const huge = declaring(10 * MIB, 10 * MIB).fill(7, 16);
+    const splitter = new FrameSplitter((bytes) => new Uint8Array(bytes).fill(255));
+    const [frame] = readIn(splitter, huge, 20, MIB);
+    expect(frame !== undefined && Buffer.compare(frame, huge)).toBe(0);
+    expect(splitter.room).toBeUndefined();
+  });
+});
+
+describe('the end of the stream', () => {
+  const { bytes } = goldenFrame('data');
+
+  it('is good behind a whole frame', () => {
+    const splitter = new FrameSplitter();
+    pushAll(splitter, [bytes]);
+    expect(() => splitter.finish()).not.toThrow();
+  });
+
+  it('is CLOSED in the middle of one', () => {
+    const splitter = new FrameSplitter();
+    pushAll(splitter, [bytes.subarray(0, 20)]);
+    expect(() => splitter.finish()).toThrow('closed in the middle of a frame, 20 bytes after its start');
+  });
+});
+
 describe('a length that cannot be right', () => {
   it.each([
     ['under 16', '0000000f'],

@@ -1,4 +1,5 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { allocateUnsafe } from '../allocate-unsafe.js';
 import { decodeFrameMessage, MESSAGE_OVERHEAD_BYTES, PREFIX_BYTES } from './frame-message.js';
 
 /** A message up to this size gets its memory as soon as its length is known. */
@@ -77,7 +78,7 @@ export class MessageSplitter {
 
   #reserve(needed: number, target: number): void {
     if (needed <= this.#message.length) return;
-    const grown = new Uint8Array(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
+    const grown = allocateUnsafe(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
     grown.set(this.#message.subarray(0, this.#collected));
     this.#message = grown;
   }

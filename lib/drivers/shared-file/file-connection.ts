@@ -14,10 +14,11 @@ import {
   timer,
 } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../../comm-error.js';
+import { CommError } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { FrameSplitter } from '../../wire/frame-splitter.js';
+import { allocateUnsafe } from '../allocate-unsafe.js';
 import { exists, fromFileError, removeFile, touch } from './files.js';
 import { CLOSED_MARKER, closedPath, leasePath, otherSide, type Side } from './layout.js';
 import { judgeLease, keepLease } from './lease.js';
@@ -52,7 +53,7 @@ export class FileConnection extends BaseConnection {
   readonly #place: ConnectionPlace;
   readonly #outbox: LogOutbox;
   readonly #reader: LogReader;
-  readonly #splitter = new FrameSplitter();
+  readonly #splitter = new FrameSplitter(allocateUnsafe);
   readonly #open = new BehaviorSubject(true);
   /** Everything that runs until the end. */
   readonly #life = new Subscription();
@@ -185,11 +186,11 @@ export class FileConnection extends BaseConnection {
   }
 
   #peerEnded(): void {
-    const { pendingBytes } = this.#splitter;
-    if (pendingBytes === 0) this.end();
-    else {
-      const detail = `closed in the middle of a frame, ${pendingBytes} bytes after its start`;
-      this.#fail(new CommError(CommErrorCode.CLOSED, detail));
+    try {
+      this.#splitter.finish();
+      this.end();
+    } catch (error) {
+      this.#fail(error);
     }
   }
 

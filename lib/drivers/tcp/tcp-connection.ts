@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 
-import { Subject, type Subscription, timer } from 'rxjs';
+import { type Subscription, timer } from 'rxjs';
 
 import { CommError } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
-import { splitFrames } from '../../wire/split-frames.js';
 import { fromNodeError } from '../node-errors.js';
 import { SocketWriter } from '../socket-writer.js';
+import type { FrameReader } from './frame-reader.js';
 
 /** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */
 const LINGER_MS = 1_000;
@@ -16,13 +16,15 @@ const LINGER_MS = 1_000;
 export class TcpConnection extends BaseConnection {
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
-  readonly #chunks = new Subject<Uint8Array>();
+  readonly #reader: FrameReader;
   #isFinishing = false;
   #linger: Subscription | undefined;
 
-  constructor(socket: Socket, properties: ConnectionProperties) {
+  /** @param reader - whose `onread` the socket was made with, where that can be */
+  constructor(socket: Socket, reader: FrameReader, properties: ConnectionProperties) {
     super(properties);
     this.#socket = socket;
+    this.#reader = reader;
     this.#writer = new SocketWriter(socket, {
       isOpen: () => true,
       written: (waited) => this.#written(waited),
@@ -30,11 +32,6 @@ export class TcpConnection extends BaseConnection {
     socket.setNoDelay(true);
     socket.on('error', (error) => this.end(fromNodeError(error, this.describe())));
     socket.on('close', () => this.end());
-    this.#chunks.pipe(splitFrames(() => this.maxFrameBytes)).subscribe({
-      next: (frame) => this.receive(frame),
-      error: (error: unknown) => this.end(withContext(error, this.describe())),
-      complete: () => this.end(),
-    });
   }
 
   override get bufferedBytes(): number {
@@ -51,12 +48,13 @@ export class TcpConnection extends BaseConnection {
   }
 
   protected override startReading(): void {
-    this.#socket.on('data', (chunk: Uint8Array) => {
-      this.alive();
-      // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
-      this.#chunks.next(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    this.#reader.start(this.#socket, {
+      maxFrameBytes: () => this.maxFrameBytes,
+      alive: () => this.alive(),
+      received: (frame) => this.receive(frame),
+      ended: () => this.end(),
+      failed: (error) => this.end(withContext(error, this.describe())),
     });
-    this.#socket.on('end', () => this.#chunks.complete());
     if (this.isPaused) this.#socket.pause();
   }
 

@@ -25,6 +25,8 @@ import { GreetingSockets } from '../greeting-sockets.js';
 import { bindHost, requirePort, resolveTcpUrls } from '../listen-address.js';
 import { fromNodeError } from '../node-errors.js';
 import { clientTls, serverTls, tlsProperties } from '../tls.js';
+import { FrameReader } from './frame-reader.js';
+import { readInPlace } from './read-in-place.js';
 import { TcpConnection } from './tcp-connection.js';
 
 const log = logger('tcp');
@@ -40,7 +42,8 @@ export class TcpDriver implements Driver {
   connect(params: DriverParams): Observable<Connection> {
     return new Observable((subscriber) => {
       const context = describeParams(params);
-      const { socket, readyEvent } = openSocket(params);
+      const reader = new FrameReader();
+      const { socket, readyEvent } = openSocket(params, reader);
       const fail = (error: Error) => subscriber.error(fromNodeError(error, context));
       const failClosed = () => {
         const detail = 'the peer closed the connection while it was being made';
@@ -49,7 +52,7 @@ export class TcpDriver implements Driver {
       socket.once('error', fail).once('close', failClosed);
       socket.once(readyEvent, () => {
         socket.off('error', fail).off('close', failClosed);
-        const connection = new TcpConnection(socket, socketProperties(socket));
+        const connection = new TcpConnection(socket, reader, socketProperties(socket));
         subscriber.next(connection);
         subscriber.add(connection.closed$.subscribe(subscriber));
         subscriber.add(
@@ -70,9 +73,11 @@ export class TcpDriver implements Driver {
       server.on('tlsClientError', (error: Error) =>
         log('%s: a TLS handshake failed: %s', context, error.message),
       );
-      server.on(readyEvent, (socket: Socket) => {
-        greeting.release(remoteAddress(socket));
-        connections.next(new TcpConnection(socket, socketProperties(socket)));
+      server.on(readyEvent, (accepted: Socket) => {
+        greeting.release(remoteAddress(accepted));
+        const reader = new FrameReader();
+        const socket = accepted instanceof TLSSocket ? accepted : readInPlace(accepted, reader.onread);
+        connections.next(new TcpConnection(socket, reader, socketProperties(socket)));
       });
       server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
       server.listen({ port: requirePort(params), host: bindHost(params.host) }, () => {
@@ -95,13 +100,16 @@ export class TcpDriver implements Driver {
   }
 }
 
-function openSocket(params: DriverParams): { socket: Socket; readyEvent: string } {
+function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket; readyEvent: string } {
   const material = clientTls(params);
   const address = {
     host: params.host === '' ? 'localhost' : (params.host ?? 'localhost'),
     port: requirePort(params),
   };
-  if (material === undefined) return { socket: connectTcp(address), readyEvent: 'connect' };
+  if (material === undefined) {
+    const socket = connectTcp({ ...address, onread: reader.onread });
+    return { socket: socket.pause(), readyEvent: 'connect' };
+  }
   // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
   const socket = connectTls({ ...address, ...material, checkServerIdentity: () => undefined });
   return { socket, readyEvent: 'secureConnect' };
@@ -109,7 +117,8 @@ function openSocket(params: DriverParams): { socket: Socket; readyEvent: string 
 
 function openServer(params: DriverParams): { server: Server; readyEvent: string } {
   const material = serverTls(params);
-  if (material === undefined) return { server: createTcpServer(), readyEvent: 'connection' };
+  if (material === undefined)
+    return { server: createTcpServer({ pauseOnConnect: true }), readyEvent: 'connection' };
   const server = createTlsServer({ ...material, handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS });
   return { server, readyEvent: 'secureConnection' };
 }
