@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import { returnMemory } from './borrowed-memory.js';
 import { WriteBatch } from './write-batch.js';
 
 /** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
@@ -25,6 +26,7 @@ export class SocketWriter {
   readonly #events: WriterEvents;
   #inFlightBytes = 0;
   #inFlightFrames = 0;
+  #borrowed: Uint8Array | undefined;
   #isScheduled = false;
   #isWaiting = false;
 
@@ -52,9 +54,10 @@ export class SocketWriter {
     this.#isScheduled = false;
     const isIdle = this.batch.bytes > 0 && this.#inFlightBytes === 0;
     if (!isIdle || !this.#events.isOpen() || this.#socket.destroyed) return;
-    const { pieces, bytes, frames } = this.batch.take(WRITE_BYTES);
+    const { pieces, bytes, frames, borrowed } = this.batch.take(WRITE_BYTES);
     this.#inFlightBytes = bytes;
     this.#inFlightFrames = frames;
+    this.#borrowed = borrowed;
     this.#socket.cork();
     let left = pieces.length;
     for (const piece of pieces) {
@@ -68,6 +71,8 @@ export class SocketWriter {
 
   readonly #written = (error?: Error | null): void => {
     if (error !== undefined && error !== null) return; // The socket's error event tells.
+    if (this.#borrowed !== undefined) returnMemory(this.#borrowed);
+    this.#borrowed = undefined;
     this.#inFlightBytes = 0;
     this.#inFlightFrames = 0;
     const waited = this.#isWaiting;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { WriteBatch } from '../../lib/drivers/write-batch.js';
+import { borrowMemory, returnMemory } from '../../lib/drivers/borrowed-memory.js';
+import { type LazyPayload, WriteBatch } from '../../lib/drivers/write-batch.js';
 import { concatBytes } from '../support/bytes.js';
 import { seededRandom } from '../support/random.js';
 
@@ -126,6 +127,71 @@ describe('batches side by side', () => {
     for (const batch of batches) batch.add(bytesOf(16, 1), undefined);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024);
     expect(batches.every(({ bytes }) => bytes === 16)).toBe(true);
+  });
+});
+
+describe('a lazy payload', () => {
+  /** Counts how often its bytes are made. */
+  function lazy(bytes: Uint8Array, made: Uint8Array[]): LazyPayload {
+    return {
+      length: bytes.length,
+      subarray: (begin, end) => lazy(bytes.subarray(begin, end), made),
+      writeTo: (target) => {
+        made.push(bytes);
+        target.set(bytes);
+      },
+    };
+  }
+
+  it('is made when it is taken, once, in its place among the others', () => {
+    const batch = new WriteBatch();
+    const made: Uint8Array[] = [];
+    batch.add(bytesOf(16, 1), lazy(bytesOf(10, 2), made));
+    batch.add(bytesOf(16, 3), bytesOf(10, 4));
+    batch.add(bytesOf(16, 5), lazy(bytesOf(100_000, 6), made));
+    expect(made).toEqual([]);
+    const parts = [50_000, EVERYTHING].map((most) => batch.take(most).pieces.map((piece) => piece.slice()));
+    expect(concatBytes(parts.flat())).toEqual(
+      concatBytes([
+        ...[bytesOf(16, 1), bytesOf(10, 2), bytesOf(16, 3), bytesOf(10, 4)],
+        ...[bytesOf(16, 5), bytesOf(100_000, 6)],
+      ]),
+    );
+    expect(made.map(({ length }) => length)).toEqual([10, 50_000 - 68, 100_068 - 50_000]);
+  });
+
+  it('is written to borrowed memory, and others are not', () => {
+    const batch = new WriteBatch();
+    batch.add(bytesOf(16, 1), bytesOf(10, 2));
+    expect(batch.take(EVERYTHING).borrowed).toBeUndefined();
+    batch.add(bytesOf(16, 1), lazy(bytesOf(9_000, 2), []));
+    const { pieces, borrowed } = batch.take(EVERYTHING);
+    expect(pieces.map(({ buffer }) => buffer === borrowed?.buffer)).toEqual([false, true]);
+  });
+});
+
+describe('borrowed memory', () => {
+  it('is lent again when it came back, and not before', () => {
+    const first = borrowMemory(10);
+    const second = borrowMemory(10);
+    expect(second.buffer).not.toBe(first.buffer);
+    returnMemory(first);
+    expect(borrowMemory(1_000_000)).toBe(first);
+    expect([second, first]).not.toContain(borrowMemory(10));
+  });
+
+  it('is of the size that is asked for, and not kept where that is large', () => {
+    const large = borrowMemory(3_000_000);
+    expect(large).toHaveLength(3_000_000);
+    returnMemory(large);
+    expect(borrowMemory(3_000_000)).not.toBe(large);
+  });
+
+  it('is kept in a few pieces, whatever comes back', () => {
+    const lent = Array.from({ length: 20 }, () => borrowMemory(10));
+    for (const memory of lent) returnMemory(memory);
+    const again = Array.from({ length: 20 }, () => borrowMemory(10));
+    expect(again.filter((memory) => lent.includes(memory))).toHaveLength(4);
   });
 });
 

@@ -5,7 +5,16 @@ import { createRequire } from 'node:module';
 export type GenerateMask = (mask: Uint8Array) => void;
 
 /** Masks the bytes of `buffer`, or takes the mask off again. */
-type Mask = (buffer: Uint8Array, mask: Uint8Array) => void;
+type MaskInPlace = (buffer: Uint8Array, mask: Uint8Array) => void;
+
+/** Writes `length` bytes of `source`, masked, to `target` from `offset` on. */
+type MaskTo = (
+  source: Uint8Array,
+  mask: Uint8Array,
+  target: Uint8Array,
+  offset: number,
+  length: number,
+) => void;
 
 const pool = new Uint8Array(8 * 1024);
 let poolUsed = pool.length;
@@ -21,28 +30,57 @@ export function randomMask(mask: Uint8Array): void {
 }
 
 /**
- * Masks in place. `bufferutil` does it in native code, 35 times as fast as a loop over bytes; `ws` uses it too, where it is
- * installed. Without it four bytes are masked at once, six times as fast.
+ * `bufferutil` masks in native code, 35 times as fast as a loop over bytes; `ws` uses it too, where it is installed.
+ * Without it four bytes are masked at once, six times as fast.
  */
-export const maskInPlace: Mask = nativeMask() ?? maskWords;
+const native = loadNative();
 
-function nativeMask(): Mask | undefined {
+/** Masks in place. */
+export const maskInPlace: MaskInPlace = native?.unmask ?? maskWords;
+
+/** Masks into other memory. */
+export const maskTo: MaskTo = native?.mask ?? maskCopy;
+
+function loadNative(): { readonly mask: MaskTo; readonly unmask: MaskInPlace } | undefined {
   try {
-    return (createRequire(import.meta.url)('bufferutil') as { readonly unmask: Mask }).unmask;
+    return createRequire(import.meta.url)('bufferutil') as { mask: MaskTo; unmask: MaskInPlace };
   } catch {
     return undefined; // It is optional.
   }
 }
 
 /** In plain JavaScript. */
+export function maskCopy(
+  source: Uint8Array,
+  mask: Uint8Array,
+  target: Uint8Array,
+  offset: number,
+  length: number,
+): void {
+  target.set(source.subarray(0, length), offset);
+  maskWords(target.subarray(offset, offset + length), mask);
+}
+
+/** The mask of what comes so many bytes later. */
+export function maskAfter(mask: Uint8Array, bytes: number): Uint8Array {
+  return mask.map((_, index) => mask[(index + bytes) % 4] ?? 0);
+}
+
+/** In plain JavaScript. */
 export function maskWords(buffer: Uint8Array, mask: Uint8Array): void {
-  const isAligned = buffer.byteOffset % 4 === 0;
-  const wordCount = isAligned ? Math.floor(buffer.length / 4) : 0;
-  if (wordCount > 0) {
-    const words = new Uint32Array(buffer.buffer, buffer.byteOffset, wordCount);
-    const [word = 0] = new Uint32Array(mask.slice(0, 4).buffer);
-    for (let index = 0; index < wordCount; index += 1) words[index] = (words[index] ?? 0) ^ word;
+  const lead = (4 - (buffer.byteOffset % 4)) % 4;
+  if (buffer.length < lead) {
+    maskBytes(buffer, mask, 0, buffer.length);
+    return;
   }
-  for (let index = wordCount * 4; index < buffer.length; index += 1)
+  const words = new Uint32Array(buffer.buffer, buffer.byteOffset + lead, (buffer.length - lead) >>> 2);
+  const [word = 0] = new Uint32Array(maskAfter(mask.slice(0, 4), lead).buffer);
+  maskBytes(buffer, mask, 0, lead);
+  for (let index = 0; index < words.length; index += 1) words[index] = (words[index] ?? 0) ^ word;
+  maskBytes(buffer, mask, lead + words.length * 4, buffer.length);
+}
+
+function maskBytes(buffer: Uint8Array, mask: Uint8Array, start: number, end: number): void {
+  for (let index = start; index < end; index += 1)
     buffer[index] = (buffer[index] ?? 0) ^ (mask[index % 4] ?? 0);
 }

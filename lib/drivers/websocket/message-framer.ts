@@ -1,5 +1,6 @@
 import type { WriteBatch } from '../write-batch.js';
-import { type GenerateMask, maskInPlace } from './mask.js';
+import { type GenerateMask, maskAfter, maskInPlace } from './mask.js';
+import { MaskedPayload } from './masked-payload.js';
 
 const Opcode = { BINARY: 0x2, PONG: 0xa } as const;
 type Opcode = (typeof Opcode)[keyof typeof Opcode];
@@ -10,7 +11,7 @@ const MASKED = 0x80;
 /** Room for the longest header, 14 bytes, so that what follows is aligned for masking word by word. */
 const HEADER_ROOM = 16;
 
-/** What is larger is masked into memory of its own, and not copied again. */
+/** A larger payload is only masked when it is written. */
 const SCRATCH_BYTES = HEADER_ROOM + 8 * 1024;
 
 /** Shared by all connections: nothing stays in it once a message is framed. */
@@ -19,8 +20,8 @@ const scratch = Buffer.alloc(SCRATCH_BYTES);
 /**
  * Puts messages into WebSocket frames (RFC 6455, 5.2), one each.
  *
- * `ws` could do this, but takes one buffer per message, which costs a copy of each payload, and masks byte by
- * byte. Here a server's large payload goes out by reference, and a client's is copied and masked once.
+ * `ws` could do this, but takes one buffer per message, which costs a copy of each payload, and a client's in new
+ * memory. Here a large payload goes out by reference; a client's is masked as it is written.
  */
 export class MessageFramer {
   readonly #generateMask: GenerateMask | undefined;
@@ -37,7 +38,7 @@ export class MessageFramer {
     return this.#generateMask !== undefined;
   }
 
-  /** Adds one binary message. `head` is copied; a large `payload` is kept by reference where it is not masked. */
+  /** Adds one binary message. `head` is copied; a large `payload` is kept by reference. */
   message(batch: WriteBatch, head: Uint8Array, payload?: Uint8Array): void {
     this.#frame(batch, Opcode.BINARY, head, payload);
   }
@@ -54,7 +55,7 @@ export class MessageFramer {
       this.#addMasked(batch, opcode, length, head, payload);
       return;
     }
-    const target = HEADER_ROOM + head.length > SCRATCH_BYTES ? allocate(head.length) : scratch;
+    const target = scratchFor(head.length);
     const start = this.#writeHeader(target, opcode, length);
     target.set(head, HEADER_ROOM);
     batch.add(target.subarray(start, HEADER_ROOM + head.length), payload);
@@ -67,15 +68,17 @@ export class MessageFramer {
     head: Uint8Array,
     payload: Uint8Array | undefined,
   ): void {
-    const isLarge = HEADER_ROOM + length > SCRATCH_BYTES;
-    const target = isLarge ? allocate(length) : scratch;
+    const isLazy = payload !== undefined && HEADER_ROOM + length > SCRATCH_BYTES;
+    const eager = isLazy ? head.length : length;
+    const target = scratchFor(eager);
     const start = this.#writeHeader(target, opcode, length);
     target.set(head, HEADER_ROOM);
-    if (payload !== undefined) target.set(payload, HEADER_ROOM + head.length);
-    maskInPlace(target.subarray(HEADER_ROOM, HEADER_ROOM + length), this.#mask);
-    if (isLarge)
-      batch.add(target.subarray(start, HEADER_ROOM), target.subarray(HEADER_ROOM, HEADER_ROOM + length));
-    else batch.add(target.subarray(start, HEADER_ROOM + length), undefined);
+    if (payload !== undefined && !isLazy) target.set(payload, HEADER_ROOM + head.length);
+    maskInPlace(target.subarray(HEADER_ROOM, HEADER_ROOM + eager), this.#mask);
+    batch.add(
+      target.subarray(start, HEADER_ROOM + eager),
+      isLazy ? new MaskedPayload(payload, maskAfter(this.#mask, head.length)) : undefined,
+    );
   }
 
   /** Writes a header that ends at `HEADER_ROOM`, and tells where it begins. */
@@ -93,7 +96,7 @@ export class MessageFramer {
   }
 }
 
-/** Memory for a header and so many bytes. */
-function allocate(bytes: number): Buffer {
-  return Buffer.allocUnsafeSlow(HEADER_ROOM + bytes);
+/** Memory for a header and so many bytes, until the next message. */
+function scratchFor(bytes: number): Buffer {
+  return HEADER_ROOM + bytes > SCRATCH_BYTES ? Buffer.allocUnsafeSlow(HEADER_ROOM + bytes) : scratch;
 }

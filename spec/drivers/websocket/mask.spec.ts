@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { maskInPlace, maskWords, randomMask } from '../../../lib/drivers/websocket/mask.js';
+import {
+  maskAfter,
+  maskCopy,
+  maskInPlace,
+  maskTo,
+  maskWords,
+  randomMask,
+} from '../../../lib/drivers/websocket/mask.js';
 
 const MASK = Uint8Array.of(0x12, 0xf4, 0x00, 0x9b);
 
@@ -21,6 +28,42 @@ describe.each([
         mask(part, MASK);
         expect(memory).toEqual(Uint8Array.from({ length: 80 }, (_each, index) => index * 3));
       }
+    }
+  });
+});
+
+describe.each([
+  ['as it is used', maskTo],
+  ['in plain JavaScript', maskCopy],
+])('masking into other memory, %s', (_, mask) => {
+  it('is right for every length and both places, and changes nothing else', () => {
+    const source = Uint8Array.from({ length: 80 }, (_each, index) => index * 3);
+    for (let start = 0; start < 5; start += 1) {
+      for (let offset = 0; offset < 5; offset += 1) {
+        for (let length = 0; length < 40; length += 1) {
+          const target = new Uint8Array(80).fill(9);
+          const expected = target.map((byte, index) =>
+            index >= offset && index < offset + length
+              ? (source[start + index - offset] ?? 0) ^ (MASK[(index - offset) % 4] ?? 0)
+              : byte,
+          );
+          mask(source.subarray(start), MASK, target, offset, length);
+          expect(target).toEqual(expected);
+        }
+      }
+    }
+    expect(source).toEqual(Uint8Array.from({ length: 80 }, (_each, index) => index * 3));
+  });
+});
+
+describe('maskAfter', () => {
+  it('masks a rest as the whole is masked', () => {
+    const whole = new Uint8Array(20);
+    maskWords(whole, MASK);
+    for (let bytes = 0; bytes < 10; bytes += 1) {
+      const rest = new Uint8Array(20 - bytes);
+      maskWords(rest, maskAfter(MASK, bytes));
+      expect(rest).toEqual(whole.subarray(bytes));
     }
   });
 });

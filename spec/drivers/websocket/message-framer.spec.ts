@@ -48,6 +48,20 @@ describe('MessageFramer', () => {
     expect(received.every((message, index) => message.equals(sent[index] ?? Buffer.alloc(0)))).toBe(true);
   });
 
+  it('masks a large payload rightly wherever it is cut', () => {
+    const batch = new WriteBatch();
+    const framer = new MessageFramer(fixedMask);
+    const sent = [10_001, 50_003, 9_000].map((size) => [pattern(17, size), pattern(size, 3)] as const);
+    for (const [head, payload] of sent) framer.message(batch, head, payload);
+    const written: Buffer[] = [];
+    for (let most = 1; batch.bytes > 0; most += 7)
+      written.push(...batch.take(most).pieces.map((piece) => Buffer.from(piece)));
+    const received = messagesIn(Buffer.concat(written), true);
+    expect(
+      received.map((message) => message.equals(Buffer.concat(sent[received.indexOf(message)] ?? []))),
+    ).toEqual([true, true, true]);
+  });
+
   it('keeps a large payload by reference unless it must mask it, and never changes it', () => {
     const payload = pattern(100_000);
     const pieces = [undefined, zeroMask, fixedMask].map((generateMask) => {
