@@ -1,14 +1,6 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { type Allocate, Assembly } from './assembly.js';
 import { frameLength, PREFIX_BYTES } from './prefix.js';
-
-/** A frame up to this size gets its memory as soon as its length is known. */
-const EAGER_BYTES = 1024 * 1024;
-
-/** A larger one gets this many times what has arrived, so that a declared length alone costs nothing. */
-const GROWTH = 8;
-
-/** Less room than this is not worth a read of its own. */
-const ROOM_BYTES = 64 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
@@ -21,33 +13,27 @@ export class FrameSplitter {
   /** The chunk at hand, and how much of it is consumed. */
   #chunk: Uint8Array = NOTHING;
   #consumed = 0;
-  /** The start of a frame that straddles chunks, and how much of it has arrived. */
-  #frame: Uint8Array = NOTHING;
-  #collected = 0;
-  readonly #allocate: (bytes: number) => Uint8Array;
+  /** A frame that straddles chunks. */
+  readonly #straddling: Assembly;
 
-  /** @param allocate - gives memory for a frame that straddles chunks; what was in it does not matter */
-  constructor(allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
-    this.#allocate = allocate;
+  /** @param allocate - gives memory for a frame that straddles chunks */
+  constructor(allocate: Allocate = (bytes) => new Uint8Array(bytes)) {
+    this.#straddling = new Assembly(allocate);
   }
 
   /** Bytes that wait for the rest of their frame. */
   get pendingBytes(): number {
-    return this.#collected + this.#chunk.length - this.#consumed;
+    return this.#straddling.length + this.#chunk.length - this.#consumed;
   }
 
-  /**
-   * The memory that the next bytes of a large frame go to, once the frame has begun and all before it are shifted.
-   * Who reads them straight into it, and says so with `fill`, spares a copy.
-   */
+  /** {@inheritDoc Assembly.room} */
   get room(): Uint8Array | undefined {
-    const isLarge = this.#frame.length - this.#collected >= ROOM_BYTES;
-    return isLarge ? this.#frame.subarray(this.#collected) : undefined;
+    return this.#straddling.room;
   }
 
   /** So many bytes were put into `room`. */
   fill(bytes: number): void {
-    this.#collected += bytes;
+    this.#straddling.fill(bytes);
   }
 
   /** Hands over the next chunk. All frames of the one before must have been shifted. */
@@ -65,7 +51,7 @@ export class FrameSplitter {
   shift(maxFrameBytes: number): Uint8Array | undefined {
     const start = this.#consumed;
     const available = this.#chunk.length - start;
-    if (this.#collected === 0 && available >= PREFIX_BYTES) {
+    if (this.#straddling.length === 0 && available >= PREFIX_BYTES) {
       const length = checkLength(frameLength(this.#chunk, start), maxFrameBytes);
       if (length <= available) {
         this.#consumed += length;
@@ -89,30 +75,15 @@ export class FrameSplitter {
 
   #collectFrame(maxFrameBytes: number): Uint8Array | undefined {
     if (!this.#collect(PREFIX_BYTES)) return undefined;
-    if (!this.#collect(checkLength(frameLength(this.#frame, 0), maxFrameBytes))) return undefined;
-    const frame = this.#frame;
-    this.#frame = NOTHING;
-    this.#collected = 0;
-    return frame;
+    const length = checkLength(frameLength(this.#straddling.memory, 0), maxFrameBytes);
+    return this.#collect(length) ? this.#straddling.take() : undefined;
   }
 
   /** Moves bytes from the chunk to the frame until it has `target` bytes; says whether it has. */
   #collect(target: number): boolean {
-    const count = Math.min(target - this.#collected, this.#chunk.length - this.#consumed);
-    if (count > 0) {
-      this.#reserve(this.#collected + count, target);
-      this.#frame.set(this.#chunk.subarray(this.#consumed, this.#consumed + count), this.#collected);
-      this.#consumed += count;
-      this.#collected += count;
-    }
-    return this.#collected >= target;
-  }
-
-  #reserve(needed: number, target: number): void {
-    if (needed <= this.#frame.length) return;
-    const grown = this.#allocate(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
-    grown.set(this.#frame.subarray(0, this.#collected));
-    this.#frame = grown;
+    this.#consumed += this.#straddling.collect(target, this.#chunk, this.#consumed);
+    if (this.#consumed === this.#chunk.length) this.push(NOTHING); // An idle connection keeps no chunk alive.
+    return this.#straddling.length >= target;
   }
 }
 

@@ -4,6 +4,7 @@ import { CommErrorCode } from '../../lib/comm-error.js';
 import { FrameSplitter } from '../../lib/wire/frame-splitter.js';
 import { MAX_FRAME_BYTES } from '../../lib/wire/prefix.js';
 import { chunksOf, concatBytes, fromHex } from '../support/bytes.js';
+import { collectGarbage } from '../support/garbage.js';
 import { goldenFrame, goldenFrames, goldenStream } from '../support/golden.js';
 
 const MIB = 1024 * 1024;
@@ -77,6 +78,16 @@ describe('FrameSplitter', () => {
     const large = declaring(3 * MIB, 3 * MIB).map((byte, index) => (index < 16 ? byte : index % 251));
     const [frame] = pushAll(new FrameSplitter(), chunksOf(large, 60_001), 4 * MIB);
     expect(frame !== undefined && Buffer.compare(frame, large)).toBe(0);
+  });
+
+  it('keeps no chunk alive once its frames are shifted', () => {
+    const splitters = Array.from({ length: 100 }, () => new FrameSplitter());
+    collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
+    for (const splitter of splitters) pushAll(splitter, [declaring(MIB, MIB)], MIB);
+    collectGarbage();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * MIB);
+    expect(splitters.every(({ pendingBytes }) => pendingBytes === 0)).toBe(true);
   });
 
   it('allocates little for a large declared length, before and while bytes arrive', () => {

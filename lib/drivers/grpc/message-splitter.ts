@@ -1,12 +1,7 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { Assembly } from '../../wire/assembly.js';
 import { allocateUnsafe } from '../allocate-unsafe.js';
 import { decodeFrameMessage, MESSAGE_OVERHEAD_BYTES, PREFIX_BYTES } from './frame-message.js';
-
-/** A message up to this size gets its memory as soon as its length is known. */
-const EAGER_BYTES = 1024 * 1024;
-
-/** A larger one gets this many times what has arrived, so that a declared length alone costs nothing. */
-const GROWTH = 8;
 
 const NOTHING = new Uint8Array(0);
 
@@ -20,13 +15,12 @@ export class MessageSplitter {
   /** The chunk at hand, and how much of it is consumed. */
   #chunk: Uint8Array = NOTHING;
   #consumed = 0;
-  /** The start of a message that straddles chunks, and how much of it has arrived. */
-  #message: Uint8Array = NOTHING;
-  #collected = 0;
+  /** A message that straddles chunks. */
+  readonly #straddling = new Assembly(allocateUnsafe);
 
   /** Bytes that wait for the rest of their message. */
   get pendingBytes(): number {
-    return this.#collected + this.#chunk.length - this.#consumed;
+    return this.#straddling.length + this.#chunk.length - this.#consumed;
   }
 
   /** Hands over the next chunk. All frames of the one before must have been shifted. */
@@ -44,7 +38,7 @@ export class MessageSplitter {
   shift(maxFrameBytes: number): Uint8Array | undefined {
     const start = this.#consumed;
     const available = this.#chunk.length - start;
-    if (this.#collected === 0 && available >= PREFIX_BYTES) {
+    if (this.#straddling.length === 0 && available >= PREFIX_BYTES) {
       const length = messageLength(this.#chunk, start, maxFrameBytes);
       if (length <= available) {
         this.#consumed += length;
@@ -56,31 +50,15 @@ export class MessageSplitter {
 
   #collectFrame(maxFrameBytes: number): Uint8Array | undefined {
     if (!this.#collect(PREFIX_BYTES)) return undefined;
-    const length = messageLength(this.#message, 0, maxFrameBytes);
-    if (!this.#collect(length)) return undefined;
-    const message = this.#message;
-    this.#message = NOTHING;
-    this.#collected = 0;
-    return frameOf(message, 0, length, maxFrameBytes);
+    const length = messageLength(this.#straddling.memory, 0, maxFrameBytes);
+    return this.#collect(length) ? frameOf(this.#straddling.take(), 0, length, maxFrameBytes) : undefined;
   }
 
   /** Moves bytes from the chunk to the message until it has `target` bytes; says whether it has. */
   #collect(target: number): boolean {
-    const count = Math.min(target - this.#collected, this.#chunk.length - this.#consumed);
-    if (count > 0) {
-      this.#reserve(this.#collected + count, target);
-      this.#message.set(this.#chunk.subarray(this.#consumed, this.#consumed + count), this.#collected);
-      this.#consumed += count;
-      this.#collected += count;
-    }
-    return this.#collected >= target;
-  }
-
-  #reserve(needed: number, target: number): void {
-    if (needed <= this.#message.length) return;
-    const grown = allocateUnsafe(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
-    grown.set(this.#message.subarray(0, this.#collected));
-    this.#message = grown;
+    this.#consumed += this.#straddling.collect(target, this.#chunk, this.#consumed);
+    if (this.#consumed === this.#chunk.length) this.push(NOTHING); // An idle connection keeps no chunk alive.
+    return this.#straddling.length >= target;
   }
 }
 
