@@ -19,6 +19,9 @@ const UPGRADE =
   'GET /f3 HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n';
 
+/** The preface of HTTP/2 and an empty SETTINGS frame. */
+const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
+
 const SILENT = 5_000;
 
 afterEach(stopAll);
@@ -33,6 +36,7 @@ describe('a flood of silent connections', () => {
     ['to tcp', 'tcp', ''],
     ['to http, without a request', 'http', ''],
     ['to http, with a WebSocket each', 'http', UPGRADE],
+    ['to grpc, without a call', 'grpc', HTTP2_PREFACE],
   ])(
     'keeps no site out, is bounded, and is told in a few lines: %s',
     async (_name, scheme, greeting) => {
@@ -56,7 +60,7 @@ describe('a flood of silent connections', () => {
       expect(hub.stats().connections.length).toBeLessThanOrEqual(DEFAULTS.maxUnauthenticatedConnections + 1);
       expect(limited.map(({ connections }) => connections)).toEqual(limited.map((_, index) => 2 ** index));
       // Without a request they are no connections yet, and the driver bounds them.
-      expect(limited.length > 0).toBe(scheme === 'tcp' || greeting !== '');
+      expect(limited.length > 0).toBe(scheme === 'tcp' || greeting === UPGRADE);
     },
     60_000,
   );

@@ -9,7 +9,7 @@ const MAX_GREETING = 4_000;
 
 /**
  * Sockets of a listener that are no connections yet: in the middle of their TLS handshake, or before their HTTP
- * request. Beyond a limit the oldest one is closed to make room, so that silent ones keep no peer out. They are
+ * request or gRPC call. Beyond a limit the oldest one is closed to make room, so that silent ones keep no peer out. They are
  * known by their address, since under TLS a server shows two objects for each.
  */
 export class GreetingSockets {

@@ -42,7 +42,7 @@ export class ConnectionLimiter {
 
   readonly #options: ResolvedOptions;
   readonly #reports = new Subject<LimitReport>();
-  /** The remote address of each connection, without its port. */
+  /** What each connection counts for. */
   readonly #addresses = new Map<Connection, string>();
   readonly #counts = new Map<string, number>();
   /** Those whose handshake is not done, the oldest first. */
@@ -117,7 +117,20 @@ export class ConnectionLimiter {
   }
 }
 
-/** `127.0.0.1` of `127.0.0.1:8002`; on other transports all that stands for an address. */
+/**
+ * What counts as one address: `127.0.0.1` of `127.0.0.1:8002`. Whoever has one IPv6 address has the 2^64 of its
+ * network, so it is the network that counts. On other transports it is all that stands for an address.
+ */
 function addressOf({ properties: { peer_addr } }: Connection): string {
-  return peer_addr.replace(/:\d+$/, '');
+  const host = peer_addr.replace(/:\d+$/, '');
+  const [, ipv6] = /^\[([\da-f:]+)(?:%.*)?\]$/i.exec(host) ?? [];
+  return ipv6 === undefined ? host : `${networkOf(ipv6)}::/64`;
+}
+
+/** The first four of the eight groups of an IPv6 address, where `::` stands for groups of zeros. */
+function networkOf(ipv6: string): string {
+  const [before = '', after = ''] = ipv6.split('::');
+  const [first, last] = [before, after].map((part) => (part === '' ? [] : part.split(':')));
+  const zeros = Array.from({ length: 8 - (first?.length ?? 0) - (last?.length ?? 0) }, () => '0');
+  return [...(first ?? []), ...zeros, ...(last ?? [])].slice(0, 4).join(':');
 }

@@ -80,12 +80,22 @@ describe('maxConnections', () => {
 describe('maxConnectionsPerAddress', () => {
   it('counts each host for itself, whatever the port, be it IPv4, IPv6 or no address at all', () => {
     const { limiter, site } = setUp({ maxConnectionsPerAddress: 1 });
-    const hosts = ['10.0.0.1', '10.0.0.2', '[::1]', '[::2]', '/dir/conns/a#active', '/dir/conns/b#active'];
+    const hosts = ['10.0.0.1', '10.0.0.2', '[::1]', '[2001:db8::1]', '/dir/a#active', '/dir/b#active', 'N/A'];
     const firsts = hosts.map(site);
     expect(firsts.map(({ isIn }) => isIn)).toEqual(hosts.map(() => true));
     expect(hosts.map((host) => site(host).isIn)).toEqual(hosts.map(() => false));
     for (const { connection } of firsts) limiter.leave(connection);
     expect(hosts.map((host) => site(host).isIn)).toEqual(hosts.map(() => true));
+  });
+
+  it.each([
+    ['[2001:db8:0:1::1]', '[2001:db8:0:1:ffff::2]', '[2001:db8:0:2::1]'],
+    ['[2001:db8::1]', '[2001:db8:0:0:1:2:3:4]', '[2001:db8:1::1]'],
+    ['[::1]', '[::2:3]', '[1::]'],
+    ['[fe80::1%eth0]', '[fe80::2%eth1]', '[fe80:0:0:1::1]'],
+  ])('counts an IPv6 network of 64 bits as one: %s with %s, and not %s', (one, same, other) => {
+    const { site } = setUp({ maxConnectionsPerAddress: 1 });
+    expect([one, same, other].map((host) => site(host).isIn)).toEqual([true, false, true]);
   });
 
   it('closes the oldest of that host without a handshake, and none of another', () => {

@@ -21,11 +21,6 @@ export class ClientSession {
     socket.once('close', () => this.#patience.unsubscribe());
   }
 
-  /** Whether a stream is on it. */
-  get isUsed(): boolean {
-    return this.#streams > 0;
-  }
-
   /** One more stream. */
   join(): void {
     this.#streams += 1;
@@ -40,11 +35,12 @@ export class ClientSession {
    */
   async leave(stream: ServerHttp2Stream): Promise<void> {
     this.#streams -= 1;
-    if (!this.isUsed) {
+    const isLast = this.#streams === 0;
+    if (isLast) {
       this.session.close();
       this.#patience = this.#destroyIn(LINGER_MS);
     }
-    const last = this.isUsed ? stream : this.socket;
+    const last = isLast ? this.socket : stream;
     if (last.closed) return;
     await new Promise<void>((resolve) => last.once('close', () => resolve()));
   }

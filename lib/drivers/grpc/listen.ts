@@ -9,6 +9,7 @@ import { logger } from '../../log.js';
 import type { Connection } from '../../transport/connection.js';
 import type { DriverParams, Listener } from '../../transport/driver.js';
 import { describeParams, formatAddress, formatUrl } from '../../transport/url.js';
+import { GreetingSockets } from '../greeting-sockets.js';
 import { bindHost, requirePort } from '../listen-address.js';
 import { fromNodeError } from '../node-errors.js';
 import { serverTls } from '../tls.js';
@@ -29,29 +30,22 @@ export function listenGrpc(params: DriverParams): Observable<Listener> {
   return new Observable((subscriber) => {
     const context = describeParams(params);
     const connections = new Subject<Connection>();
-    /** Sockets in the middle of their TLS handshake, and clients that are through it, by remote address. */
-    const greeting = new Map<string, Socket>();
-    const clients = new Map<string, ClientSession>();
+    const greeting = new GreetingSockets(log);
     const { server, readyEvent } = openServer(params);
-    server.on('connection', (socket: Socket) => {
-      const address = remoteAddress(socket);
-      greeting.set(address, socket);
-      socket.once('close', () => greeting.delete(address));
-    });
+    server.on('connection', (socket: Socket) => greeting.add(socket));
     server.on('tlsClientError', (error: Error) =>
       log('%s: a TLS handshake failed: %s', context, error.message),
     );
     server.on(readyEvent, (socket: Socket) => {
       const address = remoteAddress(socket);
-      greeting.delete(address);
       const client = new ClientSession(socket);
-      clients.set(address, client);
-      socket.once('close', () => clients.delete(address));
       client.session.on('error', (error: Error) => log('%s: %s: %s', context, address, error.message));
       client.session.on('stream', (stream, headers) => {
         const refusal = subscriber.closed ? NOT_LISTENING : refusalOf(headers);
-        if (refusal === undefined) connections.next(new PassiveConnection(stream, client));
-        else refuse(stream, refusal);
+        if (refusal === undefined) {
+          greeting.release(address);
+          connections.next(new PassiveConnection(stream, client));
+        } else refuse(stream, refusal);
       });
     });
     server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
@@ -62,8 +56,7 @@ export function listenGrpc(params: DriverParams): Observable<Listener> {
     });
     return () => {
       server.close();
-      for (const socket of greeting.values()) socket.destroy();
-      for (const { socket, isUsed } of clients.values()) if (!isUsed) socket.destroy();
+      greeting.destroy();
       connections.complete();
     };
   });
