@@ -3,12 +3,17 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { stop as stopEsbuild } from 'esbuild';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildPage } from '../../docs/examples/angular-dashboard/build.js';
 import { AppIds, type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
+import { blocks } from '../docs/blocks.js';
+import { play } from '../docs/play.js';
+import { scenesOf } from '../docs/scenes.js';
+import { makeWorkspace } from '../docs/workspace.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
 import { NvflarePeer } from '../support/nvflare-peer.js';
@@ -236,5 +241,19 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
     }
     await site.stop();
     expect(await hub.stop()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
+
+describe.skipIf(executablePath === undefined)('the guides on the dashboard', { timeout: 120_000 }, () => {
+  beforeAll(() => buildPage(), BUILD_TIMEOUT_MS);
+
+  it.each(scenesOf(blocks).filter(({ needs }) => needs === 'dashboard'))('run: $place', async (scene) => {
+    const workspace = await makeWorkspace();
+    try {
+      await play(scene, workspace);
+    } finally {
+      await workspace.remove();
+      await stopEsbuild();
+    }
   });
 });

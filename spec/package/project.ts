@@ -9,6 +9,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL_TIMEOUT_MS = 240_000;
 const RUN_TIMEOUT_MS = 60_000;
 
+/** What the guides tell a user to do. */
+export const INSTALL = 'npm install rxflare rxjs';
+
 /** Of what the project of a user has beside rxflare, the versions that we build with. */
 const COMPANIONS = ['typescript', '@types/node', 'esbuild', 'vite'];
 
@@ -44,8 +47,8 @@ export async function freshProject(): Promise<Project> {
   const companions = await Promise.all(
     COMPANIONS.map(async (name) => `${name}@${await installedVersion(name)}`),
   );
-  const install = ['install', '--no-audit', '--no-fund', join(directory, filename), 'rxjs', ...companions];
-  await run('npm', install, directory, INSTALL_TIMEOUT_MS);
+  const [npm = '', ...install] = INSTALL.replace('rxflare', join(directory, filename)).split(' ');
+  await run(npm, [...install, '--no-audit', '--no-fund', ...companions], directory, INSTALL_TIMEOUT_MS);
   return {
     directory,
     packedBytes: size,
