@@ -244,7 +244,7 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
   });
 });
 
-describe.skipIf(executablePath === undefined)('the guides on the dashboard', { timeout: 120_000 }, () => {
+describe.skipIf(executablePath === undefined)('the guides on the dashboard', { timeout: 180_000 }, () => {
   beforeAll(() => buildPage(), BUILD_TIMEOUT_MS);
 
   it.each(scenesOf(blocks).filter(({ needs }) => needs === 'dashboard'))('run: $place', async (scene) => {

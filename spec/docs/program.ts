@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Block } from './blocks.js';
 import { Transcript } from './transcript.js';
 
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 120_000;
 
 /** A block that is there to be seen. */
 export interface Actor {

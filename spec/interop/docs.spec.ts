@@ -10,7 +10,7 @@ afterAll(() => workspace.remove());
 
 const missing = inject('interopObstacle') !== '';
 
-describe.skipIf(missing)('the Python programs in the guides', { concurrent: true, timeout: 120_000 }, () => {
+describe.skipIf(missing)('the Python programs in the guides', { concurrent: true, timeout: 180_000 }, () => {
   it.each(scenesOf(blocks).filter(({ needs }) => needs === 'python'))('run: $place', (scene) =>
     play(scene, workspace),
   );

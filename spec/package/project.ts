@@ -47,7 +47,8 @@ export async function freshProject(): Promise<Project> {
   const companions = await Promise.all(
     COMPANIONS.map(async (name) => `${name}@${await installedVersion(name)}`),
   );
-  const [npm = '', ...install] = INSTALL.replace('rxflare', join(directory, filename)).split(' ');
+  const tarball = join(directory, filename);
+  const [npm = '', ...install] = INSTALL.split(' ').map((word) => (word === 'rxflare' ? tarball : word));
   await run(npm, [...install, '--no-audit', '--no-fund', ...companions], directory, INSTALL_TIMEOUT_MS);
   return {
     directory,
