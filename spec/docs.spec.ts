@@ -6,6 +6,7 @@ import { stop as stopEsbuild } from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { blocks, blocksOf, pages, ROOT, valueOf } from './docs/blocks.js';
+import { examples } from './docs/examples.js';
 import { brokenLinks } from './docs/links.js';
 import { play } from './docs/play.js';
 import { isSpec, scenesOf, unproven } from './docs/scenes.js';
@@ -77,7 +78,7 @@ describe('the code in the guides', () => {
     'typechecks, and would not with a mistake in it',
     () => {
       const [mistake] = blocksOf("```ts\nimport { nothing } from 'rxflare';\nnothing();\n```", 'a.md');
-      expect(typeErrors([...code, ...(mistake === undefined ? [] : [mistake])])).toEqual([
+      expect(typeErrors([...code, ...examples, ...(mistake === undefined ? [] : [mistake])])).toEqual([
         expect.stringMatching(/^a\.md:2: .*no exported member 'nothing'/) as unknown,
       ]);
     },
@@ -92,6 +93,12 @@ describe('the code in the guides', () => {
 describe.concurrent('the programs in the guides', () => {
   it.each(scenes.filter(({ needs }) => needs === undefined))(
     'run: $place',
+    (scene) => play(scene, workspace),
+    SCENE_TIMEOUT_MS,
+  );
+
+  it.each(scenesOf(examples))(
+    'run, those in the comments of the library too: $place',
     (scene) => play(scene, workspace),
     SCENE_TIMEOUT_MS,
   );

@@ -80,7 +80,7 @@ function localizer(stage: string): Stage['localize'] {
   return async (code) => {
     const text = code
       .replaceAll('hub.example.com', '127.0.0.1')
-      .replaceAll('/run/flare', stage)
+      .replaceAll(/\/(run|shared)\/flare/g, stage)
       // The port that it has unless told may be taken here.
       .replaceAll(/--dashboard\b(?!-)/g, '--dashboard --dashboard-port 8010')
       // The packages are there already. This looks whether the lock file fits.

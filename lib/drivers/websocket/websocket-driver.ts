@@ -54,8 +54,8 @@ export interface WebSocketDriverOptions {
  * ```ts
  * const server = createServer(express());
  * const driver = new WebSocketDriver({ server });
- * hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl('http://0:3000'), false);
- * server.listen(3000);
+ * hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl('http://0:8080'), false);
+ * server.listen(8080);
  * await hub.start();
  * ```
  */
