@@ -72,9 +72,15 @@ export class Program implements Actor {
     await this.#closed;
   }
 
-  /** To it and all that it started. */
+  /** To it and all that it started, as far as they are still there. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#child.pid !== undefined) process.kill(-this.#child.pid, signal);
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch (error) {
+      // The last of them may have ended a moment ago.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
   }
 
   async #closedInTime(): Promise<void> {
