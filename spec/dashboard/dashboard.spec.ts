@@ -1,14 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
 import { stop as stopEsbuild } from 'esbuild';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { buildPage } from '../../docs/examples/angular-dashboard/build.js';
 import { AppIds, type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
 import { blocks } from '../docs/blocks.js';
 import { play } from '../docs/play.js';
@@ -19,46 +13,11 @@ import { communicator, stopAll, untilState } from '../support/communicators.js';
 import { NvflarePeer } from '../support/nvflare-peer.js';
 import { pythonAvailable } from '../support/python.js';
 import { RxflareProcess } from '../support/rxflare-process.js';
+import { ExampleHub, type Scheme } from './example-hub.js';
+import { BUILD_TIMEOUT_MS, preparePage } from './prepare-page.js';
 
 const executablePath = await chromiumPath();
-const HUB = fileURLToPath(new URL('../../docs/examples/angular-dashboard/hub.ts', import.meta.url));
-const BUILD_TIMEOUT_MS = 300_000;
 const { DEFAULT } = AppIds;
-
-/** The example's hub as a process of its own. */
-class ExampleHub {
-  readonly #child: ChildProcess;
-  readonly #urls: Promise<Readonly<Record<string, string>>>;
-
-  constructor(pagePort: number) {
-    const joinUrls = ['tcp', 'http', 'grpc'].map((scheme) => `${scheme}://127.0.0.1:0`);
-    const args = ['--import', 'tsx', HUB, String(pagePort), ...joinUrls];
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#urls = this.#readUrls();
-  }
-
-  /** Where the page is, and where endpoints join, by scheme. */
-  url(kind: 'page' | 'tcp' | 'http' | 'grpc'): Promise<string> {
-    return this.#urls.then((urls) => urls[kind] ?? '');
-  }
-
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'close');
-  }
-
-  async #readUrls(): Promise<Readonly<Record<string, string>>> {
-    const urls: Record<string, string> = {};
-    if (this.#child.stdout === null) return urls;
-    for await (const line of createInterface({ input: this.#child.stdout })) {
-      const [, what = '', url = ''] = /^(listening|page) on (\S+)$/.exec(line) ?? [];
-      if (what === 'page') return { ...urls, page: url };
-      // The page's own listener comes last, and on a path.
-      if (!url.endsWith('/f3')) urls[url.split(':', 1)[0] ?? ''] = url;
-    }
-    throw new Error('the hub ended before it told where its page is');
-  }
-}
 
 describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -66,7 +25,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
   let hub: ExampleHub;
 
   beforeAll(async () => {
-    await buildPage();
+    await preparePage();
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     page = await browser.newPage();
     page.setDefaultTimeout(20_000);
@@ -86,13 +45,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
   /** Waits until an endpoint is shown in a state. */
   const untilShown = (name: string, state: string) => row(name).getByText(state, { exact: true }).waitFor();
 
-  async function join(name: string, scheme: 'tcp' | 'http' | 'grpc'): Promise<Communicator> {
-    const site = communicator(name);
-    site.addConnector(await hub.url(scheme), Mode.ACTIVE);
-    await site.start();
-    await untilState(site, 'hub');
-    return site;
-  }
+  const join = (name: string, scheme: Scheme): Promise<Communicator> => hub.join(communicator(name), scheme);
 
   it('joins the hub that it comes from, and says what to do while nobody else has', async () => {
     await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
@@ -207,7 +160,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
 });
 
 describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { timeout: 60_000 }, () => {
-  beforeAll(() => buildPage(), BUILD_TIMEOUT_MS);
+  beforeAll(() => preparePage(), BUILD_TIMEOUT_MS);
   afterEach(stopAll);
 
   it('serves the page and the hub on one port, to pages of its own alone', async () => {
@@ -245,7 +198,7 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
 });
 
 describe.skipIf(executablePath === undefined)('the guides on the dashboard', { timeout: 180_000 }, () => {
-  beforeAll(() => buildPage(), BUILD_TIMEOUT_MS);
+  beforeAll(() => preparePage(), BUILD_TIMEOUT_MS);
 
   it.each(scenesOf(blocks).filter(({ needs }) => needs === 'dashboard'))('run: $place', async (scene) => {
     const workspace = await makeWorkspace();

@@ -41,6 +41,7 @@ const TEXT = 400;
 export class Conversation {
   readonly #connection = inject(HubConnection);
   readonly #destroyed = inject(DestroyRef);
+  private readonly heading = viewChild.required<ElementRef<HTMLElement>>('heading');
   private readonly textBox = viewChild.required<ElementRef<HTMLInputElement>>('textField');
 
   readonly hub = input.required<string | undefined>();
@@ -68,6 +69,11 @@ export class Conversation {
       if (missed > 0) this.#add('in', from, appId, `(${missed} messages left out: too many to show)`);
       this.#add('in', from, appId, readable(textOf(message), message.payload?.length ?? 0));
     });
+  }
+
+  /** Takes the keyboard to where the messages begin. */
+  focusHeading(): void {
+    this.heading().nativeElement.focus();
   }
 
   /** Chooses a receiver and goes to the text. */

@@ -64,6 +64,12 @@ export class Dashboard {
   readonly formatCount = formatCount;
   readonly formatMs = formatMs;
 
+  /** Takes the keyboard past the endpoints. The address stays as it is: the page finds its hub by that. */
+  skip(event: Event): void {
+    event.preventDefault();
+    this.conversation().focusHeading();
+  }
+
   /** Prepares a message to an endpoint. */
   writeTo(name: string): void {
     this.conversation().writeTo(name);

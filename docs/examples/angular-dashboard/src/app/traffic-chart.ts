@@ -66,7 +66,7 @@ const LINES = 4;
     .plot {
       position: relative;
       margin: 0.25rem 1rem 0;
-      padding-left: 4.25rem;
+      padding-left: 3.5rem;
     }
 
     .scale {
@@ -75,7 +75,7 @@ const LINES = 4;
       display: flex;
       flex-direction: column;
       justify-content: space-between;
-      width: 3.75rem;
+      width: 3rem;
       list-style: none;
       text-align: right;
       white-space: nowrap;
@@ -125,7 +125,7 @@ const LINES = 4;
     .axis {
       display: flex;
       justify-content: space-between;
-      margin: 0.5rem 1rem 0 5.25rem;
+      margin: 0.5rem 1rem 0 4.5rem;
       font-size: 0.75rem;
     }
   `,

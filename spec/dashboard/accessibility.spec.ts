@@ -1,0 +1,194 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+import type { AxeResults, default as Axe } from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { AppIds, textMessage } from '../../lib/index.js';
+import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
+import { communicator, stopAll } from '../support/communicators.js';
+import { ExampleHub } from './example-hub.js';
+import { BUILD_TIMEOUT_MS, preparePage } from './prepare-page.js';
+
+const executablePath = await chromiumPath();
+const AXE = fileURLToPath(import.meta.resolve('axe-core'));
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+const LONG_NAME = `hospital-of-a-university-with-a-long-name.${'research-cluster-7'.repeat(4)}.job-4711`;
+
+/** 320 is the width that WCAG asks a page to fit (1.4.10): 1280 at a zoom of 400 %. */
+const SIZES = [
+  { width: 1280, height: 900 },
+  { width: 800, height: 900 },
+  { width: 320, height: 640 },
+];
+const LOOKS = SIZES.flatMap((size) => (['light', 'dark'] as const).map((scheme) => ({ scheme, ...size })));
+
+describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { timeout: 60_000 }, () => {
+  let browser: Browser;
+  let page: Page;
+  let hub: ExampleHub;
+
+  beforeAll(async () => {
+    await preparePage();
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
+    page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    hub = new ExampleHub(0);
+    await page.goto(await hub.url('page'));
+    await page.evaluate(await readFile(AXE, 'utf8'));
+  }, BUILD_TIMEOUT_MS);
+
+  afterEach(stopAll);
+
+  afterAll(async () => {
+    await browser.close();
+    await hub.kill();
+  });
+
+  const untilShown = (name: string) =>
+    page.locator(`[data-endpoint="${name}"]`).getByText('READY', { exact: true }).waitFor();
+
+  /** What axe finds wrong on the page in every look, each with the element and the reason. */
+  async function violations(): Promise<readonly string[]> {
+    const found: string[] = [];
+    for (const { scheme, width, height } of LOOKS) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width, height });
+      const { violations, passes } = await page.evaluate<AxeResults, readonly string[]>(
+        (rules) => (globalThis as unknown as { axe: typeof Axe }).axe.run({ runOnly: [...rules] }),
+        RULES,
+      );
+      expect(passes.map(({ id }) => id)).toContain('color-contrast');
+      for (const { id, nodes } of violations)
+        for (const { target, failureSummary } of nodes)
+          found.push(`${scheme}, ${width} wide: ${id} at ${String(target)}: ${failureSummary ?? ''}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (overflow > 0) found.push(`${scheme}, ${width} wide: wider than the window by ${overflow}`);
+    }
+    return found;
+  }
+
+  it('breaks no rule while nobody has joined', async () => {
+    await page.getByText('Nobody else has joined yet.').waitFor();
+    expect(await violations()).toEqual([]);
+  });
+
+  it('breaks no rule with endpoints, messages, a fault and a name that is too long', async () => {
+    const site = await hub.join(communicator('site-1'), 'tcp');
+    await hub.join(communicator(LONG_NAME), 'http');
+    const gone = await hub.join(communicator('site-2'), 'grpc');
+    await gone.stop();
+    await untilShown('site-1');
+    await untilShown(LONG_NAME);
+    site.send('hub', AppIds.DEFAULT, textMessage('x'.repeat(300)));
+    await page.getByRole('log').getByText('xxx').waitFor();
+    await page.getByLabel('App ID').fill('9');
+    await page.getByLabel('Text').fill('hello');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('alert').getByText('app ID 9').waitFor();
+    expect(await violations()).toEqual([]);
+    await page.getByLabel('App ID').fill('1');
+  });
+
+  it('breaks no rule with more endpoints than it shows at once, and finds one of them', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `clinic-${index + 1}`);
+    await Promise.all(names.map((name) => hub.join(communicator(name), 'tcp')));
+    await page
+      .getByRole('status')
+      .getByText(/known$/)
+      .waitFor();
+    expect(await page.locator('[data-endpoint]').count()).toBe(25);
+    expect(await violations()).toEqual([]);
+    await page.getByLabel('Find an endpoint').fill('CLINIC-3');
+    await page
+      .getByRole('status')
+      .getByText(/^2 of \d+$/)
+      .waitFor();
+    expect(await page.locator('[data-endpoint]').count()).toBe(2);
+    await page.getByLabel('Find an endpoint').fill('nobody of that name');
+    await page.getByText('No endpoint has “nobody of that name” in its name.').waitFor();
+    await page.getByLabel('Find an endpoint').fill('');
+    await page.getByRole('button', { name: /^Show \d+ more$/ }).click();
+    await page.locator('[data-endpoint]').nth(30).waitFor();
+    expect(await page.getByRole('button', { name: /^Show/ }).count()).toBe(0);
+  });
+
+  it.each(SIZES)('takes a keyboard through all controls in order, $width wide', async ({ width, height }) => {
+    await hub.join(communicator('site-1'), 'tcp');
+    await hub.join(communicator('site-3'), 'http');
+    await untilShown('site-1');
+    await untilShown('site-3');
+    await page.setViewportSize({ width, height });
+    await page.getByLabel('Text').fill('hello');
+    await page.emulateMedia({ reducedMotion: 'reduce' }); // Where it scrolls, it does so at once.
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.mouse.click(1, 1);
+    const walk: string[] = [];
+    for (let last = ''; last !== 'Events'; walk.push(last)) {
+      await page.keyboard.press('Tab');
+      const focus = await page.evaluate(describeFocus);
+      expect(focus, `after ${last}`).toMatchObject({ isOutlined: true, isInSight: true });
+      last = focus.name;
+      if (walk.length > 50) break;
+    }
+    expect(walk).toEqual([
+      'Skip to the messages',
+      'Find an endpoint',
+      'Write to site-1',
+      'Write to site-3',
+      'To',
+      'App ID',
+      'Text',
+      'Send',
+      'Messages, newest first',
+      'Events',
+    ]);
+  });
+
+  it('skips the endpoints on request', async () => {
+    await page.getByRole('link', { name: 'Skip to the messages' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    expect((await page.evaluate(describeFocus)).name).toBe('To');
+  });
+
+  it('does not move for those who do not want it to', async () => {
+    const isMoving = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('*')].some((element) => {
+          const { scrollBehavior, transitionDuration, animationName } = getComputedStyle(element);
+          return scrollBehavior === 'smooth' || transitionDuration !== '0s' || animationName !== 'none';
+        }),
+      );
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    expect(await isMoving()).toBe(true);
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    expect(await isMoving()).toBe(false);
+  });
+
+  it('breaks no rule when the hub has gone', async () => {
+    await hub.kill();
+    await page.getByText('The hub does not answer.').waitFor();
+    expect(await violations()).toEqual([]);
+  });
+});
+
+/** The element that has the focus, as it is named, and whether a person can see that. Runs in the page. */
+function describeFocus(): { name: string; isOutlined: boolean; isInSight: boolean } {
+  const element = document.activeElement as HTMLElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(element);
+  const labels = (element as HTMLInputElement).labels;
+  const label = element.getAttribute('aria-labelledby');
+  const text =
+    element.getAttribute('aria-label') ??
+    labels?.[0]?.querySelector('span')?.textContent ??
+    (label === null ? element : document.getElementById(label))?.textContent;
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const atCentre = document.elementFromPoint(left + width / 2, top + Math.min(height, innerHeight) / 2);
+  return {
+    name: text?.trim() ?? '',
+    isOutlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
+    isInSight: atCentre !== null && element.contains(atCentre),
+  };
+}
