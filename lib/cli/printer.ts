@@ -7,6 +7,7 @@ import type { EndpointProperties, EndpointState } from '../endpoint.js';
 import type { MessageHeaders } from '../message.js';
 import type { StatsReport } from '../monitor/stats-protocol.js';
 import type { Diagnosis } from '../probe/diagnose.js';
+import { printableLines } from './printable.js';
 import { summarize } from './top-lines.js';
 
 /** Everything that the command prints. With `--json` these are the lines. */
@@ -69,9 +70,9 @@ export class Printer {
   }
 
   print(output: Output): void {
-    if (this.#json) process.stdout.write(`${JSON.stringify(output, plainValue)}\n`);
-    else if (output.event === 'error') process.stderr.write(`${toText(output)}\n`);
-    else process.stdout.write(`${toText(output)}\n`);
+    if (this.#json) process.stdout.write(`${escaped(JSON.stringify(output, plainValue))}\n`);
+    else if (output.event === 'error') process.stderr.write(`${toText(safe(output))}\n`);
+    else process.stdout.write(`${toText(safe(output))}\n`);
   }
 }
 
@@ -107,6 +108,21 @@ function toText(output: Output): string {
       return `rxflare: [${code}] ${message}${again}`;
     })
     .exhaustive();
+}
+
+/** Most texts come from elsewhere, and a terminal obeys some characters. */
+function safe<T>(value: T): T {
+  if (typeof value === 'string') return printableLines(value) as T;
+  if (Array.isArray(value)) return value.map(safe) as T;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [printableLines(key), safe(each)]),
+  ) as T;
+}
+
+/** JSON that is safe to write to a terminal. It escapes some of these characters itself. */
+function escaped(json: string): string {
+  return json.replaceAll(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
 
 /** Headers and properties may hold what JSON lacks: bytes become base64, large integers text. */

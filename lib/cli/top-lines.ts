@@ -3,6 +3,8 @@ import { styleText } from 'node:util';
 import { EndpointState } from '../endpoint.js';
 import type { ReportedEvent } from '../monitor/reported-event.js';
 import type { CommunicatorStats, EndpointStats, Tally } from '../stats.js';
+import { cut, pad, printable, widthOf } from './printable.js';
+import type { ScreenSize } from './screen.js';
 
 /** What the screen of `rxflare top` shows. */
 export interface TopPicture {
@@ -73,15 +75,17 @@ const COLUMNS: readonly Column[] = [
 
 const MIN_EVENTS = 3;
 
-/** The lines of one screen, none wider than `width`, at most `height`. */
-export function renderTop(picture: TopPicture, width: number, height: number): string[] {
+/** The part of the screen that one column may take: a long name must not push the figures out. */
+const MAX_PART = 0.5;
+
+/** The lines of one screen, none wider than it, at most as many as it has rows. */
+export function renderTop(picture: TopPicture, { columns: width, rows: height }: ScreenSize): string[] {
   const { stats, events, isConnected } = picture;
   const { connections } = stats;
   const status = isConnected ? 'connected' : 'not connected, trying again; this is the last picture';
   const title = `${printable(stats.name)}  ${clock(stats.at)}  ${status}`;
   const known = `${ready(stats)} of ${stats.endpoints.length} endpoints ready, ${connections.length} connections`;
-  const table = renderTable(picture, width);
-  const rows = table.slice(0, Math.max(2, height - 4 - MIN_EVENTS));
+  const rows = renderTable(picture, width, Math.max(2, height - 4 - MIN_EVENTS));
   const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...rows, ''];
   const room = Math.max(0, height - lines.length);
   return [
@@ -101,13 +105,13 @@ export function summarize(stats: CommunicatorStats, events: readonly ReportedEve
   return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}`];
 }
 
-function renderTable(picture: TopPicture, width: number): string[] {
-  const endpoints = [...picture.stats.endpoints].sort(byStateAndName);
+function renderTable(picture: TopPicture, width: number, height: number): string[] {
+  const endpoints = [...picture.stats.endpoints].sort(byStateAndName).slice(0, height - 1);
   const cells = COLUMNS.map(({ title, cell }) => [
     title,
-    ...endpoints.map((endpoint) => cell(endpoint, picture)),
+    ...endpoints.map((endpoint) => cut(printable(cell(endpoint, picture)), Math.floor(width * MAX_PART))),
   ]);
-  const widths = cells.map((column) => Math.max(...column.map((text) => text.length)));
+  const widths = cells.map((column) => Math.max(...column.map(widthOf)));
   const shown = COLUMNS.map((_, index) => index);
   while (shown.length > 1 && totalWidth(shown, widths) > width) {
     const last = shown.reduce((worst, index) => (rankOf(index) >= rankOf(worst) ? index : worst));
@@ -116,10 +120,10 @@ function renderTable(picture: TopPicture, width: number): string[] {
   const rowCount = endpoints.length + 1;
   return Array.from({ length: rowCount }, (_, row) => {
     const texts = shown.map((index) =>
-      pad(cells[index]?.[row] ?? '', widths[index] ?? 0, COLUMNS[index]?.align),
+      pad(cells[index]?.[row] ?? '', widths[index] ?? 0, COLUMNS[index]?.align ?? 'left'),
     );
     const line = cut(texts.join('  ').trimEnd(), width);
-    return row === 0 ? styled('inverse', line.padEnd(width)) : line;
+    return row === 0 ? styled('inverse', pad(line, width, 'left')) : line;
   });
 }
 
@@ -129,10 +133,6 @@ function totalWidth(shown: readonly number[], widths: readonly number[]): number
 
 function rankOf(index: number): number {
   return COLUMNS[index]?.rank ?? 0;
-}
-
-function pad(text: string, width: number, align: Column['align'] = 'left'): string {
-  return align === 'left' ? text.padEnd(width) : text.padStart(width);
 }
 
 function connectionOf({ name }: EndpointStats, { stats }: TopPicture) {
@@ -175,15 +175,6 @@ function count(value: number): string {
 function bytes(value: number): string {
   const power = value < 1_000 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
   return `${count(value / 1_000 ** power)} ${['B', 'kB', 'MB', 'GB', 'TB'][power] ?? ''}`;
-}
-
-/** Texts come from elsewhere, and a terminal obeys control characters. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '?');
-}
-
-function cut(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
 }
 
 function styled(style: 'bold' | 'inverse', text: string): string {

@@ -4,8 +4,6 @@ import {
   EMPTY,
   filter,
   endWith,
-  finalize,
-  fromEvent,
   ignoreElements,
   last,
   lastValueFrom,
@@ -13,7 +11,6 @@ import {
   merge,
   type Observable,
   scan,
-  startWith,
   share,
   take,
   takeUntil,
@@ -30,6 +27,7 @@ import { endRequested } from './end-requested.js';
 import { narrate } from './narrate.js';
 import { type Output, Printer } from './printer.js';
 import { clientParams, newName, printDiagnosis } from './reach.js';
+import { draw, openScreen, quitPressed } from './screen.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
 import { renderTop, type TopPicture } from './top-lines.js';
 
@@ -42,8 +40,6 @@ interface TopOptions extends TlsOptions {
 }
 
 const EVENTS = 100;
-const ENTER_SCREEN = '\x1b[?1049h\x1b[?25l';
-const LEAVE_SCREEN = '\x1b[?25h\x1b[?1049l';
 
 /** `rxflare top`: the stats of a hub that serves them, on the screen or line by line. */
 export async function topCommand(url: string, options: TopOptions): Promise<void> {
@@ -102,7 +98,6 @@ function onScreen(
   hubName: string,
   report$: Observable<StatsReport>,
 ): Observable<unknown> {
-  const { stdout } = process;
   const picture$ = report$.pipe(
     scan<StatsReport, Omit<TopPicture, 'isConnected'> | undefined>(
       (before, { stats, events }) => ({
@@ -116,14 +111,10 @@ function onScreen(
   );
   const shared$ = picture$.pipe(share());
   const connected$ = site.endpoint(hubName).pipe(map((hub) => hub?.state === EndpointState.READY));
-  const resized$ = fromEvent(stdout, 'resize').pipe(startWith(undefined));
-  stdout.write(ENTER_SCREEN);
-  return combineLatest([shared$, during(connected$, shared$), during(resized$, shared$)]).pipe(
-    tap(([picture, isConnected]) => {
-      const lines = renderTop({ ...picture, isConnected }, stdout.columns, stdout.rows);
-      stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`);
-    }),
-    finalize(() => stdout.write(LEAVE_SCREEN)),
+  const size$ = during(openScreen(), shared$);
+  return combineLatest([size$, during(connected$, shared$), shared$]).pipe(
+    tap(([size, isConnected, picture]) => draw(renderTop({ ...picture, isConnected }, size), size)),
+    takeUntil(quitPressed()),
   );
 }
 

@@ -54,7 +54,7 @@ const picture: TopPicture = {
 
 describe('the screen of rxflare top', () => {
   it('shows endpoints with their rates, those that are ready first', () => {
-    expect(renderTop(picture, 130, 40)).toEqual([
+    expect(renderTop(picture, { columns: 130, rows: 40 })).toEqual([
       'hub  12:00:02  connected',
       '2 of 3 endpoints ready, 2 connections',
       '',
@@ -71,25 +71,29 @@ describe('the screen of rxflare top', () => {
   });
 
   it.each([200, 100, 80, 60, 40, 20, 8])('keeps to %d columns, and to the most important ones', (width) => {
-    const lines = renderTop(picture, width, 40);
+    const lines = renderTop(picture, { columns: width, rows: 40 });
     expect(lines.filter((line) => line.length > width)).toEqual([]);
     expect(lines[3]).toContain('ENDPOINT');
     expect(lines[3]?.includes('ADDRESS')).toBe(width >= 100);
   });
 
   it.each([40, 12, 9, 7])('keeps to %d rows, with the newest events', (height) => {
-    const lines = renderTop(picture, 100, height);
+    const lines = renderTop(picture, { columns: 100, rows: height });
     expect(lines.length).toBeLessThanOrEqual(height);
     expect(lines.at(-1)).toBe('12:00:00 event 4');
   });
 
   it('says that what it shows is old', () => {
-    expect(renderTop({ ...picture, isConnected: false }, 130, 40)[0]).toContain('not connected');
+    expect(renderTop({ ...picture, isConnected: false }, { columns: 130, rows: 40 })[0]).toContain(
+      'not connected',
+    );
   });
 
   it('lets nobody write to the terminal', () => {
     const events = [{ at: NOON, type: 'endpoint', text: 'bad\x1b[2J\r\nnews\u009b' } as const];
-    expect(renderTop({ ...picture, events }, 100, 40).at(-1)).toBe('12:00:00 bad?[2J??news?');
+    expect(renderTop({ ...picture, events }, { columns: 100, rows: 40 }).at(-1)).toBe(
+      '12:00:00 bad?[2J??news?',
+    );
     expect(summarize(picture.stats, events)[0]).toBe('12:00:00 bad?[2J??news?');
   });
 
