@@ -43,7 +43,7 @@ export type { ReportedEvent } from './monitor/reported-event.js';
 export { roundTrips } from './monitor/round-trips.js';
 export { serveRelay, type ServeRelayOptions } from './monitor/serve-relay.js';
 export { serveStats, type ServeStatsOptions } from './monitor/serve-stats.js';
-export type { StatsReport } from './monitor/stats-protocol.js';
+export type { StatsReport, StatsStatus } from './monitor/stats-report.js';
 export { watchStats } from './monitor/watch-stats.js';
 export type { WatcherLimits } from './monitor/watchers.js';
 export {

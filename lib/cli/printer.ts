@@ -5,7 +5,7 @@ import { match } from 'ts-pattern';
 import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointProperties, EndpointState } from '../endpoint.js';
 import type { MessageHeaders } from '../message.js';
-import type { StatsReport } from '../monitor/stats-protocol.js';
+import type { StatsReport } from '../monitor/stats-report.js';
 import type { Diagnosis } from '../probe/diagnose.js';
 import { printableLines } from './printable.js';
 import { summarize } from './top-lines.js';
@@ -101,7 +101,7 @@ function toText(output: Output): string {
       ({ sent, minMs, avgMs, maxMs }) =>
         `${sent} PINGs, round trip min ${ms(minMs)}, avg ${ms(avgMs)}, max ${ms(maxMs)}`,
     )
-    .with({ event: 'stats' }, ({ stats, events }) => summarize(stats, events).join('\n'))
+    .with({ event: 'stats' }, (report) => summarize(report).join('\n'))
     .with({ event: 'notice' }, ({ message }) => message)
     .with({ event: 'error' }, ({ code, message, retryMs }) => {
       const again = retryMs === undefined ? '' : ` (trying again in ${(retryMs / 1000).toFixed(1)} s)`;

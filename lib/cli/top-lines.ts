@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 
 import { EndpointState } from '../endpoint.js';
 import type { ReportedEvent } from '../monitor/reported-event.js';
+import type { StatsReport, StatsStatus } from '../monitor/stats-report.js';
 import type { CommunicatorStats, EndpointStats, Tally } from '../stats.js';
 import { cut, pad, printable, widthOf } from './printable.js';
 import type { ScreenSize } from './screen.js';
@@ -13,7 +14,7 @@ export interface TopPicture {
   readonly before: CommunicatorStats | undefined;
   /** The oldest first. */
   readonly events: readonly ReportedEvent[];
-  readonly isConnected: boolean;
+  readonly status: StatsStatus;
 }
 
 interface Column {
@@ -73,6 +74,13 @@ const COLUMNS: readonly Column[] = [
   { title: 'LOST', align: 'right', rank: 7, cell: ({ dropped }) => count(dropped.messages) },
 ];
 
+const STATUS: Readonly<Record<StatsStatus, string>> = {
+  live: 'connected',
+  silent: 'silent, though it is connected; this is the last picture',
+  away: 'not connected, trying again; this is the last picture',
+  ended: 'tells no more, asking again; this is the last picture',
+};
+
 const MIN_EVENTS = 3;
 
 /** The part of the screen that one column may take: a long name must not push the figures out. */
@@ -80,10 +88,9 @@ const MAX_PART = 0.5;
 
 /** The lines of one screen, none wider than it, at most as many as it has rows. */
 export function renderTop(picture: TopPicture, { columns: width, rows: height }: ScreenSize): string[] {
-  const { stats, events, isConnected } = picture;
+  const { stats, events, status } = picture;
   const { connections } = stats;
-  const status = isConnected ? 'connected' : 'not connected, trying again; this is the last picture';
-  const title = `${printable(stats.name)}  ${clock(stats.at)}  ${status}`;
+  const title = `${printable(stats.name)}  ${clock(stats.at)}  ${STATUS[status]}`;
   const known = `${ready(stats)} of ${stats.endpoints.length} endpoints ready, ${connections.length} connections`;
   const rows = renderTable(picture, width, Math.max(2, height - 4 - MIN_EVENTS));
   const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...rows, ''];
@@ -95,7 +102,8 @@ export function renderTop(picture: TopPicture, { columns: width, rows: height }:
 }
 
 /** The same in a few words, for where there is no screen: one line, and one for each event. */
-export function summarize(stats: CommunicatorStats, events: readonly ReportedEvent[]): string[] {
+export function summarize({ status, stats, events }: StatsReport): string[] {
+  if (status !== 'live') return [`${clock(stats.at)} ${printable(stats.name)}: ${STATUS[status]}`];
   const sum = (tallies: readonly Tally[]): string =>
     `${tallies.reduce((all, { messages }) => all + messages, 0)} (${bytes(tallies.reduce((all, each) => all + each.bytes, 0))})`;
   const { endpoints } = stats;

@@ -10,16 +10,17 @@ import {
   map,
   merge,
   type Observable,
+  repeat,
   scan,
   share,
-  take,
   takeUntil,
+  takeWhile,
   tap,
 } from 'rxjs';
 
-import { Endpoint, EndpointState } from '../endpoint.js';
+import { Endpoint } from '../endpoint.js';
 import { Communicator, nodeDrivers } from '../index.js';
-import type { StatsReport } from '../monitor/stats-protocol.js';
+import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
 import { probe } from '../probe/probe.js';
 import { Mode } from '../transport/driver.js';
@@ -41,6 +42,9 @@ interface TopOptions extends TlsOptions {
 
 const EVENTS = 100;
 
+/** A hub that ended its service is asked for it again after this long. */
+const REPEAT_MS = 5_000;
+
 /** `rxflare top`: the stats of a hub that serves them, on the screen or line by line. */
 export async function topCommand(url: string, options: TopOptions): Promise<void> {
   const { count, json } = options;
@@ -51,11 +55,12 @@ export async function topCommand(url: string, options: TopOptions): Promise<void
 
   const site = new Communicator(local);
   site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
+  let left = count;
   const watched$ = watchStats(site, hubName, options.period, { timeoutMs: options.timeout }).pipe(
-    take(count === 0 ? Number.POSITIVE_INFINITY : count),
+    repeat({ delay: REPEAT_MS }),
+    takeWhile(({ status }) => status !== 'live' || --left !== 0, true),
   );
-  const shown$ =
-    process.stdout.isTTY && !json ? onScreen(site, hubName, watched$) : asLines(site, watched$, printer);
+  const shown$ = process.stdout.isTTY && !json ? onScreen(watched$) : asLines(site, watched$, printer);
   const done = lastValueFrom(shown$.pipe(takeUntil(endRequested())), { defaultValue: undefined });
   try {
     await Promise.all([done, site.start()]);
@@ -92,30 +97,29 @@ function reach(
   return lastValueFrom(found$, { defaultValue: undefined });
 }
 
-/** A picture that is drawn anew with each report, each change of the connection and each change of the size. */
-function onScreen(
-  site: Communicator,
-  hubName: string,
-  report$: Observable<StatsReport>,
-): Observable<unknown> {
+/** A picture that is drawn anew with each report and each change of the size. */
+function onScreen(report$: Observable<StatsReport>): Observable<unknown> {
   const picture$ = report$.pipe(
-    scan<StatsReport, Omit<TopPicture, 'isConnected'> | undefined>(
-      (before, { stats, events }) => ({
-        stats,
-        before: before?.stats,
-        events: [...(before?.events ?? []), ...events].slice(-EVENTS),
-      }),
-      undefined,
-    ),
+    scan<StatsReport, TopPicture | undefined>(nextPicture, undefined),
     filter((picture) => picture !== undefined),
   );
   const shared$ = picture$.pipe(share());
-  const connected$ = site.endpoint(hubName).pipe(map((hub) => hub?.state === EndpointState.READY));
   const size$ = during(openScreen(), shared$);
-  return combineLatest([size$, during(connected$, shared$), shared$]).pipe(
-    tap(([size, isConnected, picture]) => draw(renderTop({ ...picture, isConnected }, size), size)),
+  return combineLatest([size$, shared$]).pipe(
+    tap(([size, picture]) => draw(renderTop(picture, size), size)),
     takeUntil(quitPressed()),
   );
+}
+
+/** A picture that is old keeps its rates. */
+function nextPicture(last: TopPicture | undefined, { status, stats, events }: StatsReport): TopPicture {
+  if (last !== undefined && status !== 'live') return { ...last, status };
+  return {
+    status,
+    stats,
+    before: last?.stats,
+    events: [...(last?.events ?? []), ...events].slice(-EVENTS),
+  };
 }
 
 /** The reports one after the other, and what becomes of our own connection. */

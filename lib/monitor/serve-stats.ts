@@ -1,4 +1,4 @@
-import { exhaustMap, type Observable, Subject, type Subscription, timestamp } from 'rxjs';
+import { exhaustMap, type Observable, Subject, type Subscription, takeUntil, tap, timestamp } from 'rxjs';
 
 import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
@@ -42,7 +42,7 @@ interface Request extends WatchRequest {
  * A report waits until there is room in the queue of the watcher, and those that would come due meanwhile are left
  * out, so a slow watcher costs one report.
  *
- * @returns unsubscribing ends the service
+ * @returns unsubscribing ends the service, and tells the watchers so
  * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
  *
  * @example
@@ -54,18 +54,22 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
   const { appId, minPeriodMs, maxEvents, ...limits } = { ...DEFAULTS, ...options };
   const log = new EventLog(maxEvents);
   const requests = new Subject<Request>();
+  const end = new Subject<void>();
 
   const answer = (name: string, content: StatsAnswer): boolean =>
     sendIfPossible(communicator, name, appId, encodeJson(content));
 
   const serve = ({ endpoint: { name }, id, periodMs }: Request): Observable<unknown> => {
+    const keptMs = Math.min(Math.max(periodMs, minPeriodMs), MAX_PERIOD_MS);
     let next = 0;
     const report = (stats: CommunicatorStats): void => {
-      if (answer(name, { type: 'report', id, stats, ...log.since(next) })) next = log.end;
+      const content = { type: 'report', id, periodMs: keptMs, stats, ...log.since(next) } as const;
+      if (answer(name, content)) next = log.end;
     };
-    return communicator
-      .stats$(Math.min(Math.max(periodMs, minPeriodMs), MAX_PERIOD_MS))
-      .pipe(exhaustMap((stats) => whenRoom(communicator, name, () => report(stats))));
+    return communicator.stats$(keptMs).pipe(
+      exhaustMap((stats) => whenRoom(communicator, name, () => report(stats))),
+      takeUntil(end.pipe(tap(() => answer(name, { type: 'ended', id })))),
+    );
   };
   const refuse = ({ endpoint, id }: Request, { code, message }: CommError): unknown =>
     answer(endpoint.name, { type: 'refused', id, code, text: message });
@@ -78,6 +82,7 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
       requests.next({ periodMs: 0, ...request, endpoint });
     }
   });
+  service.add(() => end.next()); // While there are watchers: what is added next lets go of them.
   const events$ = communicator.lifecycle$.pipe(timestamp());
   service.add(events$.subscribe(({ value, timestamp: at }) => log.add(reportEvent(value, at))));
   service.add(serveWatchers(communicator, requests, limits, serve, refuse).subscribe());

@@ -1,18 +1,7 @@
 import { CommErrorCode } from '../comm-error.js';
 import { type Message, textMessage, textOf } from '../message.js';
-import type { CommunicatorStats } from '../stats.js';
 import type { Question } from './ask.js';
-import type { ReportedEvent } from './reported-event.js';
-
-/** What a watched endpoint reports. */
-export interface StatsReport {
-  /** The picture of its communicator at `stats.at`. */
-  readonly stats: CommunicatorStats;
-  /** What happened there since the last report; in the first one, what it still knows of. */
-  readonly events: readonly ReportedEvent[];
-  /** How many more events there were, which are not kept any more. */
-  readonly missedEvents: number;
-}
+import type { StatsReport } from './stats-report.js';
 
 /**
  * What a watcher asks for, as JSON in UTF-8 without headers. The watcher chooses `id`; every answer repeats it. A
@@ -23,9 +12,18 @@ export type StatsRequest =
   | { readonly type: 'stop'; readonly id: number }
   | { readonly type: 'echo'; readonly id: number };
 
-/** What comes back, in the same form. */
+/** A picture on its way. */
+export interface StatsMessage extends Omit<StatsReport, 'status'> {
+  readonly type: 'report';
+  readonly id: number;
+  /** The next one comes after this long; the other side may keep to a longer period than was asked for. */
+  readonly periodMs?: number;
+}
+
+/** What comes back, in the same form. `ended`: there will be no more reports. */
 export type StatsAnswer =
-  | ({ readonly type: 'report'; readonly id: number } & StatsReport)
+  | StatsMessage
+  | { readonly type: 'ended'; readonly id: number }
   | { readonly type: 'refused'; readonly id: number; readonly code: CommErrorCode; readonly text: string }
   | { readonly type: 'echo'; readonly id: number };
 
@@ -63,9 +61,14 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function isAnswer(value: Fields): value is Fields & StatsAnswer {
   if (typeof value.id !== 'number') return false;
-  if (value.type === 'echo') return true;
+  if (value.type === 'echo' || value.type === 'ended') return true;
   if (value.type === 'refused') return isCode(value.code) && typeof value.text === 'string';
-  return value.type === 'report' && isPicture(value.stats) && Array.isArray(value.events);
+  if (value.type !== 'report' || !isOptional(value.periodMs, 'number')) return false;
+  return isPicture(value.stats) && Array.isArray(value.events);
+}
+
+function isOptional(value: unknown, type: 'number'): boolean {
+  return value === undefined || typeof value === type;
 }
 
 function isPicture(value: unknown): boolean {

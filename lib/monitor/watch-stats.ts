@@ -1,15 +1,34 @@
-import { defer, filter, finalize, map, type Observable } from 'rxjs';
+import {
+  defer,
+  distinctUntilChanged,
+  filter,
+  finalize,
+  map,
+  type Observable,
+  of,
+  scan,
+  switchMap,
+  takeWhile,
+} from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
-import { ask, ASK_DEFAULTS, newQuestionId, requirePeriod, type WatchOptions, whileReady } from './ask.js';
+import { EndpointState } from '../endpoint.js';
+import { ask, ASK_DEFAULTS, newQuestionId, requirePeriod, type WatchOptions } from './ask.js';
 import { sendIfPossible } from './courtesy.js';
+import { markSilence } from './mark-silence.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
-import { encodeJson, statsQuestion, type StatsReport } from './stats-protocol.js';
+import { encodeJson, statsQuestion, type StatsMessage } from './stats-protocol.js';
+import { oldReport, type StatsReport } from './stats-report.js';
 
 /**
  * Watches another endpoint that called `serveStats`: its picture of its own communicator, at once and every
  * `periodMs`, and the lifecycle events between. Cold: subscribing asks, unsubscribing tells the other side to stop.
- * It waits while the endpoint is away, asks again when it comes back, and completes when the communicator stops.
+ * It waits while the endpoint is away, asks again when it comes back, and completes when the communicator stops or
+ * the other side ends its service; `repeat({ delay: 5_000 })` asks for it again.
+ *
+ * A picture that gets old is emitted once more, without events, under the `status` that tells why: `silent` where
+ * the next report is `timeoutMs` late, `away` when the endpoint goes, `ended` as the last one. A `live` one follows
+ * when the other side tells again.
  *
  * Errors with CommError `TIMEOUT` where no answer comes, since the endpoint does not serve stats; or with the code
  * of a refusal: `BAD_CONFIG` where we may not watch, `NOT_READY` where too many do.
@@ -19,7 +38,7 @@ import { encodeJson, statsQuestion, type StatsReport } from './stats-protocol.js
  *
  * @example
  * ```ts
- * watchStats(site, 'hub', 1_000).subscribe(({ stats }) => console.log(stats.endpoints.length));
+ * watchStats(site, 'hub', 1_000).subscribe(({ status, stats }) => console.log(status, stats.endpoints.length));
  * ```
  */
 export function watchStats(
@@ -30,14 +49,34 @@ export function watchStats(
 ): Observable<StatsReport> {
   requirePeriod('watchStats', periodMs);
   const settings = { ...ASK_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
+  const { appId, timeoutMs, scheduler } = settings;
+  const patience = (news: News): number =>
+    ((typeof news === 'string' ? undefined : news.periodMs) ?? periodMs) + timeoutMs;
   const watch$ = defer(() => {
     const id = newQuestionId();
     const stop = encodeJson({ type: 'stop', id });
     return ask(communicator, endpointName, statsQuestion({ type: 'watch', id, periodMs }), settings).pipe(
-      filter((answer) => answer.type === 'report'),
-      map(({ stats, events, missedEvents }): StatsReport => ({ stats, events, missedEvents })),
-      finalize(() => sendIfPossible(communicator, endpointName, settings.appId, stop)),
+      filter((answer) => answer.type !== 'echo'),
+      map((answer): News => (answer.type === 'ended' ? 'ended' : answer)),
+      markSilence('silent' as const, patience, scheduler),
+      finalize(() => sendIfPossible(communicator, endpointName, appId, stop)),
     );
   });
-  return whileReady(communicator, endpointName, () => watch$);
+  return communicator.endpoint(endpointName).pipe(
+    switchMap((endpoint) => (endpoint?.state === EndpointState.READY ? watch$ : of<News>('away'))),
+    distinctUntilChanged(),
+    takeWhile((news) => news !== 'ended', true),
+    scan(nextReport, undefined),
+    filter((report) => report !== undefined),
+  );
+}
+
+/** A report, or why there is none. */
+type News = StatsMessage | 'silent' | 'away' | 'ended';
+
+/** Nothing is old before the first one came. */
+function nextReport(last: StatsReport | undefined, news: News): StatsReport | undefined {
+  if (typeof news === 'string') return last && oldReport(last, news);
+  const { stats, events, missedEvents } = news;
+  return { status: 'live', stats, events, missedEvents };
 }

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
 import { renderTop, summarize, type TopPicture } from '../../lib/cli/top-lines.js';
-import { type CommunicatorStats, EndpointState, type EndpointStats } from '../../lib/index.js';
+import {
+  type CommunicatorStats,
+  EndpointState,
+  type EndpointStats,
+  type ReportedEvent,
+  type StatsReport,
+} from '../../lib/index.js';
 
 const NONE = { messages: 0, bytes: 0 };
 const NOON = new Date(2026, 0, 1, 12).getTime();
@@ -49,7 +55,11 @@ const picture: TopPicture = {
     endpoint('site-2', 8),
   ]),
   events: [1, 2, 3, 4].map((number) => ({ at: NOON + number, type: 'endpoint', text: `event ${number}` })),
-  isConnected: true,
+  status: 'live',
+};
+
+const report = (events: readonly ReportedEvent[]): StatsReport => {
+  return { status: 'live', stats: picture.stats, events, missedEvents: 0 };
 };
 
 describe('the screen of rxflare top', () => {
@@ -83,10 +93,14 @@ describe('the screen of rxflare top', () => {
     expect(lines.at(-1)).toBe('12:00:00 event 4');
   });
 
-  it('says that what it shows is old', () => {
-    expect(renderTop({ ...picture, isConnected: false }, { columns: 130, rows: 40 })[0]).toContain(
-      'not connected',
-    );
+  it.each([
+    ['silent', 'silent, though it is connected; this is the last picture'],
+    ['away', 'not connected, trying again; this is the last picture'],
+    ['ended', 'tells no more, asking again; this is the last picture'],
+  ] as const)('says that what it shows is old: %s', (status, text) => {
+    expect(renderTop({ ...picture, status }, { columns: 130, rows: 40 })[0]).toBe(`hub  12:00:02  ${text}`);
+    const report = { status, stats: picture.stats, events: [], missedEvents: 0 };
+    expect(summarize(report)).toEqual([`12:00:02 hub: ${text}`]);
   });
 
   it('lets nobody write to the terminal', () => {
@@ -94,11 +108,11 @@ describe('the screen of rxflare top', () => {
     expect(renderTop({ ...picture, events }, { columns: 100, rows: 40 }).at(-1)).toBe(
       '12:00:00 bad?[2J??news?',
     );
-    expect(summarize(picture.stats, events)[0]).toBe('12:00:00 bad?[2J??news?');
+    expect(summarize(report(events))[0]).toBe('12:00:00 bad?[2J??news?');
   });
 
   it('has a short form', () => {
-    expect(summarize(picture.stats, [])).toEqual([
+    expect(summarize(report([]))).toEqual([
       '12:00:02 hub: 2 of 3 endpoints ready, received 3008 (6.0 MB), sent 0 (0 B), queued 0 (0 B), lost 0 (0 B)',
     ]);
   });

@@ -114,6 +114,18 @@ describe.skipIf(!pythonAvailable())('the screen of rxflare top, in a terminal', 
     expect(await terminal.ended()).toEqual({ status: 0, echoes: true });
   });
 
+  it('says that the hub tells no more', async () => {
+    const { hub, url } = await listeningHub(() => undefined);
+    const service = serveStats(hub);
+    await using terminal = top(url);
+    await terminal.until(isDrawn);
+    service.unsubscribe();
+    await terminal.until(([title = '']) => title.includes('tells no more, asking again'));
+    expect(isDrawn(terminal.lines)).toBe(true);
+    terminal.press('q');
+    expect(await terminal.ended()).toEqual({ status: 0, echoes: true });
+  });
+
   it('says why it cannot watch, on the screen that was there before', async () => {
     const { url } = await listeningHub((hub) => serveStats(hub, { allow: () => false }));
     await using terminal = top(url);
@@ -167,7 +179,7 @@ function serveNames(hub: Communicator, names: readonly string[]): void {
     hub.send(
       endpoint,
       STATS,
-      textMessage(JSON.stringify({ type: 'report', id, stats, events, missedEvents: 0 })),
+      textMessage(JSON.stringify({ type: 'report', id, periodMs: 1_000, stats, events, missedEvents: 0 })),
     );
   });
 }

@@ -3,7 +3,8 @@ import { type Browser, chromium, type Locator, type Page } from 'playwright-core
 import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { AppIds, type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
+import { serveDashboard } from '../../lib/cli/dashboard.js';
+import { AppIds, type Communicator, Mode, serveStats, textMessage, textOf } from '../../lib/index.js';
 import { blocks } from '../docs/blocks.js';
 import { play } from '../docs/play.js';
 import { scenesOf } from '../docs/scenes.js';
@@ -133,6 +134,15 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     },
   );
 
+  it('says that the hub is silent, though it is connected, and goes on with it', async () => {
+    hub.freeze();
+    await page.getByText('The hub is connected and says nothing.').waitFor();
+    await page.getByRole('status').getByText('Silent', { exact: true }).waitFor();
+    hub.thaw();
+    await page.getByText(/^Told by the hub at/).waitFor();
+    await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
+  });
+
   it('says that the hub has gone, and follows it when it comes back', async () => {
     const { port } = new URL(page.url());
     await hub.kill();
@@ -194,6 +204,31 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
     }
     await site.stop();
     expect(await hub.stop()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
+
+describe.skipIf(executablePath === undefined)('a hub that ends its service', { timeout: 60_000 }, () => {
+  beforeAll(() => preparePage(), BUILD_TIMEOUT_MS);
+  afterEach(stopAll);
+
+  it('is told on the page, and followed when it serves again', async () => {
+    const hub = communicator('hub');
+    const dashboard = await serveDashboard(hub, 0, DEFAULT);
+    const service = serveStats(hub, { allow: dashboard.isPage });
+    await hub.start();
+    const browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
+    try {
+      const page = await browser.newPage();
+      await page.goto(dashboard.url);
+      await page.getByText(/^Told by the hub at/).waitFor();
+      service.unsubscribe();
+      await page.getByText('The hub tells its figures no more').waitFor();
+      serveStats(hub, { allow: dashboard.isPage });
+      await page.getByText(/^Told by the hub at/).waitFor();
+    } finally {
+      await browser.close();
+      dashboard.close();
+    }
   });
 });
 

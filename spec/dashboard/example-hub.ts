@@ -37,6 +37,16 @@ export class ExampleHub {
     return site;
   }
 
+  /** Stops it where it stands: its connections stay open. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  /** Lets it go on. */
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /** Ends it without a farewell. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');

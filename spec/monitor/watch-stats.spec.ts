@@ -1,4 +1,17 @@
-import { filter, firstValueFrom, lastValueFrom, map, skip, take, toArray } from 'rxjs';
+import {
+  distinctUntilChanged,
+  EMPTY,
+  filter,
+  firstValueFrom,
+  lastValueFrom,
+  map,
+  repeat,
+  share,
+  skip,
+  take,
+  tap,
+  toArray,
+} from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import {
@@ -23,13 +36,19 @@ const PERIOD_MS = 20;
 /** A hub that serves stats, and a site that has joined it. */
 async function watched(options?: ServeStatsOptions) {
   const [hub, site] = [communicator('hub'), communicator('site-1')];
-  serveStats(hub, { minPeriodMs: 1, ...options });
+  const service = serveStats(hub, { minPeriodMs: 1, ...options });
   hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
   const url = await startListening(hub);
   site.addConnector(url, Mode.ACTIVE);
   await site.start();
   await Promise.all([untilState(hub, 'site-1'), untilState(site, 'hub')]);
-  return { hub, site, url };
+  return { hub, site, url, service };
+}
+
+/** The connections of a communicator that has one connector. */
+function connectionsOf(site: Awaited<ReturnType<typeof watched>>['site']) {
+  const { handle } = site.stats().connections[0] ?? { handle: '' };
+  return firstValueFrom((site.findConnector(handle)?.connections$ ?? EMPTY).pipe(take(1), toArray()));
 }
 
 /** How many messages have gone to an endpoint. */
@@ -103,6 +122,57 @@ describe('watchStats', () => {
     again.addConnector(url, Mode.PASSIVE);
     await again.start();
     expect((await second).stats.endpoints).toMatchObject([{ name: 'site-1', state: EndpointState.READY }]);
+  });
+
+  it('tells that its picture is old while the other side is away', async () => {
+    const { hub, site, url } = await watched();
+    const statuses: string[] = [];
+    const reports$ = watchStats(site, 'hub', PERIOD_MS).pipe(tap(({ status }) => statuses.push(status)));
+    const old = firstValueFrom(reports$.pipe(filter(({ status }) => status !== 'live')));
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    await hub.stop();
+    expect(await old).toMatchObject({ status: 'away', stats: { name: 'hub' }, events: [], missedEvents: 0 });
+    expect(new Set(statuses)).toEqual(new Set(['live', 'away']));
+    const again = communicator('hub');
+    const back = firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    serveStats(again);
+    again.addConnector(url, Mode.PASSIVE);
+    await again.start();
+    expect((await back).status).toBe('live');
+  });
+
+  it('tells that its picture is old while the other side is silent', async () => {
+    const { hub, site } = await watched();
+    const reports$ = watchStats(site, 'hub', PERIOD_MS, { timeoutMs: 50 }).pipe(share());
+    const statusOf = (wanted: string) =>
+      firstValueFrom(reports$.pipe(filter(({ status }) => status === wanted)));
+    const all = reports$.subscribe();
+    await statusOf('live');
+    const [connection] = await connectionsOf(site);
+    connection?.pause();
+    expect(await statusOf('silent')).toMatchObject({ stats: { name: 'hub' }, events: [] });
+    connection?.resume();
+    expect((await statusOf('live')).stats.at).toBeLessThanOrEqual(hub.stats().at);
+    all.unsubscribe();
+  });
+
+  it('completes behind an old picture when the other side ends its service, and can ask again', async () => {
+    const { hub, site, service } = await watched();
+    const last = lastValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    const twice = firstValueFrom(
+      watchStats(site, 'hub', PERIOD_MS).pipe(
+        repeat({ delay: 1 }),
+        map(({ status }) => status),
+        distinctUntilChanged(),
+        take(3),
+        toArray(),
+      ),
+    );
+    await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    service.unsubscribe();
+    serveStats(hub);
+    expect(await last).toMatchObject({ status: 'ended', stats: { name: 'hub' }, events: [] });
+    expect(await twice).toEqual(['live', 'ended', 'live']);
   });
 
   it('completes when our side stops', async () => {
@@ -217,8 +287,8 @@ describe('serveStats', () => {
     const answer = firstValueFrom(site.messages(STATS));
     site.send('hub', STATS, textMessage('{"type":"watch","id":42,"periodMs":1000}'));
     const report = JSON.parse(textOf((await answer).message)) as Record<string, unknown>;
-    expect(Object.keys(report)).toEqual(['type', 'id', 'stats', 'events', 'missedEvents']);
-    expect(report).toMatchObject({ type: 'report', id: 42 });
+    expect(Object.keys(report)).toEqual(['type', 'id', 'periodMs', 'stats', 'events', 'missedEvents']);
+    expect(report).toMatchObject({ type: 'report', id: 42, periodMs: 1_000 });
   });
 
   it('serves one app ID once, until it is unsubscribed', () => {

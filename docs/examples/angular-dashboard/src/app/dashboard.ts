@@ -47,6 +47,7 @@ export class Dashboard {
     { initialValue: [] },
   );
 
+  readonly status = computed(() => this.picture()?.status ?? 'live');
   readonly others = computed(() => (this.picture()?.rows ?? []).filter(({ isSelf }) => !isSelf));
   readonly ready = computed(() => this.others().filter(({ state }) => state === EndpointState.READY));
   readonly lost = computed(() => total(this.others().map(({ lost }) => lost)));

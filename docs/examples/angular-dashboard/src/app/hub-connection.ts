@@ -17,6 +17,7 @@ import {
   EMPTY,
   map,
   type Observable,
+  repeat,
   retry,
   share,
   shareReplay,
@@ -27,7 +28,7 @@ import {
 
 const PERIOD_MS = 1_000;
 
-/** A question that failed is asked again after this long. */
+/** A question that failed, or is answered no more, is asked again after this long. */
 const RETRY_MS = 5_000;
 
 /** The page as an endpoint: it joins the hub that it was loaded from. */
@@ -49,7 +50,9 @@ export class HubConnection implements OnDestroy {
     distinctUntilChanged(),
     shareReplay({ bufferSize: 1, refCount: true }),
   );
-  readonly report$: Observable<StatsReport> = this.#ofHub((hub) => watchStats(this.#page, hub, PERIOD_MS));
+  readonly report$: Observable<StatsReport> = this.#ofHub((hub) =>
+    watchStats(this.#page, hub, PERIOD_MS).pipe(repeat({ delay: RETRY_MS })),
+  );
   readonly roundTripMs$: Observable<number> = this.#ofHub((hub) => roundTrips(this.#page, hub, PERIOD_MS));
   readonly message$: Observable<RelayedMessage> = this.#ofHub((hub) => relayedMessages(this.#page, hub));
   /** Why the hub does not show itself, though it is there; `undefined` when it does again. */

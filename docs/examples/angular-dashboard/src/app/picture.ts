@@ -4,6 +4,7 @@ import {
   type EndpointStats,
   type ReportedEvent,
   type StatsReport,
+  type StatsStatus,
   type Tally,
 } from 'rxflare';
 
@@ -41,6 +42,8 @@ export interface NumberedEvent extends ReportedEvent {
 /** The hub at one moment, and what led there. */
 export interface Picture {
   readonly hub: string;
+  /** Anything but `live` says that it is old, and why. */
+  readonly status: StatsStatus;
   readonly at: number;
   readonly rows: readonly Row[];
   /** One for each report, oldest first, at most {@link SAMPLES}. */
@@ -59,6 +62,7 @@ const NONE: Tally = { messages: 0, bytes: 0 };
 
 /** The picture after a report, from the one before it. */
 export function advance(before: Picture | undefined, report: StatsReport, self: string): Picture {
+  if (before !== undefined && report.status !== 'live') return { ...before, status: report.status };
   const { name: hub, at, endpoints: list, connections } = report.stats;
   // A hub of another name, or one that was started again, has nothing to do with the picture before.
   const last = before?.hub === hub && before.at < at ? before : undefined;
@@ -90,6 +94,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   };
   return {
     hub,
+    status: report.status,
     at,
     rows: rows.sort(byStateAndName),
     samples: [...(last?.samples ?? []), sample].slice(-SAMPLES),
