@@ -54,7 +54,8 @@ export { roundTrips } from './monitor/round-trips.js';
 export { serveRelay, type ServeRelayOptions } from './monitor/serve-relay.js';
 export { serveStats, type ServeStatsOptions } from './monitor/serve-stats.js';
 export type { StatsReport, StatsStatus } from './monitor/stats-report.js';
-export { watchStats } from './monitor/watch-stats.js';
+export type { StatsTotals } from './monitor/stats-totals.js';
+export { watchStats, type WatchStatsOptions } from './monitor/watch-stats.js';
 export type { WatcherLimits } from './monitor/watchers.js';
 export {
   type CommunicatorOptions,

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { EndpointState } from '../endpoint.js';
 import type { ReportedEvent } from '../monitor/reported-event.js';
 import type { StatsReport, StatsStatus } from '../monitor/stats-report.js';
+import type { StatsTotals } from '../monitor/stats-totals.js';
 import type { CommunicatorStats, EndpointStats, Tally } from '../stats.js';
 import { cut, pad, printable, widthOf } from './printable.js';
 import type { ScreenSize } from './screen.js';
@@ -10,8 +11,9 @@ import type { ScreenSize } from './screen.js';
 /** What the screen of `rxflare top` shows. */
 export interface TopPicture {
   readonly stats: CommunicatorStats;
-  /** The stats before, to make rates of. */
-  readonly before: CommunicatorStats | undefined;
+  readonly totals: StatsTotals;
+  /** The report before, to make rates of. */
+  readonly before: Pick<StatsReport, 'stats' | 'totals'> | undefined;
   /** The oldest first. */
   readonly events: readonly ReportedEvent[];
   readonly status: StatsStatus;
@@ -88,11 +90,12 @@ const MAX_PART = 0.5;
 
 /** The lines of one screen, none wider than it, at most as many as it has rows. */
 export function renderTop(picture: TopPicture, { columns: width, rows: height }: ScreenSize): string[] {
-  const { stats, events, status } = picture;
-  const { connections } = stats;
+  const { stats, totals, events, status } = picture;
   const title = `${printable(stats.name)}  ${clock(stats.at)}  ${STATUS[status]}`;
-  const known = `${ready(stats)} of ${stats.endpoints.length} endpoints ready, ${connections.length} connections`;
   const rows = renderTable(picture, width, Math.max(2, height - 4 - MIN_EVENTS));
+  const shown = rows.length - 1;
+  const rest = shown < totals.endpoints ? `; the busiest ${shown}:` : '';
+  const known = `${totals.ready} of ${totals.endpoints} endpoints ready, ${totals.connections} connections${rest}`;
   const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...rows, ''];
   const room = Math.max(0, height - lines.length);
   return [
@@ -102,19 +105,17 @@ export function renderTop(picture: TopPicture, { columns: width, rows: height }:
 }
 
 /** The same in a few words, for where there is no screen: one line, and one for each event. */
-export function summarize({ status, stats, events }: StatsReport): string[] {
+export function summarize({ status, stats, totals, events }: StatsReport): string[] {
   if (status !== 'live') return [`${clock(stats.at)} ${printable(stats.name)}: ${STATUS[status]}`];
-  const sum = (tallies: readonly Tally[]): string =>
-    `${tallies.reduce((all, { messages }) => all + messages, 0)} (${bytes(tallies.reduce((all, each) => all + each.bytes, 0))})`;
-  const { endpoints } = stats;
-  const traffic = `received ${sum(endpoints.map(({ received }) => received))}, sent ${sum(endpoints.map(({ sent }) => sent))}`;
-  const trouble = `queued ${sum(endpoints.map(({ queued }) => queued))}, lost ${sum(endpoints.map(({ dropped }) => dropped))}`;
-  const head = `${clock(stats.at)} ${printable(stats.name)}: ${ready(stats)} of ${endpoints.length} endpoints ready`;
+  const text = (tally: Tally): string => `${tally.messages} (${bytes(tally.bytes)})`;
+  const traffic = `received ${text(totals.received)}, sent ${text(totals.sent)}`;
+  const trouble = `queued ${text(totals.queued)}, lost ${text(totals.dropped)}`;
+  const head = `${clock(stats.at)} ${printable(stats.name)}: ${totals.ready} of ${totals.endpoints} endpoints ready`;
   return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}`];
 }
 
 function renderTable(picture: TopPicture, width: number, height: number): string[] {
-  const endpoints = [...picture.stats.endpoints].sort(byStateAndName).slice(0, height - 1);
+  const endpoints = busiest(picture, height - 1).sort(byStateAndName);
   const cells = COLUMNS.map(({ title, cell }) => [
     title,
     ...endpoints.map((endpoint) => cut(printable(cell(endpoint, picture)), Math.floor(width * MAX_PART))),
@@ -147,11 +148,12 @@ function connectionOf({ name }: EndpointStats, { stats }: TopPicture) {
   return stats.connections.find(({ endpointName }) => endpointName === name);
 }
 
-/** Counts begin anew with a hub that was started again. */
+/** Counts begin anew with a hub that was started again; what was left out before has none yet. */
 function rate(endpoint: EndpointStats, { stats, before }: TopPicture, direction: 'received' | 'sent'): Tally {
-  const seconds = before === undefined ? 0 : (stats.at - before.at) / 1_000;
-  if (seconds <= 0) return { messages: 0, bytes: 0 };
-  const then = before?.endpoints.find(({ name }) => name === endpoint.name)?.[direction];
+  const seconds = before === undefined ? 0 : (stats.at - before.stats.at) / 1_000;
+  const then = before?.stats.endpoints.find(({ name }) => name === endpoint.name)?.[direction];
+  const wasLeftOut = then === undefined && before?.stats.endpoints.length !== before?.totals.endpoints;
+  if (seconds <= 0 || wasLeftOut) return { messages: 0, bytes: 0 };
   const now = endpoint[direction];
   return {
     messages: Math.max(0, now.messages - (then?.messages ?? 0)) / seconds,
@@ -159,8 +161,17 @@ function rate(endpoint: EndpointStats, { stats, before }: TopPicture, direction:
   };
 }
 
-function ready({ endpoints }: CommunicatorStats): number {
-  return endpoints.filter(({ state }) => state === EndpointState.READY).length;
+/** As many as there is room for, in a new array. */
+function busiest(picture: TopPicture, room: number): EndpointStats[] {
+  const { endpoints } = picture.stats;
+  if (endpoints.length <= room) return [...endpoints];
+  const bytesOf = (endpoint: EndpointStats): number =>
+    rate(endpoint, picture, 'received').bytes + rate(endpoint, picture, 'sent').bytes;
+  return endpoints
+    .map((endpoint) => ({ endpoint, bytes: bytesOf(endpoint) }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, room)
+    .map(({ endpoint }) => endpoint);
 }
 
 function byStateAndName(a: EndpointStats, b: EndpointStats): number {

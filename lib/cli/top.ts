@@ -42,6 +42,9 @@ interface TopOptions extends TlsOptions {
 
 const EVENTS = 100;
 
+/** A screen has no more. */
+const MAX_ROWS = 200;
+
 /** A hub that ended its service is asked for it again after this long. */
 const REPEAT_MS = 5_000;
 
@@ -56,11 +59,15 @@ export async function topCommand(url: string, options: TopOptions): Promise<void
   const site = new Communicator(local);
   site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   let left = count;
-  const watched$ = watchStats(site, hubName, options.period, { timeoutMs: options.timeout }).pipe(
+  const isOnScreen = process.stdout.isTTY && !json;
+  const watched$ = watchStats(site, hubName, options.period, {
+    timeoutMs: options.timeout,
+    ...(isOnScreen ? { maxEndpoints: MAX_ROWS } : {}),
+  }).pipe(
     repeat({ delay: REPEAT_MS }),
     takeWhile(({ status }) => status !== 'live' || --left !== 0, true),
   );
-  const shown$ = process.stdout.isTTY && !json ? onScreen(watched$) : asLines(site, watched$, printer);
+  const shown$ = isOnScreen ? onScreen(watched$) : asLines(site, watched$, printer);
   const done = lastValueFrom(shown$.pipe(takeUntil(endRequested())), { defaultValue: undefined });
   try {
     await Promise.all([done, site.start()]);
@@ -112,12 +119,14 @@ function onScreen(report$: Observable<StatsReport>): Observable<unknown> {
 }
 
 /** A picture that is old keeps its rates. */
-function nextPicture(last: TopPicture | undefined, { status, stats, events }: StatsReport): TopPicture {
+function nextPicture(last: TopPicture | undefined, report: StatsReport): TopPicture {
+  const { status, stats, totals, events } = report;
   if (last !== undefined && status !== 'live') return { ...last, status };
   return {
     status,
     stats,
-    before: last?.stats,
+    totals,
+    before: last && { stats: last.stats, totals: last.totals },
     events: [...(last?.events ?? []), ...events].slice(-EVENTS),
   };
 }

@@ -3,11 +3,13 @@ import { exhaustMap, type Observable, Subject, type Subscription, takeUntil, tap
 import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { CommunicatorStats } from '../stats.js';
+import { Busiest } from './busiest.js';
 import { sendIfPossible, whenRoom } from './courtesy.js';
 import { EventLog } from './event-log.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { reportEvent } from './reported-event.js';
 import { decodeRequest, encodeJson, type StatsAnswer } from './stats-protocol.js';
+import { totalsOf } from './stats-totals.js';
 import { mayWatch, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
 
 /** How {@link serveStats} serves. */
@@ -16,6 +18,8 @@ export interface ServeStatsOptions extends Partial<WatcherLimits> {
   readonly appId?: number;
   /** The shortest period: who asks for a shorter one gets this, 100 ms unless told. */
   readonly minPeriodMs?: number;
+  /** The most endpoints that a report has, 500 unless told: of more the busiest, and the totals of all. */
+  readonly maxEndpoints?: number;
   /** How many lifecycle events are kept for watchers, 200 unless told. */
   readonly maxEvents?: number;
 }
@@ -25,6 +29,7 @@ const DEFAULTS: Required<ServeStatsOptions> = {
   allow: () => true,
   maxWatchers: 32,
   minPeriodMs: 100,
+  maxEndpoints: 500,
   maxEvents: 200,
 };
 
@@ -33,6 +38,7 @@ const MAX_PERIOD_MS = 2 ** 31 - 1;
 
 interface Request extends WatchRequest {
   readonly periodMs: number;
+  readonly maxEndpoints?: number;
 }
 
 /**
@@ -51,7 +57,7 @@ interface Request extends WatchRequest {
  * ```
  */
 export function serveStats(communicator: Communicator, options: ServeStatsOptions = {}): Subscription {
-  const { appId, minPeriodMs, maxEvents, ...limits } = { ...DEFAULTS, ...options };
+  const { appId, minPeriodMs, maxEndpoints, maxEvents, ...limits } = { ...DEFAULTS, ...options };
   const log = new EventLog(maxEvents);
   const requests = new Subject<Request>();
   const end = new Subject<void>();
@@ -59,11 +65,13 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
   const answer = (name: string, content: StatsAnswer): boolean =>
     sendIfPossible(communicator, name, appId, encodeJson(content));
 
-  const serve = ({ endpoint: { name }, id, periodMs }: Request): Observable<unknown> => {
+  const serve = ({ endpoint: { name }, id, periodMs, ...request }: Request): Observable<unknown> => {
     const keptMs = Math.min(Math.max(periodMs, minPeriodMs), MAX_PERIOD_MS);
+    const busiest = new Busiest(Math.min(request.maxEndpoints ?? maxEndpoints, maxEndpoints));
     let next = 0;
-    const report = (stats: CommunicatorStats): void => {
-      const content = { type: 'report', id, periodMs: keptMs, stats, ...log.since(next) } as const;
+    const report = (all: CommunicatorStats): void => {
+      const [stats, totals] = [busiest.of(all), totalsOf(all)];
+      const content = { type: 'report', id, periodMs: keptMs, stats, totals, ...log.since(next) } as const;
       if (answer(name, content)) next = log.end;
     };
     return communicator.stats$(keptMs).pipe(

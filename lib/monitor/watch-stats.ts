@@ -19,6 +19,13 @@ import { markSilence } from './mark-silence.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { encodeJson, statsQuestion, type StatsMessage } from './stats-protocol.js';
 import { oldReport, type StatsReport } from './stats-report.js';
+import { totalsOf } from './stats-totals.js';
+
+/** How another endpoint's stats are asked for. */
+export interface WatchStatsOptions extends WatchOptions {
+  /** The most endpoints that a report may have, the busiest ones; the other side may keep to fewer. */
+  readonly maxEndpoints?: number;
+}
 
 /**
  * Watches another endpoint that called `serveStats`: its picture of its own communicator, at once and every
@@ -45,17 +52,19 @@ export function watchStats(
   communicator: Communicator,
   endpointName: string,
   periodMs: number,
-  options?: WatchOptions,
+  options?: WatchStatsOptions,
 ): Observable<StatsReport> {
   requirePeriod('watchStats', periodMs);
-  const settings = { ...ASK_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
+  const { maxEndpoints, ...settings } = { ...ASK_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
   const { appId, timeoutMs, scheduler } = settings;
   const patience = (news: News): number =>
     ((typeof news === 'string' ? undefined : news.periodMs) ?? periodMs) + timeoutMs;
   const watch$ = defer(() => {
     const id = newQuestionId();
     const stop = encodeJson({ type: 'stop', id });
-    return ask(communicator, endpointName, statsQuestion({ type: 'watch', id, periodMs }), settings).pipe(
+    const limit = maxEndpoints === undefined ? {} : { maxEndpoints };
+    const question = statsQuestion({ type: 'watch', id, periodMs, ...limit });
+    return ask(communicator, endpointName, question, settings).pipe(
       filter((answer) => answer.type !== 'echo'),
       map((answer): News => (answer.type === 'ended' ? 'ended' : answer)),
       markSilence('silent' as const, patience, scheduler),
@@ -77,6 +86,6 @@ type News = StatsMessage | 'silent' | 'away' | 'ended';
 /** Nothing is old before the first one came. */
 function nextReport(last: StatsReport | undefined, news: News): StatsReport | undefined {
   if (typeof news === 'string') return last && oldReport(last, news);
-  const { stats, events, missedEvents } = news;
-  return { status: 'live', stats, events, missedEvents };
+  const { stats, totals = totalsOf(stats), events, missedEvents } = news;
+  return { status: 'live', stats, totals, events, missedEvents };
 }

@@ -8,6 +8,7 @@ import {
   type ReportedEvent,
   type StatsReport,
 } from '../../lib/index.js';
+import { totalsOf } from '../../lib/monitor/stats-totals.js';
 
 const NONE = { messages: 0, bytes: 0 };
 const NOON = new Date(2026, 0, 1, 12).getTime();
@@ -47,19 +48,23 @@ function stats(at: number, endpoints: readonly EndpointStats[]): CommunicatorSta
   return { name: 'hub', at, endpoints, connections };
 }
 
+const before = stats(NOON, [endpoint('site-10', 0), endpoint('site-2', 5)]);
+const now = stats(NOON + 2_000, [
+  endpoint('site-1', 0, EndpointState.DISCONNECTED),
+  endpoint('site-10', 3_000),
+  endpoint('site-2', 8),
+]);
+
 const picture: TopPicture = {
-  before: stats(NOON, [endpoint('site-10', 0), endpoint('site-2', 5)]),
-  stats: stats(NOON + 2_000, [
-    endpoint('site-1', 0, EndpointState.DISCONNECTED),
-    endpoint('site-10', 3_000),
-    endpoint('site-2', 8),
-  ]),
+  before: { stats: before, totals: totalsOf(before) },
+  stats: now,
+  totals: totalsOf(now),
   events: [1, 2, 3, 4].map((number) => ({ at: NOON + number, type: 'endpoint', text: `event ${number}` })),
   status: 'live',
 };
 
 const report = (events: readonly ReportedEvent[]): StatsReport => {
-  return { status: 'live', stats: picture.stats, events, missedEvents: 0 };
+  return { status: 'live', stats: now, totals: totalsOf(now), events, missedEvents: 0 };
 };
 
 describe('the screen of rxflare top', () => {
@@ -99,8 +104,27 @@ describe('the screen of rxflare top', () => {
     ['ended', 'tells no more, asking again; this is the last picture'],
   ] as const)('says that what it shows is old: %s', (status, text) => {
     expect(renderTop({ ...picture, status }, { columns: 130, rows: 40 })[0]).toBe(`hub  12:00:02  ${text}`);
-    const report = { status, stats: picture.stats, events: [], missedEvents: 0 };
-    expect(summarize(report)).toEqual([`12:00:02 hub: ${text}`]);
+    expect(summarize({ ...report([]), status })).toEqual([`12:00:02 hub: ${text}`]);
+  });
+
+  it('shows the busiest where there is no room for all, and no rate of one that was left out before', () => {
+    const many = stats(
+      NOON + 2_000,
+      [...Array(20).keys()].map((n) => endpoint(`site-${n}`, n * 10)),
+    );
+    const totals = { ...totalsOf(many), endpoints: 10_000 };
+    const whole = { ...picture, stats: many, totals, before: { stats: before, totals: totalsOf(before) } };
+    const lines = renderTop(whole, { columns: 100, rows: 12 });
+    expect(lines[1]).toBe('20 of 10000 endpoints ready, 20 connections; the busiest 4:');
+    expect(lines.slice(4, 8).map((line) => line.split(' ', 1)[0])).toEqual([
+      'site-16',
+      'site-17',
+      'site-18',
+      'site-19',
+    ]);
+    expect(lines[7]).toMatch(/^site-19 .* 95 +190 kB /);
+    const part = { ...whole, before: { stats: before, totals } };
+    expect(renderTop(part, { columns: 100, rows: 40 })[23]).toMatch(/^site-19 .* 0 +0 B /);
   });
 
   it('lets nobody write to the terminal', () => {

@@ -103,7 +103,7 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     await page.getByLabel('Find an endpoint').fill('CLINIC-3');
     await page
       .getByRole('status')
-      .getByText(/^2 of \d+$/)
+      .getByText(/^2 of \d+ known$/)
       .waitFor();
     expect(await page.locator('[data-endpoint]').count()).toBe(2);
     await page.getByLabel('Find an endpoint').fill('nobody of that name');

@@ -207,23 +207,33 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
   });
 });
 
-describe.skipIf(executablePath === undefined)('a hub that ends its service', { timeout: 60_000 }, () => {
+describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout: 60_000 }, () => {
   beforeAll(() => preparePage(), BUILD_TIMEOUT_MS);
   afterEach(stopAll);
 
-  it('is told on the page, and followed when it serves again', async () => {
+  it('that tells little of many endpoints, and then ends its service, is shown so', async () => {
     const hub = communicator('hub');
     const dashboard = await serveDashboard(hub, 0, DEFAULT);
-    const service = serveStats(hub, { allow: dashboard.isPage });
+    const allow = dashboard.isPage;
+    const service = serveStats(hub, { allow, maxEndpoints: 3 });
+    hub.addConnector('inproc://many', Mode.PASSIVE);
     await hub.start();
+    for (const name of ['site-1', 'site-2', 'site-3', 'site-4', 'site-5']) {
+      const site = communicator(name);
+      site.addConnector('inproc://many', Mode.ACTIVE);
+      await site.start();
+      await untilState(hub, name);
+    }
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     try {
       const page = await browser.newPage();
       await page.goto(dashboard.url);
-      await page.getByText(/^Told by the hub at/).waitFor();
+      await page.getByText('the busiest 2 of 5', { exact: true }).waitFor();
+      await page.locator('rxf-tile', { hasText: 'Endpoints ready' }).getByText('of 5 known').waitFor();
+      expect(await page.locator('[data-endpoint]').count()).toBe(3);
       service.unsubscribe();
       await page.getByText('The hub tells its figures no more').waitFor();
-      serveStats(hub, { allow: dashboard.isPage });
+      serveStats(hub, { allow });
       await page.getByText(/^Told by the hub at/).waitFor();
     } finally {
       await browser.close();

@@ -203,6 +203,53 @@ describe('watchStats', () => {
 });
 
 describe('serveStats', () => {
+  it('tells of many endpoints the busiest, and the totals of all', async () => {
+    const { hub, site, url } = await watched({ maxEndpoints: 3 });
+    const others = await Promise.all(
+      [2, 3, 4, 5, 6].map(async (number) => {
+        const other = communicator(`site-${number}`);
+        other.addConnector(url, Mode.ACTIVE);
+        await other.start();
+        await Promise.all([untilState(other, 'hub'), untilState(hub, `site-${number}`)]);
+        return other;
+      }),
+    );
+    const busy = others.slice(3);
+    const reports$ = watchStats(site, 'hub', PERIOD_MS).pipe(
+      tap(() => busy.forEach((each) => each.send('hub', 9, { payload: new Uint8Array(50_000) }))),
+      skip(3),
+    );
+    const { stats, totals } = await firstValueFrom(reports$);
+    expect(stats.endpoints.map(({ name }) => name).sort()).toEqual(['site-1', 'site-5', 'site-6']);
+    expect(stats.connections.map(({ endpointName }) => endpointName).sort()).toEqual([
+      'site-1',
+      'site-5',
+      'site-6',
+    ]);
+    expect(totals).toMatchObject({ endpoints: 6, ready: 6, connections: 6 });
+    expect(totals.received.bytes).toBeGreaterThan(100_000);
+
+    const fewer = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { maxEndpoints: 1 }));
+    expect(fewer.stats.endpoints).toHaveLength(1);
+    const more = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { maxEndpoints: 100 }));
+    expect(more.stats.endpoints).toHaveLength(3);
+  });
+
+  it('is understood by watchers, and understands hubs, that know no totals and no limits', async () => {
+    const [hub, site] = [communicator('hub'), communicator('site-1')];
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    hub.registerMessageReceiver(STATS, ({ endpoint, message }) => {
+      const { id } = JSON.parse(textOf(message)) as { id: number };
+      const report = { type: 'report', id, stats: hub.stats(), events: [], missedEvents: 0 };
+      hub.send(endpoint, STATS, textMessage(JSON.stringify(report)));
+    });
+    await site.start();
+    await untilState(site, 'hub');
+    const { status, totals } = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { maxEndpoints: 5 }));
+    expect({ status, ...totals }).toMatchObject({ status: 'live', endpoints: 1, ready: 1, connections: 1 });
+  });
+
   it('tells those whom it does not allow', async () => {
     const { site } = await watched({ allow: ({ name }) => name === 'dashboard' });
     await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
@@ -287,7 +334,15 @@ describe('serveStats', () => {
     const answer = firstValueFrom(site.messages(STATS));
     site.send('hub', STATS, textMessage('{"type":"watch","id":42,"periodMs":1000}'));
     const report = JSON.parse(textOf((await answer).message)) as Record<string, unknown>;
-    expect(Object.keys(report)).toEqual(['type', 'id', 'periodMs', 'stats', 'events', 'missedEvents']);
+    expect(Object.keys(report)).toEqual([
+      'type',
+      'id',
+      'periodMs',
+      'stats',
+      'totals',
+      'events',
+      'missedEvents',
+    ]);
     expect(report).toMatchObject({ type: 'report', id: 42, periodMs: 1_000 });
   });
 

@@ -9,7 +9,7 @@ import { EndpointTable } from './endpoint-table';
 import { EventList } from './event-list';
 import { formatBytes, formatClock, formatCount, formatMs } from './format';
 import { HubConnection } from './hub-connection';
-import { advance, type Picture, total } from './picture';
+import { advance, type Picture } from './picture';
 import { Tile } from './tile';
 import { TrafficChart } from './traffic-chart';
 
@@ -48,10 +48,10 @@ export class Dashboard {
   );
 
   readonly status = computed(() => this.picture()?.status ?? 'live');
-  readonly others = computed(() => (this.picture()?.rows ?? []).filter(({ isSelf }) => !isSelf));
-  readonly ready = computed(() => this.others().filter(({ state }) => state === EndpointState.READY));
-  readonly lost = computed(() => total(this.others().map(({ lost }) => lost)));
-  readonly queued = computed(() => total(this.others().map(({ queued }) => queued)));
+  readonly ready = computed(() =>
+    (this.picture()?.rows ?? []).filter(({ isSelf, state }) => !isSelf && state === EndpointState.READY),
+  );
+  readonly totals = computed(() => this.picture()?.totals);
   readonly samples = computed(() => this.picture()?.samples ?? []);
   readonly now = computed(() => this.samples().at(-1));
   readonly lastRoundTrip = computed(() => this.roundTrips().at(-1));

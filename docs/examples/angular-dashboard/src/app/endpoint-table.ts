@@ -18,20 +18,27 @@ const SHOWN = 25;
 export class EndpointTable {
   /** `undefined` until the hub has told. */
   readonly rows = input.required<readonly Row[] | undefined>();
+  /** How many endpoints there are; the rows may be the busiest of them. */
+  readonly known = input.required<number>();
   readonly canWrite = input.required<boolean>();
   /** A person wants to write to an endpoint. */
   readonly write = output<string>();
 
   readonly filter = signal('');
   readonly isLong = signal(false);
-  readonly isMany = computed(() => (this.rows()?.length ?? 0) > SHOWN);
+  readonly isMany = computed(() => {
+    const rows = this.rows() ?? [];
+    return rows.length > SHOWN || countOthers(rows) < this.known();
+  });
   readonly found = computed(() => {
     const wanted = this.filter().trim().toLowerCase();
     return (this.rows() ?? []).filter(({ name }) => name.toLowerCase().includes(wanted));
   });
   readonly tally = computed(() => {
-    const [known, found] = [this.rows() ?? [], this.found()].map(countOthers);
-    return this.filter() === '' ? `${known} known` : `${found} of ${known}`;
+    const [rows, found] = [countOthers(this.rows() ?? []), countOthers(this.found())];
+    const all =
+      rows < this.known() ? `the busiest ${rows} of ${this.known().toLocaleString('en')}` : `${rows} known`;
+    return this.filter() === '' ? all : `${found} of ${all}`;
   });
   readonly shown = computed(() => (this.isLong() ? this.found() : this.found().slice(0, SHOWN)));
   readonly hidden = computed(() => this.found().length - this.shown().length);

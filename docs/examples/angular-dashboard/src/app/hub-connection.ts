@@ -28,6 +28,9 @@ import {
 
 const PERIOD_MS = 1_000;
 
+/** More are too many to look at. */
+const MAX_ENDPOINTS = 200;
+
 /** A question that failed, or is answered no more, is asked again after this long. */
 const RETRY_MS = 5_000;
 
@@ -51,7 +54,7 @@ export class HubConnection implements OnDestroy {
     shareReplay({ bufferSize: 1, refCount: true }),
   );
   readonly report$: Observable<StatsReport> = this.#ofHub((hub) =>
-    watchStats(this.#page, hub, PERIOD_MS).pipe(repeat({ delay: RETRY_MS })),
+    watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS }).pipe(repeat({ delay: RETRY_MS })),
   );
   readonly roundTripMs$: Observable<number> = this.#ofHub((hub) => roundTrips(this.#page, hub, PERIOD_MS));
   readonly message$: Observable<RelayedMessage> = this.#ofHub((hub) => relayedMessages(this.#page, hub));

@@ -5,6 +5,7 @@ import {
   type ReportedEvent,
   type StatsReport,
   type StatsStatus,
+  type StatsTotals,
   type Tally,
 } from 'rxflare';
 
@@ -39,13 +40,19 @@ export interface NumberedEvent extends ReportedEvent {
   readonly number: number;
 }
 
+/** What went through and what was lost, and how many endpoints there are. */
+export type Totals = Omit<StatsTotals, 'connections'>;
+
 /** The hub at one moment, and what led there. */
 export interface Picture {
   readonly hub: string;
   /** Anything but `live` says that it is old, and why. */
   readonly status: StatsStatus;
   readonly at: number;
+  /** Of many endpoints the busiest. */
   readonly rows: readonly Row[];
+  /** Of all but this page. */
+  readonly totals: Totals;
   /** One for each report, oldest first, at most {@link SAMPLES}. */
   readonly samples: readonly Sample[];
   /** Newest first. */
@@ -67,7 +74,10 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   // A hub of another name, or one that was started again, has nothing to do with the picture before.
   const last = before?.hub === hub && before.at < at ? before : undefined;
   const seconds = last === undefined ? 0 : (at - last.at) / 1_000;
-  const rateOf = (now: Tally, then: Tally | undefined): Rate => perSecond(now, then, seconds);
+  // One that was left out before has no rate yet; one that was not is new.
+  const wasWhole = last === undefined || last.endpoints.size === last.totals.endpoints + 1;
+  const rateOf = (now: Tally, then: Tally | undefined): Rate =>
+    then === undefined && !wasWhole ? NONE : perSecond(now, then, seconds);
   const rows = list.map((endpoint): Row => {
     const { name, state, queued, dropped } = endpoint;
     const then = last?.endpoints.get(name);
@@ -86,29 +96,39 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
       lost: dropped,
     };
   });
-  const others = rows.filter(({ isSelf }) => !isSelf);
+  const totals = totalsOfOthers(report, self);
   const sample = {
     at,
-    received: total(others.map(({ received }) => received)),
-    sent: total(others.map(({ sent }) => sent)),
+    received: rateOf(totals.received, last?.totals.received),
+    sent: rateOf(totals.sent, last?.totals.sent),
   };
   return {
     hub,
     status: report.status,
     at,
     rows: rows.sort(byStateAndName),
+    totals,
     samples: [...(last?.samples ?? []), sample].slice(-SAMPLES),
     events: newestFirst(last?.events ?? [], report.events),
     endpoints: new Map(list.map((endpoint) => [endpoint.name, endpoint])),
   };
 }
 
-/** The sum of tallies or rates. */
-export function total(tallies: readonly Tally[]): Tally {
-  return tallies.reduce(
-    (sum, { messages, bytes }) => ({ messages: sum.messages + messages, bytes: sum.bytes + bytes }),
-    NONE,
-  );
+/** This page takes part in what it shows; it is no news. */
+function totalsOfOthers({ totals, stats }: StatsReport, self: string): Totals {
+  const page = stats.endpoints.find(({ name }) => name === self);
+  return {
+    endpoints: totals.endpoints - 1,
+    ready: totals.ready - 1,
+    received: without(totals.received, page?.received),
+    sent: without(totals.sent, page?.sent),
+    queued: without(totals.queued, page?.queued),
+    dropped: without(totals.dropped, page?.dropped),
+  };
+}
+
+function without({ messages, bytes }: Tally, part: Tally = NONE): Tally {
+  return { messages: messages - part.messages, bytes: bytes - part.bytes };
 }
 
 type Place = Pick<Row, 'transport' | 'address' | 'tls'>;

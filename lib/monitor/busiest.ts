@@ -1,0 +1,46 @@
+import { EndpointState } from '../endpoint.js';
+import type { CommunicatorStats, EndpointStats } from '../stats.js';
+
+/**
+ * Bounds the pictures for one watcher: of more endpoints than it takes, those stay that had the most traffic since
+ * the picture before, waiting bytes among it; the busiest first. A picture needs no other one to be read, so one
+ * that is lost costs nothing.
+ */
+export class Busiest {
+  readonly #limit: number;
+  #bytes: ReadonlyMap<string, number> = new Map();
+
+  /** Keeps at most `limit` endpoints, and as many connections. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The part of a picture that is told. */
+  of(stats: CommunicatorStats): CommunicatorStats {
+    const { endpoints, connections } = stats;
+    if (Math.max(endpoints.length, connections.length) <= this.#limit) return stats;
+    const chosen = this.#choose(endpoints);
+    const names = new Set<string | undefined>(chosen.map(({ name }) => name));
+    // Strangers have no name yet: they come last.
+    const named = connections.filter(({ endpointName }) => names.has(endpointName));
+    const strangers = connections.filter(({ endpointName }) => endpointName === undefined);
+    return { ...stats, endpoints: chosen, connections: [...named, ...strangers].slice(0, this.#limit) };
+  }
+
+  #choose(endpoints: readonly EndpointStats[]): readonly EndpointStats[] {
+    const before = this.#bytes;
+    this.#bytes = new Map(endpoints.map((endpoint) => [endpoint.name, bytesOf(endpoint)]));
+    if (endpoints.length <= this.#limit) return endpoints;
+    const ranked = endpoints.map((endpoint) => ({
+      endpoint,
+      busy: bytesOf(endpoint) - (before.get(endpoint.name) ?? 0) + endpoint.queued.bytes,
+      isReady: Number(endpoint.state === EndpointState.READY),
+    }));
+    ranked.sort((a, b) => b.busy - a.busy || b.isReady - a.isReady);
+    return ranked.slice(0, this.#limit).map(({ endpoint }) => endpoint);
+  }
+}
+
+function bytesOf({ received, sent }: EndpointStats): number {
+  return received.bytes + sent.bytes;
+}
