@@ -1,4 +1,4 @@
-import { exhaustMap, merge, type Observable, Subject, type Subscription, tap } from 'rxjs';
+import { exhaustMap, merge, type Observable, startWith, Subject, type Subscription, tap } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
@@ -26,8 +26,11 @@ export interface ServeRelayOptions {
  * hub: `sendThrough` sends in the name of this communicator, `relayedMessages` shows what comes for it under the
  * chosen app IDs. So `allow` decides who may speak in its name.
  *
- * What a watcher has no room for is left out, and the next message says how many were. Messages are passed on
- * whoever else receives them; relaying an app ID counts as listening to it.
+ * What a watcher has no room for is left out, and the next message says how many were. So a watcher that reads
+ * slowly costs no more than `highWaterMarkBytes` and one message, however large that is; with several watches of one
+ * endpoint one message each, together `maxQueuedBytes`. A message is passed on whole and not copied: all watchers
+ * hold the same bytes. What `sendThrough` brings is accepted as `send` accepts it, up to `maxQueuedBytes` for each
+ * endpoint. Messages are passed on whoever else receives them; relaying an app ID counts as listening to it.
  *
  * @returns unsubscribing ends the service
  * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
@@ -57,8 +60,9 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
     answer(name, { type: 'done', id });
     return messages$.pipe(
       tap(() => (missed += 1)),
+      startWith(undefined), // The first one, too, waits until there is room.
       exhaustMap((received) => {
-        forward(received);
+        if (received !== undefined) forward(received);
         return whenRoom(communicator, name, () => undefined);
       }),
     );

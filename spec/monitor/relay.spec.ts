@@ -4,7 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   CommErrorCode,
   type Communicator,
+  DEFAULTS,
   Mode,
+  MonitorAppIds,
   relayedMessages,
   sendThrough,
   serveRelay,
@@ -29,6 +31,25 @@ async function relayed() {
     await untilState(each, 'hub');
   }
   return { hub, page, site, service };
+}
+
+/** A page that watches and reads nothing. */
+function stalled(hub: Communicator, page: Communicator, site: Communicator) {
+  const { handle } = page.stats().connections[0] ?? { handle: '' };
+  page.findConnector(handle)?.connections$.subscribe((connection) => connection.pause());
+  return {
+    queued: () => hub.stats().endpoints.find(({ name }) => name === 'page')?.queued.bytes ?? 0,
+    watch: (times: number) => {
+      const asked = firstValueFrom(hub.messages(MonitorAppIds.RELAY).pipe(skip(times - 1)));
+      for (let n = 0; n < times; n += 1) relayedMessages(page, 'hub', { timeoutMs: 60_000 }).subscribe();
+      return asked;
+    },
+    sendThrice: () => {
+      const heard = firstValueFrom(hub.messages(APP).pipe(skip(2)));
+      for (let n = 0; n < 3; n += 1) site.send('hub', APP, { payload: new Uint8Array(9_000_000) });
+      return heard;
+    },
+  };
 }
 
 /** The answer to a later request shows that the hub has heard what was asked before. */
@@ -84,13 +105,35 @@ describe('a relay', () => {
       Array.from({ length: 100 }, () => ({ payload: new Uint8Array(500_000) })),
     );
     await arrived;
-    const queued = hub.stats().endpoints.find(({ name }) => name === 'page')?.queued.messages;
-    expect(queued).toBeGreaterThan(0);
-    expect(queued).toBeLessThan(50);
+    const queued = hub.stats().endpoints.find(({ name }) => name === 'page')?.queued;
+    expect(queued?.messages).toBeGreaterThan(0);
+    expect(queued?.bytes).toBeLessThan(DEFAULTS.highWaterMarkBytes + 510_000);
     pageConnection?.subscribe((connection) => connection.resume());
     await firstValueFrom(hub.drained('page'));
     site.send('hub', APP, {});
     expect((await loss).missed).toBeGreaterThan(0);
+  });
+
+  it('adds nothing to a queue that is full already', async () => {
+    const { hub, page, site } = await relayed();
+    const { queued, watch, sendThrice } = stalled(hub, page, site);
+    await watch(1);
+    await sendThrice();
+    const before = queued();
+    expect(before).toBeGreaterThan(DEFAULTS.highWaterMarkBytes);
+    expect(before).toBeLessThan(DEFAULTS.highWaterMarkBytes + 9_010_000);
+    await watch(1);
+    await sendThrice();
+    expect(queued() - before).toBeLessThan(1_000); // The answer to the second request.
+  });
+
+  it('keeps to the limit of a queue, however many watches of one endpoint there are', async () => {
+    const { hub, page, site } = await relayed();
+    const { queued, watch, sendThrice } = stalled(hub, page, site);
+    await watch(20);
+    await sendThrice();
+    expect(queued()).toBeGreaterThan(9_000_000);
+    expect(queued()).toBeLessThan(DEFAULTS.maxQueuedBytes);
   });
 
   it('tells the hub when nobody watches any more', async () => {
