@@ -59,8 +59,9 @@ const LINES = 4;
       vertical-align: middle;
     }
 
+    /* Dashed, so that it is told apart without colours, and where one line lies on the other. */
     .legend .out::before {
-      background: var(--out);
+      background: repeating-linear-gradient(90deg, var(--out) 0 5px, transparent 5px 8px);
     }
 
     .plot {
@@ -112,6 +113,7 @@ const LINES = 4;
 
     .line.out {
       stroke: var(--out);
+      stroke-dasharray: 5 3;
     }
 
     .area.in {
@@ -127,6 +129,21 @@ const LINES = 4;
       justify-content: space-between;
       margin: 0.5rem 1rem 0 4.5rem;
       font-size: 0.75rem;
+    }
+
+    @media (max-width: 36rem) {
+      header {
+        column-gap: 0.5rem;
+      }
+
+      .legend {
+        gap: 0.5rem;
+      }
+
+      .legend span::before {
+        width: 0.8125rem;
+        margin-right: 0.25rem;
+      }
     }
   `,
 })
