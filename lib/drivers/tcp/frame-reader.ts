@@ -2,12 +2,13 @@ import type { OnReadOpts, Socket } from 'node:net';
 
 import { FrameSplitter } from '../../wire/frame-splitter.js';
 import { allocateUnsafe } from '../allocate-unsafe.js';
+import { ReadSlab } from './read-slab.js';
 
-/** What one read takes at most, unless it goes straight into a frame. One for all sockets: each read is copied out. */
-const readBuffer = new Uint8Array(256 * 1024);
+/** Where sockets read that have nothing better. One for all: each read is copied out of it before the next begins. */
+const sharedBuffer = new Uint8Array(256 * 1024);
 
 /** Behind a large frame there is often another one: this is enough to know it, and little to copy. */
-const peekBuffer = readBuffer.subarray(0, 4 * 1024);
+const peekBuffer = sharedBuffer.subarray(0, 4 * 1024);
 
 /** What a reader asks and tells its connection. */
 export interface ReaderEvents {
@@ -25,9 +26,10 @@ export interface ReaderEvents {
 /**
  * Reads the frames of a socket.
  *
- * Node gives each read fresh memory of 64 KiB, from which a large frame would have to be copied together. A
- * socket made with {@link FrameReader.onread} reads the rest of a large frame straight into the frame's memory
- * instead, in reads as large as that, which is twice as fast. Other sockets (of TLS) are read in the common way.
+ * Node gives each read fresh memory of 64 KiB, from which a large frame would have to be copied together. A socket
+ * made with {@link FrameReader.onread} reads the rest of a large frame straight into the frame's memory instead, in
+ * reads as large as that, which is twice as fast; and many small frames at once into a slab that they are views on.
+ * Other sockets (of TLS) are read in the common way.
  */
 export class FrameReader {
   /** For the making of a socket. It must be paused until {@link FrameReader.start}. */
@@ -36,6 +38,7 @@ export class FrameReader {
     callback: (bytes: number, buffer: Uint8Array) => this.#read(bytes, buffer),
   } satisfies OnReadOpts;
   readonly #splitter = new FrameSplitter(allocateUnsafe);
+  readonly #slab = new ReadSlab();
   #events: ReaderEvents | undefined;
   #isInPlace = false;
   /** The last read went straight into a frame. */
@@ -49,20 +52,25 @@ export class FrameReader {
     socket.on('end', () => this.#finish(events));
   }
 
+  /** The socket is closed. */
+  stop(): void {
+    this.#slab.free();
+  }
+
   #nextBuffer(): Uint8Array {
     this.#isInPlace = true;
-    return this.#splitter.room ?? (this.#wasLarge ? peekBuffer : readBuffer);
+    return this.#splitter.room ?? (this.#wasLarge ? peekBuffer : (this.#slab.room ?? sharedBuffer));
   }
 
   #read(bytes: number, buffer: Uint8Array): boolean {
-    this.#wasLarge = buffer.buffer !== readBuffer.buffer;
+    this.#wasLarge = this.#splitter.room !== undefined;
     if (this.#wasLarge) {
       this.#splitter.fill(bytes);
       this.#shift();
     } else {
-      const chunk = allocateUnsafe(bytes);
-      chunk.set(readBuffer.subarray(0, bytes));
-      this.#push(chunk);
+      const chunk = buffer.subarray(0, bytes);
+      this.#slab.noteRead(bytes);
+      this.#push(buffer.buffer === sharedBuffer.buffer ? copyOf(chunk) : chunk);
     }
     return true;
   }
@@ -93,4 +101,10 @@ export class FrameReader {
       events.failed(error);
     }
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = allocateUnsafe(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

@@ -75,6 +75,7 @@ export class TcpConnection extends BaseConnection {
 
   protected override async release(): Promise<void> {
     this.#linger?.unsubscribe();
+    this.#reader.stop();
     if (this.#socket.closed) return;
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
     this.#socket.destroy();

@@ -62,6 +62,7 @@ describe('FrameReader', () => {
     expect(little).toBeLessThan(much / 10);
     read(reader, stream, at, LARGE);
     expect(reader.onread.buffer().length).toBe(much);
+    reader.stop();
   });
 
   it('keeps the frames of sockets apart, whatever is read in between', () => {
@@ -78,10 +79,42 @@ describe('FrameReader', () => {
       if (lane === undefined || lane.at === lane.stream.length) continue;
       lane.at += read(lane.reader, lane.stream, lane.at, 1 + Math.floor(random() * 300_000));
     }
-    for (const { told, frames, stream } of lanes) {
+    for (const { reader, told, frames, stream } of lanes) {
+      reader.stop();
       expect(told.frames.map(({ length }) => length)).toEqual(frames.map(({ length }) => length));
       expect(Buffer.compare(concatBytes(told.frames), stream)).toBe(0);
     }
+  });
+
+  it('reads what a busy socket gets without a copy, and what an idle one gets not into memory of its own', () => {
+    const { reader, told } = startReader();
+    const shared = reader.onread.buffer();
+    const busy = frameOf(40_000, 1);
+    read(reader, busy, 0, 40_000);
+    expect(told.frames[0]?.buffer).not.toBe(shared.buffer);
+    const slab = reader.onread.buffer();
+    expect(slab.buffer).not.toBe(shared.buffer);
+    read(reader, busy, 0, 40_000);
+    expect(told.frames[1]?.buffer).toBe(slab.buffer);
+    read(reader, frameOf(100, 2), 0, 100);
+    expect(told.frames[2]?.buffer).toBe(slab.buffer);
+    expect(reader.onread.buffer().buffer).toBe(shared.buffer);
+    expect(told.frames).toEqual([busy, busy, frameOf(100, 2)]);
+    reader.stop();
+  });
+
+  it('gives a few busy sockets memory of their own, and others when those have ended', () => {
+    const busy = frameOf(40_000, 1);
+    const shared = startReader().reader.onread.buffer();
+    const readers = Array.from({ length: 100 }, () => startReader().reader);
+    for (const reader of readers) read(reader, busy, 0, 40_000);
+    const own = () => readers.filter(({ onread }) => onread.buffer().buffer !== shared.buffer).length;
+    expect(own()).toBe(16);
+    for (const reader of readers) reader.stop();
+    expect(own()).toBe(0);
+    for (const reader of readers) read(reader, busy, 0, 40_000);
+    expect(own()).toBe(16);
+    for (const reader of readers) reader.stop();
   });
 
   it('tells each read as a sign of life, and bad bytes as BAD_DATA', () => {
