@@ -6,14 +6,23 @@ interface Answer {
   readonly error?: string;
 }
 
+/** Options and environment of a Node process. */
+export interface NodeStart {
+  readonly execArgv?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A process of its own that answers one request after the other; its side of it is {@link answerRequests}. */
 export class Child<Request extends object> {
   readonly #process: ChildProcess;
   readonly #exited: Promise<never>;
 
-  /** @param execArgv - for Node */
-  constructor(module: URL, execArgv: readonly string[] = []) {
-    this.#process = fork(module, { execArgv: [...process.execArgv, ...execArgv] });
+  /** @param start - how Node is started, beside the usual */
+  constructor(module: URL, { execArgv, env }: NodeStart = {}) {
+    this.#process = fork(module, {
+      execArgv: [...process.execArgv, ...(execArgv ?? [])],
+      env: { ...process.env, ...env },
+    });
     this.#exited = once(this.#process, 'exit').then(() => {
       throw new Error(`${module.pathname} ended`);
     });

@@ -167,7 +167,8 @@ function canCarry({ name, transport }: Contender, bytes: number): boolean {
 
 async function start(contestant: Contestant): Promise<Contender> {
   const module = new URL('worker.ts', import.meta.url);
-  const [server, client] = [new Child<Request>(module), new Child<Request>(module)];
+  const node = SYSTEMS[contestant.index]?.node;
+  const [server, client] = [new Child<Request>(module, node), new Child<Request>(module, node)];
   const address = await server.ask<string>({ do: 'serve', system: contestant.index });
   await client.ask({ do: 'connect', system: contestant.index, address });
   pin(server.pid, 0);

@@ -1,8 +1,12 @@
+import type { NodeStart } from './child.js';
+
 /** What is measured: two ends of one transport, each in a process of its own. */
 export interface System {
   /** `rxflare`, `node:net`, `NVFlare 2.9.0`, ... */
   readonly name: string;
   readonly transport: string;
+  /** How Node is started for it, where that is not the usual way. */
+  readonly node?: NodeStart;
   /** Begins to receive, and tells where. */
   serve(): Promise<Served>;
   /** Connects to what another process serves. */

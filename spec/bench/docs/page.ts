@@ -25,16 +25,21 @@ This page is made by \`npm run bench:docs\`, which runs all three benchmarks and
 \`npm run bench\` starts each system as two processes that talk over the loopback address, and compares them in one run: each measurement is repeated with five fresh starts of every system, one system after the other in changing order, and the table shows the median. Every message has the same 16-byte prefix and four headers before its payload. The others encode those once and do not read them, while rxflare and NVFlare encode and decode them for each message as their users do. Each process keeps to a core of its own: by where the scheduler puts the two ends, the same pair takes 15 or 65 µs for an echo. In brackets: how many times better rxflare is.
 
 - **rxflare**: a Communicator on each side, headers read on receipt, \`send\` until it says false, then \`drained\`.
+- **rxflare, tuned**: the same with [Node told to keep its memory](#large-messages).
 - **node:net**: the same framing on a bare socket, one corked write for each frame.
 - **ws**, **grpc-js**, **zeromq**: those libraries alone, one frame a message.
 - **NVFlare 2.9.0**: its communicator, Python to Python. Its WebSocket client takes no frame of 4 MiB or more.
 - **rxflare to NVFlare**: rxflare sends, NVFlare receives.
 
-Figures differ from run to run on a shared machine. From 10 kB on the copying of memory dominates, and where memory comes to lie makes one start of the same system move 0.9 and another 2.7 GB/s. Look at ratios, and do not trust those near 1.
+Figures differ from run to run on a shared machine. From 10 kB on the work on memory dominates, and where memory comes to lie makes one start of the same system move 0.9 and another 2.7 GB/s. Look at ratios, and do not trust those near 1.
 
 ${renderReport(throughput)}
 
 ${charts}
+
+## Large messages
+
+A large frame on TCP is read straight into its own memory, so what is left is the memory itself. Two things cost more there than the copying. The C library gives freed memory back to the system and takes it again page by page. And V8 looks through the whole heap for each 30 MB or so of new buffers, as long as the heap is a small one, as that of a gateway is. On Linux, both can be told to keep what they have, for up to 256 MB more: \`MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=268435456 node --initial-old-space-size=128\`. That is the column "rxflare, tuned"; Node 22 gains as much, Node 24 about a quarter.
 
 ## Scale
 

@@ -38,7 +38,7 @@ const idleSeconds = Number(options['idle-seconds']);
 const PROCESSES = 4;
 const BROADCASTS = 5;
 
-const hub = new Child<HubRequest>(new URL('hub.ts', import.meta.url), ['--expose-gc']);
+const hub = new Child<HubRequest>(new URL('hub.ts', import.meta.url), { execArgv: ['--expose-gc'] });
 const processes = Array.from(
   { length: PROCESSES },
   () => new Child<SitesRequest>(new URL('sites.ts', import.meta.url)),

@@ -3,12 +3,13 @@ import { nodeNet } from './node-net.js';
 import { nvflare, rxflareToNvflare } from './nvflare.js';
 import { rawGrpc } from './raw-grpc.js';
 import { rawWs } from './raw-ws.js';
-import { inProcess, rxflare } from './rxflare.js';
+import { inProcess, rxflare, tuned } from './rxflare.js';
 import { zeromq } from './zeromq.js';
 
 /** Everything that is compared, transport by transport. */
 export const SYSTEMS: readonly System[] = [
   rxflare('tcp'),
+  tuned,
   nodeNet,
   { ...rawWs, transport: 'tcp' },
   zeromq,

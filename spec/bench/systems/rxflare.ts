@@ -50,6 +50,16 @@ export function rxflare(transport: string, listenUrl = `${transport}://127.0.0.1
   };
 }
 
+/** The same where Node and glibc keep the memory that they have: see `docs/benchmarks.md`, "Large messages". */
+export const tuned: System = {
+  ...rxflare('tcp'),
+  name: 'rxflare, tuned',
+  node: {
+    execArgv: ['--initial-old-space-size=128'],
+    env: { MALLOC_MMAP_THRESHOLD_: String(32 * 1024 ** 2), MALLOC_TRIM_THRESHOLD_: String(256 * 1024 ** 2) },
+  },
+};
+
 async function listen(hub: CommunicatorOf, url: string): Promise<{ connectUrl: string }> {
   const listening = new Promise<string>((resolve) => {
     hub.lifecycle$.subscribe((event) => {
