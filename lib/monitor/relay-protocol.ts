@@ -16,7 +16,10 @@ export type RelayRequest =
       readonly inner?: MessageHeaders | undefined;
     };
 
-/** What comes back, in the same form; `id` is that of the request, `missed` what there was no room for before it. */
+/**
+ * What comes back, in the same form; `id` is that of the request, `missed` what there was no room for before it.
+ * `ended`: there will be no more messages.
+ */
 export type RelayAnswer =
   | {
       readonly type: 'message';
@@ -26,7 +29,7 @@ export type RelayAnswer =
       readonly inner?: MessageHeaders | undefined;
       readonly missed: number;
     }
-  | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'done' | 'ended'; readonly id: number }
   | { readonly type: 'refused'; readonly id: number; readonly code: CommErrorCode; readonly text: string };
 
 /** A request as a question to an endpoint. */
@@ -58,7 +61,7 @@ export function readRequest({ headers }: Message): RelayRequest | undefined {
 export function readAnswer({ headers }: Message): RelayAnswer | undefined {
   const { type, id, from, app, inner, missed, code, text } = headers ?? {};
   if (typeof id !== 'number') return undefined;
-  if (type === 'done') return { type, id };
+  if (type === 'done' || type === 'ended') return { type, id };
   if (type === 'refused' && isCode(code) && typeof text === 'string') return { type, id, code, text };
   if (type !== 'message' || typeof from !== 'string' || typeof app !== 'number') return undefined;
   return { type, id, from, app, inner: readHeaders(inner), missed: Number(missed) };

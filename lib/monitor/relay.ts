@@ -1,4 +1,4 @@
-import { defer, filter, finalize, map, type Observable, take } from 'rxjs';
+import { defer, filter, finalize, map, type Observable, take, takeWhile } from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
 import type { Message } from '../message.js';
@@ -19,7 +19,7 @@ export interface RelayedMessage {
 
 /**
  * What the endpoints of another communicator send to it, where that called `serveRelay`. Cold, and lasting, as
- * `watchStats` is; it errors in the same way.
+ * `watchStats` is; it completes and errors in the same way.
  */
 export function relayedMessages(
   communicator: Communicator,
@@ -27,18 +27,20 @@ export function relayedMessages(
   options?: WatchOptions,
 ): Observable<RelayedMessage> {
   const settings = { ...ASK_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
-  const messages$ = defer(() => {
+  const answer$ = defer(() => {
     const id = newQuestionId();
     const { message: stop } = relayQuestion({ type: 'stop', id });
     return ask(communicator, relayName, relayQuestion({ type: 'watch', id }), settings).pipe(
-      filter((answer) => answer.type === 'message'),
-      map(({ from, app: appId, inner: headers, payload, missed }): RelayedMessage => {
-        return { from, appId, message: { headers, payload }, missed };
-      }),
       finalize(() => sendIfPossible(communicator, relayName, settings.appId, stop)),
     );
   });
-  return whileReady(communicator, relayName, () => messages$);
+  return whileReady(communicator, relayName, () => answer$).pipe(
+    takeWhile(({ type }) => type !== 'ended'),
+    filter((answer) => answer.type === 'message'),
+    map(({ from, app: appId, inner: headers, payload, missed }) => {
+      return { from, appId, message: { headers, payload }, missed };
+    }),
+  );
 }
 
 /**

@@ -1,4 +1,13 @@
-import { exhaustMap, merge, type Observable, startWith, Subject, type Subscription, tap } from 'rxjs';
+import {
+  exhaustMap,
+  merge,
+  type Observable,
+  startWith,
+  Subject,
+  type Subscription,
+  takeUntil,
+  tap,
+} from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
@@ -32,12 +41,13 @@ export interface ServeRelayOptions {
  * hold the same bytes. What `sendThrough` brings is accepted as `send` accepts it, up to `maxQueuedBytes` for each
  * endpoint. Messages are passed on whoever else receives them; relaying an app ID counts as listening to it.
  *
- * @returns unsubscribing ends the service
+ * @returns unsubscribing ends the service, and tells the watchers so
  * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
  */
 export function serveRelay(communicator: Communicator, options: ServeRelayOptions): Subscription {
   const { apps, allow, maxWatchers = 32, appId = MonitorAppIds.RELAY } = options;
   const requests = new Subject<WatchRequest>();
+  const end = new Subject<void>();
   const messages$ = merge(...apps.map((app) => communicator.messages(app)));
 
   const answer = (name: string, content: RelayAnswer, payload?: Uint8Array): boolean =>
@@ -65,6 +75,7 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
         if (received !== undefined) forward(received);
         return whenRoom(communicator, name, () => undefined);
       }),
+      takeUntil(end.pipe(tap(() => answer(name, { type: 'ended', id })))),
     );
   };
   const refuse = ({ name }: Endpoint, id: number, thrown: unknown): unknown => {
@@ -87,6 +98,7 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
     if (request?.type === 'send') send(endpoint, request, message.payload);
     else if (request !== undefined) requests.next({ ...request, endpoint });
   });
+  service.add(() => end.next()); // While there are watchers: what is added next lets go of them.
   const limits = { allow, maxWatchers };
   service.add(
     serveWatchers(communicator, requests, limits, serve, ({ endpoint, id }, error) =>

@@ -150,6 +150,28 @@ describe('a relay', () => {
     expect(sent()).toBe(before);
   });
 
+  it('tells its watchers when it ends, and serves them again when it begins anew', async () => {
+    const { hub, page, site, service } = await relayed();
+    const texts: string[] = [];
+    const watch = new Promise<void>((resolve) => {
+      relayedMessages(page, 'hub').subscribe({
+        next: ({ message }) => texts.push(textOf(message)),
+        complete: resolve,
+      });
+    });
+    await heard(page);
+    site.send('hub', APP, textMessage('before'));
+    await expect.poll(() => texts).toEqual(['before']);
+    service.unsubscribe();
+    await watch;
+    serveRelay(hub, { apps: [APP], allow: () => true });
+    const again = firstValueFrom(relayedMessages(page, 'hub'));
+    await heard(page);
+    site.send('hub', APP, textMessage('after'));
+    expect(textOf((await again).message)).toBe('after');
+    expect(texts).toEqual(['before']);
+  });
+
   it('says what to do where nothing is relayed', async () => {
     const { page, service } = await relayed();
     service.unsubscribe();

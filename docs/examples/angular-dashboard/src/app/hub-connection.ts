@@ -54,7 +54,7 @@ export class HubConnection implements OnDestroy {
     shareReplay({ bufferSize: 1, refCount: true }),
   );
   readonly report$: Observable<StatsReport> = this.#ofHub((hub) =>
-    watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS }).pipe(repeat({ delay: RETRY_MS })),
+    watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS }),
   );
   readonly roundTripMs$: Observable<number> = this.#ofHub((hub) => roundTrips(this.#page, hub, PERIOD_MS));
   readonly message$: Observable<RelayedMessage> = this.#ofHub((hub) => relayedMessages(this.#page, hub));
@@ -86,12 +86,12 @@ export class HubConnection implements OnDestroy {
     );
   }
 
-  /** Tells a failure and tries again. */
+  /** Asks again when the hub ends a service, and after a failure, which it tells. */
   #persistently<T>(answers$: Observable<T>): Observable<T> {
     const again = (error: unknown) => {
       this.#faults.next(error instanceof Error ? error.message : String(error));
       return timer(RETRY_MS);
     };
-    return answers$.pipe(retry({ delay: again, resetOnSuccess: true }));
+    return answers$.pipe(repeat({ delay: RETRY_MS }), retry({ delay: again, resetOnSuccess: true }));
   }
 }
