@@ -21,9 +21,9 @@ export type MessageHeaders = Readonly<Record<string, HeaderValue | undefined>>;
  * What travels between endpoints.
  *
  * An absent payload and an empty one look the same on the wire: the receiver sees `undefined`. The bytes belong
- * to the communicator from `send` on: do not change them afterwards. A received payload is a view on the bytes
- * as they came; copy it (`payload.slice()`) to keep a small one, or a part, for long: a view
- * keeps everything alive that was read with it, up to 256 KiB.
+ * to the communicator from `send` on: do not change them afterwards. A received payload is a view on the bytes as
+ * they came, and keeps everything alive that was read with it: up to 256 KiB, or its whole message where that is
+ * larger. Copy it (`payload.slice()`) to keep a small one, or a part, for long.
  */
 export interface Message {
   readonly headers?: MessageHeaders | undefined;
