@@ -53,17 +53,19 @@ def main():
         own(terminal)
         os.execvp(command[0], command)
     end = os.pidfd_open(pid)
-    sources = [fd, end, sys.stdin]
+    # Without a buffer, in which a second order would wait unseen.
+    orders = open(0, "rb", buffering=0)
+    sources = [fd, end, orders]
     while end in sources:
         for ready in select.select(sources, [], [])[0]:
             if ready == fd:
                 show(fd)
             elif ready == end:
                 sources.remove(end)
-            elif line := sys.stdin.readline():
+            elif line := orders.readline():
                 obey(line, pid, fd)
             else:
-                sources.remove(sys.stdin)
+                sources.remove(orders)
     while show(fd):
         pass
     echoes = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
