@@ -36,6 +36,7 @@ export const NIL_PAYLOAD = Uint8Array.of(0xc0);
 
 /** Heads are written here one after the other: prefix and headers, never more. */
 const scratch = new Uint8Array(PREFIX_BYTES + MAX_HEADER_BYTES);
+const scratchView = new DataView(scratch.buffer);
 
 /**
  * Encodes the prefix and headers of a frame. The payload follows them on the wire as it is, and the sequence is
@@ -70,7 +71,7 @@ function headOf(length: number): Uint8Array {
 /** Writes the headers behind the place of the prefix. Empty ones are none, as NVFlare has it for an empty dict. */
 function writeHeaders(headers: MessageHeaders): number {
   if (!isPlainObject(headers)) throw new CommError(CommErrorCode.BAD_DATA, 'headers must be a plain object');
-  const end = writeFlatMap(headers, scratch, PREFIX_BYTES);
+  const end = writeFlatMap(headers, scratchView, PREFIX_BYTES);
   if (end > 0) return end === PREFIX_BYTES + 1 ? 0 : end - PREFIX_BYTES;
   const bytes = encodeMap(headers);
   scratch.set(bytes, PREFIX_BYTES);

@@ -6,7 +6,8 @@ import { MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../lib/wire/flat-m
 
 const read = (bytes: Uint8Array) => readFlatMap(bytes, 0, bytes.length);
 const library = { encoder: new Encoder(), decoder: new Decoder() };
-const target = new Uint8Array(MAX_FLAT_BYTES);
+const written = new Uint8Array(MAX_FLAT_BYTES);
+const target = new DataView(written.buffer);
 
 const text = fc.string({ unit: 'binary-ascii', maxLength: 255 });
 const integer = fc.oneof(fc.integer({ min: -32, max: 0xff }), fc.integer({ min: 0, max: 0xffffffff }));
@@ -22,7 +23,7 @@ describe('flat maps', () => {
       fc.property(simpleMap, (map) => {
         const end = writeFlatMap(map, target, 0);
         const bytes = library.encoder.encode(map);
-        expect(Buffer.compare(target.subarray(0, end), bytes)).toBe(0);
+        expect(Buffer.compare(written.subarray(0, end), bytes)).toBe(0);
         expect(read(bytes)).toEqual(map);
       }),
       { seed: 1, numRuns: 2_000 },
@@ -81,7 +82,7 @@ describe('flat maps', () => {
 
   it('leave out what is undefined, and refuse a __proto__ key', () => {
     expect(writeFlatMap({ a: undefined }, target, 3)).toBe(4);
-    expect(target[3]).toBe(0x80);
+    expect(written[3]).toBe(0x80);
     expect(read(new Uint8Array(Buffer.from('81a95f5f70726f746f5f5fa161', 'hex')))).toBeUndefined();
   });
 
@@ -93,8 +94,31 @@ describe('flat maps', () => {
     expect(readFlatMap(frame, 2, 1 + bytes.length)).toBeUndefined();
   });
 
-  it('tell strings apart that share a place among the recent ones', () => {
-    const maps = ['a1z', 'a2z', 'a1z', 'a2z'].map((value) => ({ [value]: value, key: 'x'.repeat(31) }));
-    for (const map of [...maps, ...maps]) expect(read(library.encoder.encode(map))).toEqual(map);
+  it('tell strings apart that share a place among those that are kept', () => {
+    const lengths = [0, 1, 2, 3, 4, 11, 12, 13, 30, 31, 32];
+    const near = fc
+      .tuple(fc.constantFrom(...lengths), fc.nat({ max: 32 }), fc.constantFrom('a', 'b'))
+      .map(([length, at, other]) => Array.from({ length }, (_, index) => (index === at ? other : 'a')));
+    const texts = near.map((characters) => characters.join(''));
+    fc.assert(
+      fc.property(fc.dictionary(texts, texts, { maxKeys: 8, noNullPrototype: true }), (map) => {
+        const bytes = library.encoder.encode(map);
+        const end = writeFlatMap(map, target, 0);
+        expect(Buffer.compare(written.subarray(0, end), bytes)).toBe(0);
+        expect(read(bytes)).toEqual(map);
+      }),
+      { seed: 3, numRuns: 2_000 },
+    );
+  });
+
+  it('leave a map to the library while Object.prototype has more than it should', () => {
+    const prototype = Object.prototype as { stray?: number };
+    prototype.stray = 1;
+    try {
+      expect(writeFlatMap({ a: 'b' }, target, 0)).toBe(-1);
+    } finally {
+      delete prototype.stray;
+    }
+    expect(writeFlatMap({ a: 'b' }, target, 0)).toBe(5);
   });
 });
