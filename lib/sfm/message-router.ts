@@ -1,7 +1,8 @@
-import { Observable, type Observer, Subject, Subscription } from 'rxjs';
+import { Observable, type Observer, Subscription } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
+import { HotSource } from '../hot-source.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
 import type { Message } from '../message.js';
@@ -44,7 +45,7 @@ interface Pending {
 export class MessageRouter {
   readonly #maxPendingBytes: number;
   readonly #lifecycle: Observer<LifecycleEvent>;
-  readonly #apps = new Map<number, Subject<ReceivedMessage>>();
+  readonly #apps = new Map<number, HotSource<ReceivedMessage>>();
   readonly #receivers = new Set<number>();
   /** Messages that nobody asked for, by app ID. */
   readonly #dropped = new Map<number, Tally>();
@@ -85,9 +86,9 @@ export class MessageRouter {
         subscriber.complete();
         return;
       }
-      const app$ = this.#apps.get(appId) ?? new Subject<ReceivedMessage>();
+      const app$ = this.#apps.get(appId) ?? new HotSource<ReceivedMessage>();
       this.#apps.set(appId, app$);
-      subscriber.add(app$.subscribe(subscriber));
+      subscriber.add(app$.values$.subscribe(subscriber));
       subscriber.add(() => {
         if (!app$.observed && this.#apps.get(appId) === app$) this.#apps.delete(appId);
       });

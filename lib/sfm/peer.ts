@@ -1,7 +1,8 @@
-import { type Observable, Subject } from 'rxjs';
+import type { Observable } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
+import { HotSource } from '../hot-source.js';
 import type { Message } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { EndpointStats, Tally } from '../stats.js';
@@ -43,7 +44,7 @@ export class Peer {
   readonly flaps = new FlapDamping();
 
   /** What `send` pushes into. */
-  readonly #outbound = new Subject<OutboundFrame>();
+  readonly #outbound = new HotSource<OutboundFrame>();
   readonly #maxQueuedBytes: number;
   /** Over the connections that have ended. */
   readonly #pastTraffic = new Traffic();
@@ -54,7 +55,7 @@ export class Peer {
     this.endpoint = endpoint;
     this.queue = new OutboundQueue(highWaterMarkBytes, clockOf(scheduler));
     this.#maxQueuedBytes = maxQueuedBytes;
-    this.#outbound.subscribe((frame) => this.queue.push(frame));
+    this.#outbound.values$.subscribe((frame) => this.queue.push(frame));
   }
 
   /** Emits when the queue takes messages again. */

@@ -1,6 +1,7 @@
 import { catchError, EMPTY, lastValueFrom, Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import { HotSource } from '../hot-source.js';
 import { logger } from '../log.js';
 import { PREFIX_BYTES } from '../wire/prefix.js';
 import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
@@ -35,7 +36,7 @@ export abstract class BaseConnection implements Connection {
   maxFrameBytes = HANDSHAKE_FRAME_BYTES;
   highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES;
 
-  readonly #frames = new Subject<Uint8Array>();
+  readonly #frames = new HotSource<Uint8Array>();
   readonly #closed = new Subject<never>();
   readonly #written = new Subject<void>();
   readonly #drained = new Subject<void>();
@@ -54,7 +55,7 @@ export abstract class BaseConnection implements Connection {
     this.written$ = this.#written.asObservable();
     this.drained$ = this.#drained.asObservable();
     this.frames$ = new Observable((subscriber) => {
-      const subscription = this.#frames.subscribe(subscriber);
+      const subscription = this.#frames.values$.subscribe(subscriber);
       if (!this.#reading && this.#state === 'open') {
         this.#reading = true;
         this.startReading();
