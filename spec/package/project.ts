@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { withDistribution } from '../support/distribution.js';
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL_TIMEOUT_MS = 240_000;
 const RUN_TIMEOUT_MS = 60_000;
@@ -36,12 +38,11 @@ export async function freshProject(): Promise<Project> {
     const { stdout } = await promisify(execFile)(program, args, { cwd, timeout, env: cleanEnvironment() });
     return stdout;
   };
-  const packed = await run(
-    'npm',
-    ['pack', '--ignore-scripts', '--json', '--pack-destination', directory],
-    ROOT,
-    INSTALL_TIMEOUT_MS,
-  );
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory];
+  let packed = '';
+  await withDistribution(async () => {
+    packed = await run('npm', pack, ROOT, INSTALL_TIMEOUT_MS);
+  });
   const [{ filename, size }] = JSON.parse(packed) as [{ filename: string; size: number }];
   await writeFile(join(directory, 'package.json'), JSON.stringify({ name: 'a-user', private: true }));
   const companions = await Promise.all(
