@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Communicator,
   CommErrorCode,
+  type CommunicatorOptions,
   type DisconnectedEvent,
   Endpoint,
   EndpointState,
@@ -70,15 +71,17 @@ describe('bad input closes its own connection and nothing else', () => {
   let site: Communicator;
   let url: string;
 
-  beforeEach(async () => {
-    hub = communicator('hub', { handshakeTimeoutMs: 300 });
+  beforeEach(() => join());
+
+  async function join(options: CommunicatorOptions = {}): Promise<void> {
+    hub = communicator('hub', options);
     hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
     url = await startListening(hub);
     site = communicator('site-1');
     site.addConnector(url, Mode.ACTIVE);
     await site.start();
     await Promise.all([untilState(hub, 'site-1'), untilState(site, 'hub')]);
-  });
+  }
 
   afterEach(stopAll);
 
@@ -124,6 +127,8 @@ describe('bad input closes its own connection and nothing else', () => {
   });
 
   it('a peer that sends nothing', async () => {
+    await stopAll();
+    await join({ handshakeTimeoutMs: 300 });
     const left = strangerLeft();
     using peer = await RawPeer.connect(url);
     expect((await left).error).toMatchObject({ code: CommErrorCode.TIMEOUT });
