@@ -11,6 +11,7 @@ import {
   take,
   tap,
   toArray,
+  VirtualTimeScheduler,
 } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -143,14 +144,17 @@ describe('watchStats', () => {
 
   it('tells that its picture is old while the other side is silent', async () => {
     const { hub, site } = await watched();
-    const reports$ = watchStats(site, 'hub', PERIOD_MS, { timeoutMs: 50 }).pipe(share());
+    const scheduler = new VirtualTimeScheduler();
+    const reports$ = watchStats(site, 'hub', PERIOD_MS, { scheduler }).pipe(share());
     const statusOf = (wanted: string) =>
       firstValueFrom(reports$.pipe(filter(({ status }) => status === wanted)));
     const all = reports$.subscribe();
     await statusOf('live');
     const [connection] = await connectionsOf(site);
     connection?.pause();
-    expect(await statusOf('silent')).toMatchObject({ stats: { name: 'hub' }, events: [] });
+    const silent = statusOf('silent');
+    scheduler.flush();
+    expect(await silent).toMatchObject({ stats: { name: 'hub' }, events: [] });
     connection?.resume();
     expect((await statusOf('live')).stats.at).toBeLessThanOrEqual(hub.stats().at);
     all.unsubscribe();
