@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { Endpoint, Mode } from '../../lib/index.js';
@@ -84,9 +86,8 @@ describe('rxflare listen and connect', () => {
   });
 
   it('tell an address in use in one line and exit 1', async () => {
-    const port = await freePort();
-    const taken = createServer().listen(port, '127.0.0.1');
-    const result = await run('listen', `tcp://127.0.0.1:${port}`, '--json');
+    const taken = createServer();
+    const result = await run('listen', `tcp://127.0.0.1:${await portOf(taken)}`, '--json');
     taken.close();
     expect(result.exitCode).toBe(1);
     const lines = result.stdout.trim().split('\n');
@@ -133,11 +134,12 @@ describe('rxflare ping', () => {
   });
 
   it('tells a peer that is not F3: an HTTP server, and one that says nothing', async () => {
-    const http = createHttpServer().listen(0, '127.0.0.1');
-    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
-    await new Promise(setImmediate);
-    const urls = [http, silent].map((server) => `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    const found = await Promise.all(urls.map((url) => diagnosis(url, '--timeout', '2000')));
+    const http = createHttpServer();
+    const silent = createServer((socket) => socket.resume());
+    const ports = await Promise.all([http, silent].map(portOf));
+    const found = await Promise.all(
+      ports.map((port) => diagnosis(`tcp://127.0.0.1:${port}`, '--timeout', '2000')),
+    );
     http.closeAllConnections();
     http.close();
     silent.close();
@@ -145,10 +147,8 @@ describe('rxflare ping', () => {
   });
 
   it('tells a handshake that takes too long to connect from one that is refused', async () => {
-    const closing = createServer((socket) => socket.once('data', () => socket.end())).listen(0, '127.0.0.1');
-    await new Promise(setImmediate);
-    const url = `tcp://127.0.0.1:${(closing.address() as AddressInfo).port}`;
-    expect(await diagnosis(url)).toBe('handshake-refused');
+    const closing = createServer((socket) => socket.once('data', () => socket.end()));
+    expect(await diagnosis(`tcp://127.0.0.1:${await portOf(closing)}`)).toBe('handshake-refused');
     closing.close();
   });
 
@@ -163,8 +163,9 @@ describe('rxflare ping', () => {
       url,
       '--name',
       'twin',
+      // More than it can send before the other one has started: it goes on until that takes its name.
       '--count',
-      '100',
+      '1000000',
       '--interval',
       '50',
       '--json',
@@ -212,3 +213,10 @@ describe('rxflare ping', () => {
     });
   });
 });
+
+/** The port on which a server listens, which it does from now on. */
+async function portOf(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}

@@ -82,7 +82,7 @@ describe('rxflare top', () => {
 
   it('says what to do where the hub does not serve its stats', async () => {
     const { url } = await listeningHub();
-    const { exitCode, stderr } = await run(url, '--timeout', '300');
+    const { exitCode, stderr } = await run(url, '--timeout', '2000');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('start it with "rxflare listen --stats"');
   });
