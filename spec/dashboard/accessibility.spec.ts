@@ -33,7 +33,7 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     await preparePage();
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(50_000);
     hub = new ExampleHub(0);
     await page.goto(await hub.url('page'));
     await page.evaluate(await readFile(AXE, 'utf8'));

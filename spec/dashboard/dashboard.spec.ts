@@ -29,7 +29,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await preparePage();
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(50_000);
     hub = new ExampleHub(0);
     await page.goto(await hub.url('page'));
   }, BUILD_TIMEOUT_MS);

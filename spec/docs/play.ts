@@ -11,7 +11,7 @@ import type { Scene } from './scenes.js';
 import { put, type Stage, type Workspace } from './workspace.js';
 
 const NVFLARE = '2.9.0';
-const BIND_TIMEOUT_MS = 30_000;
+const BIND_TIMEOUT_MS = 120_000;
 
 /** Runs a scene. Rejects when anything in it is not as the page has it. */
 export async function play({ blocks }: Scene, workspace: Workspace): Promise<void> {

@@ -1,6 +1,6 @@
 import { BehaviorSubject, filter, firstValueFrom, timeout } from 'rxjs';
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 /** What a program or a page prints. */
 export class Transcript {

@@ -29,7 +29,7 @@ export type Endings = Readonly<
 const SEND_EVERY_MS = 5;
 /** Messages each way before and after a fault. */
 const MESSAGES = 50;
-const WAIT_MS = 15_000;
+const WAIT_MS = 50_000;
 
 /**
  * Each fault alone, in the middle of traffic both ways: how the connection ends, that it comes back by itself, and

@@ -29,7 +29,7 @@ export function untilState(
   { endpoints$ }: Communicator,
   name: string,
   state: EndpointState = EndpointState.READY,
-  timeoutMs = 20_000,
+  timeoutMs = 50_000,
 ): Promise<Endpoint> {
   const found$ = endpoints$.pipe(
     map((endpoints) => endpoints.get(name)),
@@ -45,7 +45,7 @@ type EventOf<T extends LifecycleEvent['type']> = Extract<LifecycleEvent, { type:
 export function nextEvent<T extends LifecycleEvent['type']>(
   { lifecycle$ }: Communicator,
   type: T,
-  timeoutMs = 20_000,
+  timeoutMs = 50_000,
 ): Promise<EventOf<T>> {
   const event$ = lifecycle$.pipe(filter((event): event is EventOf<T> => event.type === type));
   return firstValueFrom(within(event$, timeoutMs, `an event ${type}`));

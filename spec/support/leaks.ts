@@ -14,7 +14,7 @@ const WATCHED = [
 ];
 
 /** A socket that was closed in the last test needs a moment until the system has let go of it. */
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 20_000;
 
 let before: Readonly<Record<string, number>> = {};
 

@@ -63,7 +63,7 @@ export class PtyProcess implements AsyncDisposable {
   /** Waits until the lines on the screen match, and returns them. */
   async until(
     matches: (lines: readonly string[]) => boolean,
-    timeoutMs = 20_000,
+    timeoutMs = 50_000,
   ): Promise<readonly string[]> {
     if (!matches(this.lines)) {
       const changed$ = this.#changed.pipe(

@@ -43,7 +43,7 @@ export class RxflareProcess implements AsyncDisposable {
   }
 
   /** The first event that matches, past or future. */
-  async next(matches: (event: RxflareEvent) => boolean, timeoutMs = 20_000): Promise<RxflareEvent> {
+  async next(matches: (event: RxflareEvent) => boolean, timeoutMs = 50_000): Promise<RxflareEvent> {
     const event$ = this.#events.pipe(filter(matches), timeout({ first: timeoutMs, with: () => EMPTY }));
     const event = await firstValueFrom(event$, { defaultValue: undefined });
     if (event === undefined) {

@@ -124,7 +124,7 @@ export async function untilEnd({ frames$ }: Connection): Promise<number[]> {
 
 /** Waits for files to be as expected. */
 export function eventually(check: () => Promise<void>): Promise<void> {
-  return vi.waitFor(check, { timeout: 10_000, interval: 5 });
+  return vi.waitFor(check, { timeout: 50_000, interval: 5 });
 }
 
 export async function modeOf(path: string): Promise<string> {
