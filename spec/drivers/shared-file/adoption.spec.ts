@@ -57,8 +57,9 @@ describe('a listener', () => {
     await writeFile(join(conns, '.c-draft', 'active.0.log'), numbered(1));
     const listener = await listenOn(root);
     await nextOf(listener);
+    const next = nextOf(listener);
     await plantConnection(root, 'z-fresh');
-    await nextOf(listener);
+    await next;
     expect(await namesIn(join(conns, 'a-directory'))).toEqual(['precious']);
     expect(await readFile(join(conns, 'a-file'), 'utf8')).toBe('data');
     expect(await namesIn(join(conns, '.c-draft'))).toEqual(['active.0.log']);
