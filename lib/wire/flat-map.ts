@@ -23,7 +23,7 @@ const MAX_TEXT_BYTES = 0xff;
 /** The type of a text with its length in the next byte (`str 8`). */
 const LONG_TEXT = 0xd9;
 
-/** The most bytes that `writeFlatMap` writes: each entry has two strings with two bytes before them. */
+/** The most bytes that `writeFlatMap` writes: two strings an entry with two bytes before each, and the spare ones. */
 export const MAX_FLAT_BYTES = 1 + MAX_ENTRIES * 2 * (2 + MAX_TEXT_BYTES) + SPARE_BYTES;
 
 /** Where a write stopped because the value is not for the fast path. */
