@@ -23,19 +23,36 @@ export const CommErrorCode = {
 export type CommErrorCode = (typeof CommErrorCode)[keyof typeof CommErrorCode];
 
 /**
- * The one error class of rxflare.
+ * What a program can tell apart beyond the code; most errors have none.
  *
- * `code` says what kind of failure it is, `message` names the connection or URL, what was expected and what
- * came, and `cause` keeps the error underneath (a Node system error, say).
+ * - `own-name`: the peer presents itself under our own name
+ * - `certificate-name`: the peer's certificate does not fit its endpoint name
+ * - `truncated`: the stream ended in the middle of a frame
+ */
+export type CommErrorDetail = 'own-name' | 'certificate-name' | 'truncated';
+
+/** The error underneath, and the detail. */
+export interface CommErrorOptions extends ErrorOptions {
+  readonly detail?: CommErrorDetail | undefined;
+}
+
+/**
+ * The error class of rxflare; some errors are a subclass with more fields.
+ *
+ * `code` says what kind of failure it is, `detail` more where a program needs to know, `message` names the
+ * connection or URL, what was expected and what came, and `cause` keeps the error underneath (a Node system error,
+ * say).
  */
 export class CommError extends Error {
   override readonly name: string = 'CommError';
   readonly code: CommErrorCode;
+  readonly detail: CommErrorDetail | undefined;
 
   /** The message names the connection or URL; `options.cause` is the error underneath. */
-  constructor(code: CommErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: CommErrorCode, message: string, options?: CommErrorOptions) {
     super(message, options);
     this.code = code;
+    this.detail = options?.detail;
   }
 
   /**
@@ -44,12 +61,37 @@ export class CommError extends Error {
    *
    * @param reason - what was thrown
    * @param context - put before the message, to say what was being done
-   * @param code - the code of a new error, `ERROR` unless told
+   * @param code - the code of a new error. Default: `ERROR`
    */
   static from(reason: unknown, context?: string, code: CommErrorCode = CommErrorCode.ERROR): CommError {
     if (reason instanceof CommError) return reason;
     const text = messageOf(reason);
     return new CommError(code, context === undefined ? text : `${context}: ${text}`, { cause: reason });
+  }
+
+  /**
+   * Puts a context before the message of anything that was thrown. Code and detail stay.
+   *
+   * @param reason - what was thrown; it becomes the `cause`
+   * @param context - what was being done, or on which connection
+   */
+  static within(reason: unknown, context: string): CommError {
+    const { code, message, detail } = CommError.from(reason);
+    return new CommError(code, `${context}: ${message}`, { cause: reason, detail });
+  }
+}
+
+/** `send` accepted no more because the endpoint's queue is at `maxQueuedBytes`. Wait for `drained`. */
+export class QueueFullError extends CommError {
+  override readonly name = 'QueueFullError';
+
+  /** Names the endpoint and both sizes, in bytes. */
+  constructor(endpointName: string, queuedBytes: number, maxQueuedBytes: number) {
+    super(
+      CommErrorCode.NOT_READY,
+      `the queue to ${endpointName} holds ${queuedBytes} of at most ${maxQueuedBytes} bytes: ` +
+        'when send returns false, wait for drained() before the next message',
+    );
   }
 }
 

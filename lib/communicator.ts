@@ -25,27 +25,24 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from './comm-error.js';
-import type { DriverRegistry } from './drivers/driver-registry.js';
 import { type Endpoint, type EndpointMonitor, EndpointState } from './endpoint.js';
+import { isPromise } from './is-promise.js';
 import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
 import type { Message } from './message.js';
 import { type CommunicatorOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import type { MessageReceiver, ReceivedMessage } from './received-message.js';
 import { Admission } from './sfm/admission.js';
 import { EndpointRegistry } from './sfm/endpoint-registry.js';
 import { encodeHandshake } from './sfm/handshake.js';
 import { Loopback } from './sfm/loopback.js';
-import {
-  isPromise,
-  type MessageReceiver,
-  MessageRouter,
-  type ReceivedMessage,
-} from './sfm/message-router.js';
+import { MessageRouter } from './sfm/message-router.js';
 import type { Peer } from './sfm/peer.js';
-import type { Session, SessionRole } from './sfm/session.js';
 import { SessionTable } from './sfm/session-table.js';
+import type { Session, SessionRole } from './sfm/session.js';
 import type { CommunicatorStats } from './stats.js';
-import type { Connector } from './transport/connector.js';
 import { ConnectorTable } from './transport/connector-table.js';
+import type { Connector } from './transport/connector.js';
+import type { DriverRegistry } from './transport/driver-registry.js';
 import { type Driver, type DriverParams, Mode, type Resources } from './transport/driver.js';
 import { isMutualTls, isTrue, parseUrl } from './transport/url.js';
 
@@ -126,7 +123,7 @@ export class Communicator {
     this.#lifecycle.pipe(observeOn(queueScheduler)).subscribe(ordered);
     this.lifecycle$ = ordered.asObservable();
 
-    this.#connectors.lifecycle$.subscribe((event) => this.#lifecycle.next(event));
+    this.#connectors.events$.subscribe((event) => this.#lifecycle.next(event));
     this.#connectors.connections$
       .pipe(
         mergeMap(({ connector, connection }) =>

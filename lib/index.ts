@@ -4,8 +4,9 @@
  * @module rxflare
  */
 
+export type { MessageReceiver, ReceivedMessage } from './received-message.js';
+export { QueueFullError } from './comm-error.js';
 import { Communicator as BaseCommunicator } from './communicator.js';
-import { DriverRegistry } from './drivers/driver-registry.js';
 import { GrpcDriver } from './drivers/grpc/grpc-driver.js';
 import { InProcessDriver } from './drivers/in-process/in-process-driver.js';
 import { SharedFileDriver } from './drivers/shared-file/shared-file-driver.js';
@@ -13,10 +14,11 @@ import { TcpDriver } from './drivers/tcp/tcp-driver.js';
 import { WebSocketDriver } from './drivers/websocket/websocket-driver.js';
 import type { Endpoint } from './endpoint.js';
 import type { CommunicatorOptions } from './options.js';
+import { DriverRegistry } from './transport/driver-registry.js';
 
 export { CommError, CommErrorCode } from './comm-error.js';
 export type { Monitor, StartedListener } from './communicator.js';
-export { DriverRegistry } from './drivers/driver-registry.js';
+export { DriverRegistry } from './transport/driver-registry.js';
 export { GrpcDriver } from './drivers/grpc/grpc-driver.js';
 export { InProcessDriver, type InProcessOptions } from './drivers/in-process/in-process-driver.js';
 export { SharedFileDriver, type SharedFileOptions } from './drivers/shared-file/shared-file-driver.js';
@@ -64,10 +66,8 @@ export {
   type IdentityMap,
   type ResolvedOptions,
 } from './options.js';
-export { type Diagnosis, diagnose } from './probe/diagnose.js';
-export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './probe/probe.js';
-export type { MessageReceiver, ReceivedMessage } from './sfm/message-router.js';
-export { QueueFullError } from './sfm/peer.js';
+export { type Diagnosis, diagnose } from './monitor/diagnose.js';
+export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './monitor/probe.js';
 export {
   type CommunicatorStats,
   type ConnectionStats,

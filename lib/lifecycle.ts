@@ -1,32 +1,14 @@
 import type { CommError } from './comm-error.js';
 import type { Endpoint } from './endpoint.js';
 import type { Connection } from './transport/connection.js';
-import type { ConnectionLimit } from './transport/connection-limiter.js';
-import type { Mode } from './transport/driver.js';
+import type { ConnectorEvent } from './transport/connector-event.js';
+
+export type { LimitedEvent, ListeningEvent, RetryingEvent } from './transport/connector-event.js';
 
 /** A change of state of a remote endpoint. Monitors hear of these. */
 export interface EndpointEvent {
   readonly type: 'endpoint';
   readonly endpoint: Endpoint;
-}
-
-/** A passive connector is bound. */
-export interface ListeningEvent {
-  readonly type: 'listening';
-  readonly handle: string;
-  /** With the real port, where port 0 was asked for. */
-  readonly url: string;
-}
-
-/** A connector ended and will be started again. */
-export interface RetryingEvent {
-  readonly type: 'retrying';
-  readonly handle: string;
-  readonly url: string;
-  readonly mode: Mode;
-  readonly delayMs: number;
-  /** Why it ended; absent after a clean end. */
-  readonly error?: CommError;
 }
 
 /** A connection exists, and its handshake begins. */
@@ -59,24 +41,6 @@ export interface RefusedEvent {
   readonly endpointName: string;
   readonly peerAddr: string;
   readonly reason: string;
-}
-
-/**
- * A listener is at one of its limits and has closed a connection: the oldest without a handshake, or the newcomer.
- * Told at 1, 2, 4, 8, ... of them for each limit, so that a flood stays quiet.
- */
-export interface LimitedEvent {
-  readonly type: 'limited';
-  readonly handle: string;
-  readonly url: string;
-  /** The option that says how many there may be. */
-  readonly limit: ConnectionLimit;
-  /** Where the last one came from. */
-  readonly peerAddr: string;
-  /** How many this limit has closed since the connector was added. */
-  readonly connections: number;
-  /** The same in plain words. */
-  readonly message: string;
 }
 
 /** A second connection under a live name: the newcomer stays, the older connection is closed. */
@@ -116,13 +80,11 @@ export interface CallbackErrorEvent {
 
 /** Everything that happens to connectors, connections and endpoints, in order. */
 export type LifecycleEvent =
+  | ConnectorEvent
   | EndpointEvent
-  | ListeningEvent
-  | RetryingEvent
   | ConnectedEvent
   | DisconnectedEvent
   | RefusedEvent
-  | LimitedEvent
   | EvictedEvent
   | DroppedEvent
   | CallbackErrorEvent;

@@ -4,7 +4,7 @@ import { match } from 'ts-pattern';
 import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
-import type { ReceivedMessage } from '../sfm/message-router.js';
+import type { ReceivedMessage } from '../received-message.js';
 import { ConnectionLimitError } from '../transport/connection-limiter.js';
 import type { Output } from './printer.js';
 

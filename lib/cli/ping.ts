@@ -14,7 +14,7 @@ import { match } from 'ts-pattern';
 
 import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
-import { probe, type ProbeEvent } from '../probe/probe.js';
+import { probe, type ProbeEvent } from '../monitor/probe.js';
 import type { Connection } from '../transport/connection.js';
 import { endRequested } from './end-requested.js';
 import { type Output, Printer } from './printer.js';

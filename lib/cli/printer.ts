@@ -5,8 +5,8 @@ import { match } from 'ts-pattern';
 import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointProperties, EndpointState } from '../endpoint.js';
 import type { MessageHeaders } from '../message.js';
+import type { Diagnosis } from '../monitor/diagnose.js';
 import type { StatsReport } from '../monitor/stats-report.js';
-import type { Diagnosis } from '../probe/diagnose.js';
 import { printableLines } from './printable.js';
 import { summarize } from './top-lines.js';
 

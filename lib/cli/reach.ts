@@ -1,7 +1,7 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 
-import { diagnose } from '../probe/diagnose.js';
+import { diagnose } from '../monitor/diagnose.js';
 import type { DriverParams } from '../transport/driver.js';
 import { isTrue, parseUrl } from '../transport/url.js';
 import type { Printer } from './printer.js';

@@ -20,9 +20,9 @@ import {
 
 import { Endpoint } from '../endpoint.js';
 import { Communicator, nodeDrivers } from '../index.js';
+import { probe } from '../monitor/probe.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
-import { probe } from '../probe/probe.js';
 import { Mode } from '../transport/driver.js';
 import { endRequested } from './end-requested.js';
 import { narrate } from './narrate.js';

@@ -12,7 +12,7 @@ import {
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
-import type { ReceivedMessage } from '../sfm/message-router.js';
+import type { ReceivedMessage } from '../received-message.js';
 import { sendIfPossible, whenRoom } from './courtesy.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { readRequest, type RelayAnswer, type RelayRequest } from './relay-protocol.js';

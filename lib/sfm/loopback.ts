@@ -10,6 +10,7 @@ import {
   take,
 } from 'rxjs';
 
+import { QueueFullError } from '../comm-error.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { Message } from '../message.js';
@@ -18,7 +19,6 @@ import { encodeHead } from '../wire/frame.js';
 import { decodeMap } from '../wire/map-codec.js';
 import { FrameType, PREFIX_BYTES } from '../wire/prefix.js';
 import type { MessageRouter } from './message-router.js';
-import { QueueFullError } from './peer.js';
 
 /** The address that NVFlare shows for loopback (`conn_manager.py`). */
 const SELF_ADDR = '0.0.0.0:0';

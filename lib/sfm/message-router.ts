@@ -1,37 +1,15 @@
 import { Observable, type Observer, Subscription } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
-import type { Endpoint } from '../endpoint.js';
-import { HotSource } from '../hot-source.js';
+import { isPromise } from '../is-promise.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
-import type { Message } from '../message.js';
+import type { MessageReceiver, ReceivedMessage } from '../received-message.js';
 import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
+import { HotSource } from '../transport/hot-source.js';
 
 const log = logger('router');
-
-/** A message with where it came from. */
-export interface ReceivedMessage {
-  readonly endpoint: Endpoint;
-  readonly connection: Connection;
-  readonly appId: number;
-  readonly message: Message;
-}
-
-/**
- * Processes the messages of one app ID, in the order sent per connection: a function, or an object in the form
- * of NVFlare's `MessageReceiver`.
- *
- * It may return a promise: while the promises of one connection hold more than `maxPendingBytes`, reading from
- * that connection pauses. What it throws, or rejects with, is reported on `lifecycle$` and stops nothing.
- */
-export type MessageReceiver =
-  | ((received: ReceivedMessage) => unknown)
-  | {
-      /** Called with each message of the app ID. */
-      processMessage(endpoint: Endpoint, connection: Connection, appId: number, message: Message): unknown;
-    };
 
 /** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
 const PENDING_OVERHEAD_BYTES = 256;
@@ -188,9 +166,4 @@ export class MessageRouter {
 function callMethod(receiver: Exclude<MessageReceiver, (received: ReceivedMessage) => unknown>) {
   return ({ endpoint, connection, appId, message }: ReceivedMessage): unknown =>
     receiver.processMessage(endpoint, connection, appId, message);
-}
-
-/** Whether a callback went on asynchronously. */
-export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value;
 }

@@ -1,11 +1,11 @@
 import type { Observable } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode, QueueFullError } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
-import { HotSource } from '../hot-source.js';
 import type { Message } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { EndpointStats, Tally } from '../stats.js';
+import { HotSource } from '../transport/hot-source.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
 import { FlapDamping } from './flap-damping.js';
@@ -19,20 +19,6 @@ const RESERVED_STREAM_ID = 16;
 
 /** A queue with no more than this in it counts as empty: a PING may be on its way. */
 const CONTROL_BYTES = 1024;
-
-/** `send` accepted no more because the endpoint's queue is at `maxQueuedBytes`. Wait for `drained`. */
-export class QueueFullError extends CommError {
-  override readonly name = 'QueueFullError';
-
-  /** Names the endpoint and both sizes, in bytes. */
-  constructor(endpointName: string, queuedBytes: number, maxQueuedBytes: number) {
-    super(
-      CommErrorCode.NOT_READY,
-      `the queue to ${endpointName} holds ${queuedBytes} of at most ${maxQueuedBytes} bytes: ` +
-        'when send returns false, wait for drained() before the next message',
-    );
-  }
-}
 
 /** A remote endpoint with what sends to it. It outlives its connections. */
 export class Peer {

@@ -13,8 +13,8 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import { isPromise } from '../is-promise.js';
 import type { EndpointCandidate, VerifyEndpoint } from '../verify-endpoint.js';
-import { isPromise } from './message-router.js';
 
 /**
  * Puts a candidate to the user's hook. Completes when it is let in; errors with `BAD_CONFIG`, whose message is the

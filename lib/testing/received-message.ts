@@ -2,7 +2,7 @@ import { asapScheduler } from 'rxjs';
 
 import type { Endpoint } from '../endpoint.js';
 import { AppIds, type MessageHeaders, textMessage } from '../message.js';
-import type { ReceivedMessage } from '../sfm/message-router.js';
+import type { ReceivedMessage } from '../received-message.js';
 import { testEndpoint } from './test-endpoint.js';
 import { VirtualConnection } from './virtual-connection.js';
 import { VirtualLink } from './virtual-link.js';

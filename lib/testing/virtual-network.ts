@@ -3,11 +3,11 @@ import type { TestScheduler } from 'rxjs/testing';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Communicator } from '../communicator.js';
-import { DriverRegistry } from '../drivers/driver-registry.js';
 import { Endpoint } from '../endpoint.js';
 import { type Message, textMessage } from '../message.js';
 import type { CommunicatorOptions } from '../options.js';
 import type { Connection } from '../transport/connection.js';
+import { DriverRegistry } from '../transport/driver-registry.js';
 import { Mode } from '../transport/driver.js';
 import { draw } from './draw.js';
 import { endingScheduler } from './ending-scheduler.js';

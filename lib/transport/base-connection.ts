@@ -1,10 +1,10 @@
 import { catchError, EMPTY, lastValueFrom, Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
-import { HotSource } from '../hot-source.js';
 import { logger } from '../log.js';
 import { PREFIX_BYTES } from '../wire/prefix.js';
 import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
+import { HotSource } from './hot-source.js';
 
 const log = logger('connection');
 

@@ -1,11 +1,13 @@
 import { type Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import type { ResolvedOptions } from '../options.js';
 import type { Connection } from './connection.js';
 
 /** The options that limit how many connections a listener has. */
 export type ConnectionLimit = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxUnauthenticatedConnections';
+
+/** How many connections a listener has at most, by the option's name. */
+export type ConnectionLimits = Readonly<Record<ConnectionLimit, number>>;
 
 /** A connection was closed because its listener is at one of its limits. */
 export class ConnectionLimitError extends CommError {
@@ -40,7 +42,7 @@ export class ConnectionLimiter {
   /** Told at 1, 2, 4, 8, ... closed connections for each limit, so that a flood stays quiet. */
   readonly reports$: Observable<LimitReport>;
 
-  readonly #options: ResolvedOptions;
+  readonly #limits: ConnectionLimits;
   readonly #reports = new Subject<LimitReport>();
   /** What each connection counts for. */
   readonly #addresses = new Map<Connection, string>();
@@ -49,8 +51,8 @@ export class ConnectionLimiter {
   readonly #strangers = new Set<Connection>();
   readonly #closed = new Map<ConnectionLimit, number>();
 
-  constructor(options: ResolvedOptions) {
-    this.#options = options;
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
     this.reports$ = this.#reports.asObservable();
   }
 
@@ -91,7 +93,7 @@ export class ConnectionLimiter {
   }
 
   #reached(address: string): ConnectionLimit | undefined {
-    const { maxConnections, maxConnectionsPerAddress, maxUnauthenticatedConnections } = this.#options;
+    const { maxConnections, maxConnectionsPerAddress, maxUnauthenticatedConnections } = this.#limits;
     if ((this.#counts.get(address) ?? 0) >= maxConnectionsPerAddress) return 'maxConnectionsPerAddress';
     if (this.#addresses.size >= maxConnections) return 'maxConnections';
     if (this.#strangers.size >= maxUnauthenticatedConnections) return 'maxUnauthenticatedConnections';
@@ -107,7 +109,7 @@ export class ConnectionLimiter {
 
   #close(connection: Connection, limit: ConnectionLimit): void {
     this.leave(connection);
-    const error = new ConnectionLimitError(connection, limit, this.#options[limit]);
+    const error = new ConnectionLimitError(connection, limit, this.#limits[limit]);
     void connection.close(error);
     const before = this.#closed.get(limit) ?? 0;
     const connections = before + 1;

@@ -1,11 +1,10 @@
 import { filter, map, merge, mergeMap, type Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import type { LifecycleEvent } from '../lifecycle.js';
-import type { ResolvedOptions } from '../options.js';
-import type { Connection } from './connection.js';
 import type { LimitReport } from './connection-limiter.js';
-import { Connector, type ConnectorState, nextHandle } from './connector.js';
+import type { Connection } from './connection.js';
+import type { ConnectorEvent } from './connector-event.js';
+import { Connector, type ConnectorOptions, type ConnectorState, nextHandle } from './connector.js';
 import { type Driver, type DriverParams, Mode } from './driver.js';
 import { describeParams, needsTls } from './url.js';
 
@@ -20,21 +19,21 @@ export class ConnectorTable {
   /** The connections of all connectors. */
   readonly connections$: Observable<ConnectorConnection>;
   /** What happens to connectors. */
-  readonly lifecycle$: Observable<LifecycleEvent>;
+  readonly events$: Observable<ConnectorEvent>;
 
-  readonly #options: ResolvedOptions;
+  readonly #options: ConnectorOptions;
   readonly #connectors = new Map<string, Connector>();
   readonly #added = new Subject<Connector>();
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ConnectorOptions) {
     this.#options = options;
     this.connections$ = this.#added.pipe(
       mergeMap((connector) => connector.connections$.pipe(map((connection) => ({ connector, connection })))),
     );
-    this.lifecycle$ = this.#added.pipe(
+    this.events$ = this.#added.pipe(
       mergeMap((connector) =>
         merge(
-          connector.state$.pipe(map((state) => toLifecycle(connector, state))),
+          connector.state$.pipe(map((state) => toEvent(connector, state))),
           connector.limited$.pipe(map((report) => toLimited(connector, report))),
         ),
       ),
@@ -85,7 +84,7 @@ export class ConnectorTable {
   }
 }
 
-function toLifecycle({ handle, url, mode }: Connector, state: ConnectorState): LifecycleEvent | undefined {
+function toEvent({ handle, url, mode }: Connector, state: ConnectorState): ConnectorEvent | undefined {
   if (state.type === 'listening') return { type: 'listening', handle, url: state.url };
   if (state.type === 'retrying') return { handle, url, mode, ...state };
   return undefined;
@@ -94,7 +93,7 @@ function toLifecycle({ handle, url, mode }: Connector, state: ConnectorState): L
 function toLimited(
   { handle, url }: Connector,
   { error, peerAddr, connections }: LimitReport,
-): LifecycleEvent {
+): ConnectorEvent {
   const { limit, message } = error;
   return { type: 'limited', handle, url, limit, peerAddr, connections, message };
 }

@@ -10,6 +10,7 @@ import {
   mergeMap,
   Observable,
   ReplaySubject,
+  type SchedulerLike,
   Subject,
   Subscription,
   switchMap,
@@ -20,12 +21,21 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import type { ResolvedOptions } from '../options.js';
+import { ConnectionLimiter, type ConnectionLimits, type LimitReport } from './connection-limiter.js';
 import type { Connection } from './connection.js';
-import { ConnectionLimiter, type LimitReport } from './connection-limiter.js';
 import { type Driver, type DriverParams, Mode } from './driver.js';
 import { reconnect, type Retry } from './reconnect.js';
 import { describeParams } from './url.js';
+
+/** The options of a communicator that a connector needs. */
+export interface ConnectorOptions extends ConnectionLimits {
+  readonly connectTimeoutMs: number;
+  readonly reconnectDelayMs: number;
+  readonly maxReconnectDelayMs: number;
+  readonly reconnectResetMs: number;
+  readonly reconnectJitter: number;
+  readonly scheduler: SchedulerLike;
+}
 
 /** Where a connector is in its life. */
 export type ConnectorState =
@@ -55,7 +65,7 @@ export class Connector {
   /** Tells when a listener closes connections because it is at one of its limits. */
   readonly limited$: Observable<LimitReport>;
 
-  readonly #options: ResolvedOptions;
+  readonly #options: ConnectorOptions;
   readonly #state = new BehaviorSubject<ConnectorState>({ type: 'idle' });
   readonly #connections = new Subject<Connection>();
   readonly #live = new Set<Connection>();
@@ -63,7 +73,7 @@ export class Connector {
   readonly #halt = new ReplaySubject<void>(1);
   readonly #run = new Subscription();
 
-  constructor(handle: string, driver: Driver, mode: Mode, params: DriverParams, options: ResolvedOptions) {
+  constructor(handle: string, driver: Driver, mode: Mode, params: DriverParams, options: ConnectorOptions) {
     this.handle = handle;
     this.driver = driver;
     this.mode = mode;

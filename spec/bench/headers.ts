@@ -3,8 +3,8 @@ import { Decoder, Encoder } from '@msgpack/msgpack';
 
 import type { MessageHeaders } from '../../lib/message.js';
 import { MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../lib/wire/flat-map.js';
-import { headersOf } from './system.js';
 import { median } from './statistics.js';
+import { headersOf } from './system.js';
 
 const MAPS = 1_000;
 const ROUNDS = 200;

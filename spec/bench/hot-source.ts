@@ -1,7 +1,7 @@
 /** One value through a HotSource beside one through a Subject, with one listener. */
 import { Subject } from 'rxjs';
 
-import { HotSource } from '../../lib/hot-source.js';
+import { HotSource } from '../../lib/transport/hot-source.js';
 import { median } from './statistics.js';
 
 const VALUES = 1_000;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { clientTls, serverTls } from '../../lib/drivers/tls.js';
+import { clientTls, serverTls } from '../../lib/drivers/node/tls.js';
 import { CommErrorCode, parseUrl } from '../../lib/index.js';
 import { testCertificates } from '../support/certificates.js';
 

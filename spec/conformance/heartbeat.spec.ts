@@ -1,8 +1,8 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { Endpoint } from '../../lib/endpoint.js';
 import type { CommError } from '../../lib/comm-error.js';
+import { Endpoint } from '../../lib/endpoint.js';
 import { resolveOptions } from '../../lib/options.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { type CommError, CommErrorCode, type IdentityMap, Mode } from '../../lib/index.js';
-import { FrameType } from '../../lib/wire/prefix.js';
 import { encodeMap } from '../../lib/wire/map-codec.js';
+import { FrameType } from '../../lib/wire/prefix.js';
 import { frameOf } from '../support/bytes.js';
 import { FakeConnection, sessionOn } from '../support/fake-connection.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { resolveTcpUrls } from '../../lib/drivers/listen-address.js';
+import { resolveTcpUrls } from '../../lib/drivers/node/listen-address.js';
 import type { Resources } from '../../lib/index.js';
 
 /** Given, so that no port is looked for. */

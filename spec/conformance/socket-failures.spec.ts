@@ -2,10 +2,10 @@ import { Socket } from 'node:net';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { fromNodeError } from '../../lib/drivers/node-errors.js';
+import { fromNodeError } from '../../lib/drivers/node/node-errors.js';
 import { CommErrorCode, TcpDriver } from '../../lib/index.js';
-import { pair } from '../contract/pair.js';
 import { parseUrl } from '../../lib/transport/url.js';
+import { pair } from '../contract/pair.js';
 
 const driver = new TcpDriver();
 

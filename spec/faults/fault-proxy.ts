@@ -6,8 +6,8 @@ import { type Subscription, timer } from 'rxjs';
 import { parseUrl } from '../../lib/index.js';
 import { formatUrl } from '../../lib/transport/url.js';
 import { seededRandom } from '../support/random.js';
-import { type Conditions, type Fault, NO_FAULT, worsen } from './fault.js';
 import { FaultLink } from './fault-link.js';
+import { type Conditions, type Fault, NO_FAULT, worsen } from './fault.js';
 
 /**
  * A TCP proxy in front of any listener, that can do to its connections what networks do. Which bytes are hit and

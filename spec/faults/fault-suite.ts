@@ -12,8 +12,8 @@ import {
 import { balance, type Run } from '../soak/ledger.js';
 import { Traffic } from '../soak/traffic.js';
 import { communicator, nextEvent, startListening, stopAll, untilState } from '../support/communicators.js';
-import type { Fault } from './fault.js';
 import { FaultProxy } from './fault-proxy.js';
+import type { Fault } from './fault.js';
 
 /** How a connection ends on one side: the code of its CommError, or no error. */
 export type Ending = CommErrorCode | 'clean';

@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node';
 
-import { makeResultsFolder, printResults } from './results.js';
 import { nvflarePython, pythonAvailable } from '../support/python.js';
+import { makeResultsFolder, printResults } from './results.js';
 
 /** The NVFlare versions that every transport is proved against. */
 export const NVFLARE_VERSIONS = ['2.9.0', '2.5.1'] as const;

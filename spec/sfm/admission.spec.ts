@@ -9,11 +9,11 @@ import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { Admission } from '../../lib/sfm/admission.js';
 import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
-import type { SessionRole } from '../../lib/sfm/session.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
+import type { SessionRole } from '../../lib/sfm/session.js';
 import { Mode } from '../../lib/transport/driver.js';
-import { FrameType } from '../../lib/wire/prefix.js';
 import type { EndpointCandidate } from '../../lib/verify-endpoint.js';
+import { FrameType } from '../../lib/wire/prefix.js';
 import { frameOf } from '../support/bytes.js';
 import { FakeConnection, helloOf } from '../support/fake-connection.js';
 

@@ -1,13 +1,14 @@
 import { Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import { QueueFullError } from '../../lib/comm-error.js';
 import { CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import type { HeaderValue } from '../../lib/message.js';
+import type { ReceivedMessage } from '../../lib/received-message.js';
 import { Loopback } from '../../lib/sfm/loopback.js';
-import { MessageRouter, type ReceivedMessage } from '../../lib/sfm/message-router.js';
-import { QueueFullError } from '../../lib/sfm/peer.js';
+import { MessageRouter } from '../../lib/sfm/message-router.js';
 
 function setUp(maxQueuedBytes = 1_000) {
   const local = new Endpoint('hub');

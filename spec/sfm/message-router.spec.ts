@@ -5,7 +5,8 @@ import { CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import type { Message } from '../../lib/message.js';
-import { MessageRouter, type ReceivedMessage } from '../../lib/sfm/message-router.js';
+import type { ReceivedMessage } from '../../lib/received-message.js';
+import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
 const endpoint = new Endpoint('site-1');

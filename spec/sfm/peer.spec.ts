@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
+import { QueueFullError } from '../../lib/comm-error.js';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
-import { Peer, QueueFullError } from '../../lib/sfm/peer.js';
+import { Peer } from '../../lib/sfm/peer.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { FakeConnection, readySessionOn, sessionOn } from '../support/fake-connection.js';
 

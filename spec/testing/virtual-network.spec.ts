@@ -2,13 +2,13 @@ import { filter, map, mergeMap, type Observable, tap } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
-import type { Communicator } from '../../lib/communicator.js';
 import { CommErrorCode } from '../../lib/comm-error.js';
+import type { Communicator } from '../../lib/communicator.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { textOf } from '../../lib/message.js';
-import { Mode } from '../../lib/transport/driver.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
+import { Mode } from '../../lib/transport/driver.js';
 import { marbles, stateOf, STATES } from '../support/marbles.js';
 
 const APP = 7;

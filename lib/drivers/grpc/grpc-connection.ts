@@ -6,7 +6,7 @@ import { Subscription } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
-import { SocketWriter } from '../socket-writer.js';
+import { SocketWriter } from '../node/socket-writer.js';
 import { beginFrameMessage } from './frame-message.js';
 import { MessageSplitter } from './message-splitter.js';
 import { socketProperties } from './socket-properties.js';

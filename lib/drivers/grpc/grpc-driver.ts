@@ -11,7 +11,7 @@ import type {
   Resources,
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { resolveTcpUrls } from '../listen-address.js';
+import { resolveTcpUrls } from '../node/listen-address.js';
 import { ActiveConnection } from './active-connection.js';
 import { listenGrpc } from './listen.js';
 import { type OpenSession, openSession } from './open-session.js';

@@ -1,6 +1,6 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { Assembly } from '../../wire/assembly.js';
-import { allocateUnsafe } from '../allocate-unsafe.js';
+import { allocateUnsafe } from '../node/allocate-unsafe.js';
 import { decodeFrameMessage, MESSAGE_OVERHEAD_BYTES, PREFIX_BYTES } from './frame-message.js';
 
 const NOTHING = new Uint8Array(0);

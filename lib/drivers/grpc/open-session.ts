@@ -7,8 +7,8 @@ import { Observable, throwError, timeout } from 'rxjs';
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { DriverParams } from '../../transport/driver.js';
 import { describeParams, formatAddress } from '../../transport/url.js';
-import { requirePort } from '../listen-address.js';
-import { clientTls } from '../tls.js';
+import { requirePort } from '../node/listen-address.js';
+import { clientTls } from '../node/tls.js';
 import { CLIENT_OPTIONS, ESTABLISH_MS, WINDOW_BYTES } from './http2.js';
 import { fromHttp2Error } from './status.js';
 

@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls';
 
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { formatAddress } from '../../transport/url.js';
-import { tlsProperties } from '../tls.js';
+import { tlsProperties } from '../node/tls.js';
 
 /** What the socket below a stream knows of the connection. */
 export function socketProperties(socket: Socket): ConnectionProperties {

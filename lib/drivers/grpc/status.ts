@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { fromNodeError, systemCode } from '../node-errors.js';
+import { fromNodeError, systemCode } from '../node/node-errors.js';
 
 /** The status codes of gRPC that are looked for, or sent. */
 export const GrpcCode = {

@@ -18,7 +18,7 @@ import { CommError } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { FrameSplitter } from '../../wire/frame-splitter.js';
-import { allocateUnsafe } from '../allocate-unsafe.js';
+import { allocateUnsafe } from '../node/allocate-unsafe.js';
 import { exists, fromFileError, removeFile, touch } from './files.js';
 import { CLOSED_MARKER, closedPath, leasePath, otherSide, type Side } from './layout.js';
 import { judgeLease, keepLease } from './lease.js';

@@ -11,7 +11,7 @@ import {
 } from 'node:fs/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { fromNodeError, systemCode } from '../node-errors.js';
+import { fromNodeError, systemCode } from '../node/node-errors.js';
 
 /** Makes one directory; the mode holds whatever the umask is. */
 export async function makeDirectory(path: string, mode: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { WriteBatch } from '../write-batch.js';
+import { WriteBatch } from '../node/write-batch.js';
 
 /** From so many bytes on, frames are left for the next append. */
 const PORTION_BYTES = 1024 * 1024;

@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
-import { systemCode } from '../node-errors.js';
+import { systemCode } from '../node/node-errors.js';
 import { exists, isMissing, removeFile } from './files.js';
 import { logPath, sealPath, type Side } from './layout.js';
 

@@ -15,7 +15,7 @@ import type {
   Resources,
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { fromNodeError } from '../node-errors.js';
+import { fromNodeError } from '../node/node-errors.js';
 import { collectListeners } from './collect-garbage.js';
 import { dial } from './dial.js';
 import { FileConnection } from './file-connection.js';

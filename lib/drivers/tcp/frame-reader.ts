@@ -1,7 +1,7 @@
 import type { OnReadOpts, Socket } from 'node:net';
 
 import { FrameSplitter } from '../../wire/frame-splitter.js';
-import { allocateUnsafe } from '../allocate-unsafe.js';
+import { allocateUnsafe } from '../node/allocate-unsafe.js';
 import { ReadSlab } from './read-slab.js';
 
 /** Where sockets read that have nothing better. One for all: each read is copied out of it before the next begins. */

@@ -1,4 +1,4 @@
-import { allocateUnsafe } from '../allocate-unsafe.js';
+import { allocateUnsafe } from '../node/allocate-unsafe.js';
 
 const SLAB_BYTES = 256 * 1024;
 

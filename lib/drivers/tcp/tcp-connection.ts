@@ -5,8 +5,8 @@ import { type Subscription, timer } from 'rxjs';
 import { CommError } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
-import { fromNodeError } from '../node-errors.js';
-import { SocketWriter } from '../socket-writer.js';
+import { fromNodeError } from '../node/node-errors.js';
+import { SocketWriter } from '../node/socket-writer.js';
 import type { FrameReader } from './frame-reader.js';
 
 /** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */

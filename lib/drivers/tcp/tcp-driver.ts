@@ -21,10 +21,10 @@ import type {
   Resources,
 } from '../../transport/driver.js';
 import { describeParams, formatAddress, formatUrl } from '../../transport/url.js';
-import { GreetingSockets } from '../greeting-sockets.js';
-import { bindHost, requirePort, resolveTcpUrls } from '../listen-address.js';
-import { fromNodeError } from '../node-errors.js';
-import { clientTls, serverTls, tlsProperties } from '../tls.js';
+import { GreetingSockets } from '../node/greeting-sockets.js';
+import { bindHost, requirePort, resolveTcpUrls } from '../node/listen-address.js';
+import { fromNodeError } from '../node/node-errors.js';
+import { clientTls, serverTls, tlsProperties } from '../node/tls.js';
 import { FrameReader } from './frame-reader.js';
 import { readInPlace } from './read-in-place.js';
 import { TcpConnection } from './tcp-connection.js';

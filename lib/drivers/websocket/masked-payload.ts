@@ -1,4 +1,4 @@
-import type { LazyPayload } from '../write-batch.js';
+import type { LazyPayload } from '../node/write-batch.js';
 import { maskAfter, maskTo } from './mask.js';
 
 /** A payload that is masked when it is written. */

@@ -1,4 +1,4 @@
-import type { WriteBatch } from '../write-batch.js';
+import type { WriteBatch } from '../node/write-batch.js';
 import { type GenerateMask, maskAfter, maskInPlace } from './mask.js';
 import { MaskedPayload } from './masked-payload.js';
 

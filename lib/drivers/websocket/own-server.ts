@@ -10,8 +10,8 @@ import type { Socket } from 'node:net';
 import { logger } from '../../log.js';
 import type { DriverParams } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { GreetingSockets } from '../greeting-sockets.js';
-import { serverTls } from '../tls.js';
+import { GreetingSockets } from '../node/greeting-sockets.js';
+import { serverTls } from '../node/tls.js';
 import { pathOf } from './upgrades.js';
 
 const log = logger('http');

@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls';
 
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { formatAddress } from '../../transport/url.js';
-import { tlsProperties } from '../tls.js';
+import { tlsProperties } from '../node/tls.js';
 
 /** The properties of a connection on this socket. A proxy's agent may bring one that has no addresses. */
 export function socketProperties(socket: Duplex): ConnectionProperties {

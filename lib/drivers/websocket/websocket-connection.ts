@@ -5,11 +5,11 @@ import type { RawData, WebSocket } from 'ws';
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
-import { fromNodeError } from '../node-errors.js';
+import { fromNodeError } from '../node/node-errors.js';
+import { SocketWriter } from '../node/socket-writer.js';
 import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
 import { faultOf, type MessageFault, TEXT_FAULT, tooLarge } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
-import { SocketWriter } from '../socket-writer.js';
 
 /** What WebSocket framing may add to a frame in fragments, and what a chunk may hold of the next one. */
 const SLACK_BYTES = 64 * 1024;

@@ -14,7 +14,7 @@ import type {
   Resources,
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { resolveTcpUrls } from '../listen-address.js';
+import { resolveTcpUrls } from '../node/listen-address.js';
 import { connectWebSocket } from './connect.js';
 import { listenAlone, listenAttached } from './listen.js';
 import { type GenerateMask, randomMask } from './mask.js';

@@ -2,8 +2,8 @@
 import { firstValueFrom, merge, mergeMap, from, lastValueFrom, type Observable, take } from 'rxjs';
 
 import { answerRequests } from '../child.js';
-import { APP, PAYLOAD } from './message.js';
 import { Communicator, type CommunicatorOf, Endpoint, Mode } from '../package.js';
+import { APP, PAYLOAD } from './message.js';
 
 /** What the main process asks of a process with sites. */
 export type SitesRequest =

@@ -7,11 +7,11 @@ import { gzipSync } from 'node:zlib';
 import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { grpcFrame } from '../../support/grpc-frame.js';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
 import { CommErrorCode, parseUrl } from '../../../lib/index.js';
 import { frameOf } from '../../contract/pair.js';
+import { grpcFrame } from '../../support/grpc-frame.js';
 import { endOf, type Listening, listening } from '../websocket/listening.js';
 import { framed, rawCall, rawStream, statusOf } from './raw-call.js';
 

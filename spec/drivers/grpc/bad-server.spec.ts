@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { firstValueFrom, Subject } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { grpcFrame } from '../../support/grpc-frame.js';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
-import { systemCode } from '../../../lib/drivers/node-errors.js';
+import { systemCode } from '../../../lib/drivers/node/node-errors.js';
 import { CommErrorCode, type Connection, parseUrl } from '../../../lib/index.js';
 import { frameOf } from '../../contract/pair.js';
 import { freePort } from '../../support/free-port.js';
+import { grpcFrame } from '../../support/grpc-frame.js';
 import { endOf } from '../websocket/listening.js';
 import { framed } from './raw-call.js';
 

@@ -2,7 +2,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
-import { systemCode } from '../../../lib/drivers/node-errors.js';
+import { systemCode } from '../../../lib/drivers/node/node-errors.js';
 import {
   CommError,
   CommErrorCode,

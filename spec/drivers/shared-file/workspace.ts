@@ -7,8 +7,8 @@ import { afterAll, afterEach, vi } from 'vitest';
 
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
 import { type Connection, type Listener, parseUrl } from '../../../lib/index.js';
-import { frameOf as frameOfHead } from '../../support/bytes.js';
 import { FrameType } from '../../../lib/wire/prefix.js';
+import { frameOf as frameOfHead } from '../../support/bytes.js';
 import { pattern } from '../../support/pattern.js';
 
 /** Polls often enough for a test; leases as usual, so that nobody is given up in a slow test. */

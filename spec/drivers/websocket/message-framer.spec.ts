@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { WriteBatch } from '../../../lib/drivers/write-batch.js';
+import { WriteBatch } from '../../../lib/drivers/node/write-batch.js';
 import { randomMask } from '../../../lib/drivers/websocket/mask.js';
 import { MessageFramer } from '../../../lib/drivers/websocket/message-framer.js';
 import { pattern } from '../../support/pattern.js';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { borrowMemory, returnMemory } from '../../lib/drivers/borrowed-memory.js';
-import { type LazyPayload, WriteBatch } from '../../lib/drivers/write-batch.js';
-import { concatBytes } from '../support/bytes.js';
-import { seededRandom } from '../support/random.js';
+import { borrowMemory, returnMemory } from '../../../lib/drivers/node/borrowed-memory.js';
+import { type LazyPayload, WriteBatch } from '../../../lib/drivers/node/write-batch.js';
+import { concatBytes } from '../../support/bytes.js';
+import { seededRandom } from '../../support/random.js';
 
 const EVERYTHING = Infinity;
 

@@ -2,7 +2,7 @@ import { NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
-import { DriverRegistry } from '../../lib/drivers/driver-registry.js';
+import { DriverRegistry } from '../../lib/transport/driver-registry.js';
 import type { Driver } from '../../lib/transport/driver.js';
 
 function driverOf(...schemes: string[]): Driver {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Observable, type Observer, Subject, type Subscription, take } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { HotSource } from '../lib/hot-source.js';
+import { HotSource } from '../../lib/transport/hot-source.js';
 
 const LISTENERS = 3;
 const BROKEN = new Error('broken');

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type PeerCertificate, type SecureVersion, type TLSSocket } from 'node:tls';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
-import type { ConnectionProperties } from '../transport/connection.js';
-import { ConnectionSecurity, type DriverParams, type Pem } from '../transport/driver.js';
-import { describeParams, needsTls } from '../transport/url.js';
+import { CommError, CommErrorCode } from '../../comm-error.js';
+import type { ConnectionProperties } from '../../transport/connection.js';
+import { ConnectionSecurity, type DriverParams, type Pem } from '../../transport/driver.js';
+import { describeParams, needsTls } from '../../transport/url.js';
 
 /** Certificates and rules for one side of a TLS connection, in the words of node:tls. */
 export interface TlsMaterial {

@@ -1,14 +1,14 @@
 import { createServer } from 'node:net';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode } from '../../comm-error.js';
 import {
   ConnectionSecurity,
   type DriverParams,
   type ListenerUrls,
   type Resources,
-} from '../transport/driver.js';
-import { candidatePorts } from '../transport/ports.js';
-import { describeParams, formatUrl, isTrue, secureScheme } from '../transport/url.js';
+} from '../../transport/driver.js';
+import { candidatePorts } from '../../transport/ports.js';
+import { describeParams, formatUrl, isTrue, secureScheme } from '../../transport/url.js';
 import { fromNodeError, systemCode } from './node-errors.js';
 
 /**

@@ -1,4 +1,4 @@
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode } from '../../comm-error.js';
 
 /** What the errors of node:net and node:tls mean for a communicator. Anything else is an ERROR. */
 const CODES: Readonly<Record<string, CommErrorCode>> = {

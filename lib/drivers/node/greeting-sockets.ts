@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 import type { Debugger } from 'debug';
 
-import { formatAddress } from '../transport/url.js';
+import { formatAddress } from '../../transport/url.js';
 
 /** The most that a listener waits for at a time. A real peer is done within a few round trips. */
 const MAX_GREETING = 4_000;

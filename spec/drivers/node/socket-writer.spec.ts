@@ -2,8 +2,8 @@ import { Duplex } from 'node:stream';
 
 import { describe, expect, it } from 'vitest';
 
-import { SocketWriter } from '../../lib/drivers/socket-writer.js';
-import type { LazyPayload } from '../../lib/drivers/write-batch.js';
+import { SocketWriter } from '../../../lib/drivers/node/socket-writer.js';
+import type { LazyPayload } from '../../../lib/drivers/node/write-batch.js';
 
 /** A socket that tells when a write is done. */
 class SlowSocket extends Duplex {

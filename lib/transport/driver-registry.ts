@@ -1,5 +1,5 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
-import type { Driver } from '../transport/driver.js';
+import type { Driver } from './driver.js';
 
 /** Which driver serves which URL scheme. */
 export class DriverRegistry {
