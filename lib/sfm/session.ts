@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { match } from 'ts-pattern';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode, type CommErrorDetail } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
@@ -277,15 +277,15 @@ export class Session implements Heart {
   /** Checks the peer's name against ours and, under mtls, against its certificate. */
   #requireFit(endpoint: Endpoint): void {
     const { local, options } = this.#context;
-    if (endpoint.name === local.name) throw this.#fault(`the peer has our own name, ${local.name}`);
-    const { peer_cn } = this.connection.properties;
-    if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cn === undefined)) return;
+    if (endpoint.name === local.name)
+      throw this.#fault(`the peer has our own name, ${local.name}`, 'own-name');
+    const { peer_cn, peer_cert_hidden = false } = this.connection.properties;
+    if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cert_hidden)) return;
     const expected = resolveIdentity(endpoint.name, local.name, options.identityMap);
     if (peer_cn !== expected) {
-      const shown = peer_cn === undefined ? 'none' : `one for "${peer_cn}"`;
-      throw this.#fault(
-        `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`,
-      );
+      const shown = peer_cn === undefined ? 'none with one common name' : `one for "${peer_cn}"`;
+      const text = `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`;
+      throw this.#fault(text, 'certificate-name');
     }
   }
 
@@ -306,8 +306,8 @@ export class Session implements Heart {
     this.#events?.complete();
   }
 
-  #fault(detail: string): CommError {
-    return new CommError(CommErrorCode.BAD_DATA, `${this.#describe()}: ${detail}`);
+  #fault(text: string, detail?: CommErrorDetail): CommError {
+    return new CommError(CommErrorCode.BAD_DATA, `${this.#describe()}: ${text}`, { detail });
   }
 
   #describe(): string {

@@ -8,8 +8,16 @@ export interface ConnectionProperties {
   readonly local_addr: string;
   /** `host:port` of the other side. */
   readonly peer_addr: string;
-  /** The common name of the peer's certificate, where TLS showed one that was verified. */
+  /**
+   * The common name of the peer's certificate. Absent without TLS, where no certificate was verified, and where the
+   * certificate has no common name or more than one: under mtls such a peer fits no endpoint name.
+   */
   readonly peer_cn?: string;
+  /**
+   * True where the transport verifies the peer's certificate itself and never shows it, as the WebSocket of a browser
+   * does. Only then may a side that connects under mtls accept a listener without `peer_cn`.
+   */
+  readonly peer_cert_hidden?: true;
   /** The TLS version, where the connection is encrypted: `TLSv1.3`. */
   readonly tls?: string;
 }

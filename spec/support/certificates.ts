@@ -15,7 +15,7 @@ export interface CertificatePair {
 
 /** Paths of the PEM files that {@link testCertificates} makes. */
 export interface TestCertificates {
-  /** The root that signed `hub`, `site1`, `site2` and `expired`. */
+  /** The root that signed all but `stranger`. */
   readonly ca: string;
   readonly hub: CertificatePair;
   readonly site1: CertificatePair;
@@ -26,6 +26,10 @@ export interface TestCertificates {
   readonly stranger: CertificatePair;
   /** A certificate for `site-1` that was valid until yesterday. */
   readonly expired: CertificatePair;
+  /** A certificate that has an organization and no common name. */
+  readonly nameless: CertificatePair;
+  /** A certificate with two common names, `hub` and `site-2`. */
+  readonly twoNames: CertificatePair;
 }
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
@@ -67,10 +71,10 @@ async function makeCertificates(): Promise<TestCertificates> {
   const pair = async (
     base: string,
     issuer: Authority,
-    name: string,
+    subject: string,
     validity = CURRENT,
   ): Promise<CertificatePair> => {
-    const leaf = await issue(issuer, name, validity);
+    const leaf = await issue(issuer, subject, validity);
     return { cert: await file(`${base}.crt`, leaf.cert), key: await file(`${base}.key`, leaf.key) };
   };
 
@@ -78,12 +82,14 @@ async function makeCertificates(): Promise<TestCertificates> {
   const strangerRoot = await makeAuthority('rxflare stranger root');
   return {
     ca: await file('ca.crt', root.pem),
-    hub: await pair('hub', root, 'hub'),
-    site1: await pair('site-1', root, 'site-1'),
-    site2: await pair('site-2', root, 'site-2'),
+    hub: await pair('hub', root, 'CN=hub'),
+    site1: await pair('site-1', root, 'CN=site-1'),
+    site2: await pair('site-2', root, 'CN=site-2'),
     strangerCa: await file('stranger-ca.crt', strangerRoot.pem),
-    stranger: await pair('stranger', strangerRoot, 'hub'),
-    expired: await pair('expired', root, 'site-1', PAST),
+    stranger: await pair('stranger', strangerRoot, 'CN=hub'),
+    expired: await pair('expired', root, 'CN=site-1', PAST),
+    nameless: await pair('nameless', root, 'O=Nobody'),
+    twoNames: await pair('two-names', root, 'CN=hub,CN=site-2'),
   };
 }
 
@@ -109,12 +115,12 @@ async function makeAuthority(commonName: string): Promise<Authority> {
 /** The PEM of a leaf for both ends of a connection, with the key identifiers that strict verifiers want. */
 async function issue(
   issuer: Authority,
-  commonName: string,
+  subject: string,
   validity: Validity,
 ): Promise<{ cert: string; key: string }> {
   const keys = await makeKeys();
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: `CN=${commonName}`,
+    subject,
     issuer: issuer.name,
     publicKey: keys.publicKey,
     signingKey: issuer.keys.privateKey,

@@ -54,13 +54,19 @@ export function clientTls(params: DriverParams): TlsMaterial | undefined {
 
 /** What TLS adds to the properties of a connection. */
 export function tlsProperties(socket: TLSSocket): Partial<ConnectionProperties> {
-  const { CN } = (socket.getPeerCertificate() as PeerCertificate | undefined)?.subject ?? {};
-  const peerName: unknown = Array.isArray(CN) ? CN[0] : CN;
   const tls = socket.getProtocol();
+  const peerName = socket.authorized ? commonName(socket) : undefined;
   return {
     ...(tls === null ? {} : { tls }),
-    ...(typeof peerName === 'string' && socket.authorized ? { peer_cn: peerName } : {}),
+    ...(peerName === undefined ? {} : { peer_cn: peerName }),
   };
+}
+
+/** The one common name of the peer's certificate. Several names, which Node gives as an array, prove none of them. */
+function commonName(socket: TLSSocket): string | undefined {
+  const { subject } = socket.getPeerCertificate() as Partial<PeerCertificate>;
+  const name: unknown = subject?.CN;
+  return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
 function securityOf(params: DriverParams): ConnectionSecurity {

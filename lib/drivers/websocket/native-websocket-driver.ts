@@ -93,7 +93,7 @@ export class NativeWebSocketDriver implements Driver {
   }
 }
 
-/** A page knows no address of its own, and not which TLS version was agreed on. */
+/** A page knows no address of its own, not which TLS version was agreed on, and not whose certificate it was. */
 function propertiesOf({ url }: WebSocket): ConnectionProperties {
   const { location } = globalThis as { location?: { origin: string } };
   const { protocol, hostname, port } = new URL(url);
@@ -101,6 +101,7 @@ function propertiesOf({ url }: WebSocket): ConnectionProperties {
   return {
     local_addr: location?.origin ?? 'N/A',
     peer_addr: formatAddress(hostname.replace(/^\[(.*)\]$/, '$1'), peerPort),
+    ...(protocol === 'wss:' ? { peer_cert_hidden: true } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 
 import { firstValueFrom } from 'rxjs';
@@ -7,16 +8,19 @@ import { WebSocket as WsWebSocket, WebSocketServer } from 'ws';
 
 import { InboxFullError } from '../../../lib/drivers/websocket/frame-inbox.js';
 import { NativeWebSocketDriver } from '../../../lib/drivers/websocket/native-websocket-driver.js';
+import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
 import {
   CommError,
   CommErrorCode,
   type Connection,
+  ConnectionSecurity,
   type DriverParams,
   parseUrl,
 } from '../../../lib/index.js';
 import { frameOf } from '../../contract/pair.js';
+import { testCertificates } from '../../support/certificates.js';
 import { freePort } from '../../support/free-port.js';
-import { endOf } from './listening.js';
+import { endOf, listening } from './listening.js';
 
 const Class = WsWebSocket as unknown as typeof WebSocket;
 const driver = new NativeWebSocketDriver({ WebSocket: Class, maxPausedBytes: 1_000 });
@@ -41,6 +45,26 @@ describe('NativeWebSocketDriver', () => {
     expect(connection.properties).toEqual({ local_addr: 'N/A', peer_addr: `127.0.0.1:${params.port ?? 0}` });
     ws.close();
     expect(await endOf(connection)).toBe('complete');
+  });
+
+  it('says under TLS that the certificate cannot be seen', async () => {
+    const { ca, hub } = await testCertificates();
+    class TrustingWebSocket extends WsWebSocket {
+      constructor(url: string) {
+        super(url, { ca: readFileSync(ca) });
+      }
+    }
+    const secure = new NativeWebSocketDriver({ WebSocket: TrustingWebSocket as unknown as typeof WebSocket });
+    const serverPair = { server_cert: hub.cert, server_key: hub.key };
+    const serverParams = {
+      ...parseUrl('https://127.0.0.1:0'),
+      ...serverPair,
+      connection_security: ConnectionSecurity.TLS,
+    };
+    using listener = await listening(new WebSocketDriver(), serverParams);
+    const connection = await firstValueFrom(secure.connect(parseUrl(listener.url)));
+    expect(connection.properties).toMatchObject({ peer_cert_hidden: true });
+    await endOf(await listener.next());
   });
 
   it('ends a paused connection that must keep too much, and says why to both sides', async () => {
