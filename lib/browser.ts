@@ -103,7 +103,9 @@ export function browserDrivers(): DriverRegistry {
  * ```ts
  * const page = new Communicator(new Endpoint('page-1'));
  * page.addConnector('wss://hub.example.com:8002', Mode.ACTIVE);
- * page.messages(AppIds.DEFAULT).subscribe(({ endpoint, message }) => console.log(endpoint.name, textOf(message)));
+ * page.registerMessageReceiver(AppIds.DEFAULT, ({ endpoint, message }) =>
+ *   console.log(endpoint.name, textOf(message)),
+ * );
  * await page.start();
  * ```
  */

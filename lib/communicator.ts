@@ -81,10 +81,13 @@ export class Communicator {
   readonly drivers: DriverRegistry;
   /**
    * The remote endpoints by name, now and on each change: READY ones and those that were. Each emission is an
-   * immutable map of its own.
+   * immutable map of its own. A subscriber must not throw, see {@link Communicator.messages}.
    */
   readonly endpoints$: Observable<ReadonlyMap<string, Endpoint>>;
-  /** Everything that happens to connectors, connections and endpoints, from the subscription on. */
+  /**
+   * Everything that happens to connectors, connections and endpoints, from the subscription on. A subscriber must
+   * not throw, see {@link Communicator.messages}; a monitor may.
+   */
   readonly lifecycle$: Observable<LifecycleEvent>;
 
   readonly #options: ResolvedOptions;
@@ -177,7 +180,13 @@ export class Communicator {
     );
   }
 
-  /** The messages of an app ID, from the subscription on. Many may subscribe, beside the receiver. */
+  /**
+   * The messages of an app ID, from the subscription on. Many may subscribe, beside the receiver.
+   *
+   * RxJS reports what a subscriber throws, and an error that no subscriber handles, as an uncaught error, which ends
+   * a Node process: `JSON.parse` in a subscriber lets any endpoint end it. A receiver may throw, and so may the inside
+   * of a `mergeMap` that catches the error of each message.
+   */
   messages(appId: number): Observable<ReceivedMessage> {
     return this.#router.messages(requireAppId(appId));
   }

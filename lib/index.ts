@@ -119,7 +119,9 @@ export function nodeDrivers(): DriverRegistry {
  * ```ts
  * const hub = new Communicator(new Endpoint('hub'));
  * hub.addConnector('tcp://0:8002', Mode.PASSIVE);
- * hub.messages(AppIds.DEFAULT).subscribe(({ endpoint, message }) => console.log(endpoint.name, textOf(message)));
+ * hub.registerMessageReceiver(AppIds.DEFAULT, ({ endpoint, message }) =>
+ *   console.log(endpoint.name, textOf(message)),
+ * );
  * await hub.start();
  * ```
  */

@@ -1,7 +1,7 @@
 /** The hub: sends the weights out, averages what comes back, and tells how good the result is. */
 import { combineLatest, filter, firstValueFrom, map, scan, startWith, timeout } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Communicator, Endpoint, EndpointState, Mode } from 'rxflare';
+import { Communicator, Endpoint, EndpointState, Mode, type ReceivedMessage } from 'rxflare';
 
 import { Apps } from './apps.js';
 import { testSet } from './iris.js';
@@ -10,6 +10,7 @@ import { accuracy, average, fromBytes, initialWeights, toBytes, type Weights } f
 interface Update {
   readonly name: string;
   readonly weights: Weights;
+  /** How many samples the site trained on; 0 for an update that cannot be used. */
   readonly samples: number;
 }
 
@@ -39,7 +40,7 @@ await firstValueFrom(here$.pipe(filter(({ length }) => length === Number(sites))
 let weights = initialWeights();
 for (let round = 1; round <= ROUNDS; round += 1) {
   const updates = await train(weights, round);
-  weights = average(updates);
+  if (updates.length > 0) weights = average(updates);
   const percent = (100 * accuracy(weights, testSet)).toFixed(1);
   console.log(
     `round ${round}: ${updates.map(({ name }) => name).join(', ')} trained, test accuracy ${percent} %`,
@@ -51,14 +52,12 @@ for (const { name } of await firstValueFrom(here$)) hub.send(name, Apps.DONE, { 
 await hub.stop();
 if (process.connected) process.disconnect();
 
-/** One round: all sites that are here train; it ends when each of them has answered or left. */
+/** One round: all sites that are here train; it ends when each of them has answered or left. Usable updates only. */
 async function train(start: Weights, round: number): Promise<readonly Update[]> {
   const participants = await firstValueFrom(here$.pipe(filter(({ length }) => length > 0)));
   const updates$ = hub.messages(Apps.UPDATE).pipe(
-    filter(({ message: { headers, payload } }) => headers?.round === round && payload !== undefined),
-    map(({ endpoint: { name }, message: { headers, payload = new Uint8Array(0) } }): Update => {
-      return { name, weights: fromBytes(payload), samples: Number(headers?.samples) };
-    }),
+    filter(({ message }) => message.headers?.round === round),
+    map(updateOf),
     scan((updates: readonly Update[], update) => [...updates, update], []),
     startWith<readonly Update[]>([]),
   );
@@ -70,11 +69,19 @@ async function train(start: Weights, round: number): Promise<readonly Update[]> 
             updates.some((update) => update.name === name) || !here.some((site) => site.name === name),
         ),
       ),
-      map(([updates]) => updates),
+      map(([updates]) => updates.filter(({ samples }) => samples > 0)),
       timeout(ROUND_TIMEOUT_MS),
     ),
   );
   for (const { name } of participants)
     hub.send(name, Apps.TRAIN, { headers: { round }, payload: toBytes(start) });
   return complete;
+}
+
+/** Reads what a site sent, and never throws: a bad update must end neither the round nor this process. */
+function updateOf({ endpoint: { name }, message: { headers, payload } }: ReceivedMessage): Update {
+  const weights = fromBytes(payload);
+  const samples = headers?.samples;
+  const isUsable = weights !== undefined && typeof samples === 'number' && Number.isSafeInteger(samples);
+  return isUsable ? { name, weights, samples } : { name, weights: initialWeights(), samples: 0 };
 }

@@ -46,10 +46,16 @@ export function average(updates: readonly { weights: Weights; samples: number }[
   return result;
 }
 
-/** Weights as the bytes of a message, and back. Little-endian doubles, as NumPy reads them with `<f8`. */
+/** Weights as the bytes of a message: little-endian doubles, as NumPy reads them with `<f8`. */
 export const toBytes = ({ buffer, byteOffset, byteLength }: Weights) =>
   new Uint8Array(buffer, byteOffset, byteLength);
-export const fromBytes = (bytes: Uint8Array): Weights => new Float64Array(bytes.slice().buffer);
+
+/** The weights in a payload; `undefined` where it has another length or a number that is not finite. */
+export function fromBytes(bytes: Uint8Array | undefined): Weights | undefined {
+  if (bytes?.length !== initialWeights().byteLength) return undefined;
+  const weights = new Float64Array(bytes.slice().buffer);
+  return weights.every(Number.isFinite) ? weights : undefined;
+}
 
 const inputsOf = ({ features }: Flower) => [...features, 1];
 

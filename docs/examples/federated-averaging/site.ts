@@ -13,8 +13,9 @@ const site = new Communicator(new Endpoint(name, { samples: flowers.length }));
 site.addConnector(url, Mode.ACTIVE);
 
 site.registerMessageReceiver(Apps.TRAIN, ({ endpoint: hub, message: { headers, payload } }) => {
-  if (payload === undefined) return;
-  const weights = train(fromBytes(payload), flowers);
+  const start = fromBytes(payload);
+  if (start === undefined) throw new TypeError('expected weights');
+  const weights = train(start, flowers);
   site.send(hub, Apps.UPDATE, {
     headers: { round: headers?.round, samples: flowers.length },
     payload: toBytes(weights),
