@@ -90,6 +90,11 @@ export function endpointNameFault(name: string): string | undefined {
   return undefined;
 }
 
+/** Whether an endpoint is known and can take messages. */
+export function isReady(endpoint: Endpoint | undefined): endpoint is Endpoint {
+  return endpoint?.state === EndpointState.READY;
+}
+
 /** Hears of each change of state of each remote endpoint, once. */
 export interface EndpointMonitor {
   /** Called with the endpoint in its new state. */

@@ -48,7 +48,7 @@ export {
   textMessage,
   textOf,
 } from './message.js';
-export type { WatchOptions } from './monitor/ask.js';
+export type { WatchOptions } from './monitor/watch-options.js';
 export { MonitorAppIds } from './monitor/monitor-app-ids.js';
 export { type RelayedMessage, relayedMessages, sendThrough } from './monitor/relay.js';
 export type { ReportedEvent } from './monitor/reported-event.js';

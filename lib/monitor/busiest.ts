@@ -2,9 +2,9 @@ import { EndpointState } from '../endpoint.js';
 import type { CommunicatorStats, EndpointStats } from '../stats.js';
 
 /**
- * Bounds the pictures for one watcher: of more endpoints than it takes, those stay that had the most traffic since
- * the picture before, waiting bytes among it; the busiest first. A picture needs no other one to be read, so one
- * that is lost costs nothing.
+ * Bounds the snapshots for one watcher. Of more endpoints than the limit it keeps those with the most bytes since the
+ * last snapshot, queued bytes included, the busiest first. Each snapshot is complete in itself, so a lost one costs
+ * nothing.
  */
 export class Busiest {
   readonly #limit: number;
@@ -15,13 +15,13 @@ export class Busiest {
     this.#limit = limit;
   }
 
-  /** The part of a picture that is told. */
+  /** The part of a snapshot that is reported. */
   of(stats: CommunicatorStats): CommunicatorStats {
     const { endpoints, connections } = stats;
     if (Math.max(endpoints.length, connections.length) <= this.#limit) return stats;
     const chosen = this.#choose(endpoints);
     const names = new Set<string | undefined>(chosen.map(({ name }) => name));
-    // Strangers have no name yet: they come last.
+    // A connection before its handshake has no name, and comes last.
     const named = connections.filter(({ endpointName }) => names.has(endpointName));
     const strangers = connections.filter(({ endpointName }) => endpointName === undefined);
     return { ...stats, endpoints: chosen, connections: [...named, ...strangers].slice(0, this.#limit) };

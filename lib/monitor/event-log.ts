@@ -1,6 +1,6 @@
 import type { ReportedEvent } from './reported-event.js';
 
-/** The newest events, each with a number of its own, so that a reader can go on where it stopped. */
+/** A ring of the newest events, numbered from 0, so that a reader can continue where it stopped. */
 export class EventLog {
   readonly #limit: number;
   readonly #events: ReportedEvent[] = [];
@@ -16,14 +16,14 @@ export class EventLog {
     return this.#end;
   }
 
-  /** Adds one, in the place of the oldest where it is full. */
+  /** Adds one, and evicts the oldest where the log is full. */
   add(event: ReportedEvent): void {
     this.#events.push(event);
     this.#end += 1;
     if (this.#events.length > this.#limit) this.#events.shift();
   }
 
-  /** The events from a number on that are still kept, and how many of them are not. */
+  /** The events from number `start` on that are still kept, and how many from there on were evicted. */
   since(start: number): { readonly events: readonly ReportedEvent[]; readonly missedEvents: number } {
     const first = this.#end - this.#events.length;
     const missedEvents = Math.max(0, first - start);

@@ -13,9 +13,9 @@ import {
 } from 'rxjs';
 
 /**
- * Emits `silence` behind each value that no other one follows in time.
+ * Emits `silence` after each value that no other value follows in time.
  *
- * @param patienceMs - how long to wait for the next one
+ * @param patienceMs - how long to wait for the next value
  */
 export function markSilence<T, S>(
   silence: S,

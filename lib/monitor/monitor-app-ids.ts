@@ -1,6 +1,6 @@
 /**
- * The application IDs of rxflare's own services, which an endpoint offers only where it is told to. NVFlare
- * reserves 0 to 3; these are far from them, and an option of each service takes another one.
+ * The application IDs of rxflare's own services. An endpoint offers a service only where its program calls
+ * `serveStats` or `serveRelay`. NVFlare reserves the IDs 0 to 3. The option `appId` of each service takes another ID.
  */
 export const MonitorAppIds = {
   /** Of `serveStats`, `watchStats` and `roundTrips`. */

@@ -1,10 +1,17 @@
-import { CommErrorCode } from '../comm-error.js';
+import { isMatching, P } from 'ts-pattern';
+
 import type { Message, MessageHeaders } from '../message.js';
-import type { Question } from './ask.js';
+import { isPlainObject } from '../wire/map-codec.js';
+import { answerTo, type Question } from './question.js';
+import { type Refusal, REFUSAL } from './refusal.js';
+
+/** The longest endpoint name in a request, in characters. */
+export const MAX_NAME_LENGTH = 1_024;
 
 /**
- * What a client of a relay asks for, in the headers of a message. `send` carries the headers of the message to be
- * sent in `inner`, and its payload as it is.
+ * What a client of a relay asks for, in the headers of a message: so a request takes at most 65,535 bytes and 32
+ * levels, which is checked before anything is decoded. `send` carries the headers of the message to be sent in
+ * `inner`, and its payload as it is, which nothing here reads.
  */
 export type RelayRequest =
   | { readonly type: 'watch' | 'stop'; readonly id: number }
@@ -17,8 +24,8 @@ export type RelayRequest =
     };
 
 /**
- * What comes back, in the same form; `id` is that of the request, `missed` what there was no room for before it.
- * `ended`: there will be no more messages.
+ * What comes back, in the same form and under the same limits; `id` is that of the request, `missed` the number of
+ * messages before this one that were left out. `ended`: there will be no more messages.
  */
 export type RelayAnswer =
   | {
@@ -30,51 +37,56 @@ export type RelayAnswer =
       readonly missed: number;
     }
   | { readonly type: 'done' | 'ended'; readonly id: number }
-  | { readonly type: 'refused'; readonly id: number; readonly code: CommErrorCode; readonly text: string };
+  | Refusal;
 
 /** A request as a question to an endpoint. */
 export function relayQuestion(
   request: RelayRequest,
   payload?: Uint8Array,
 ): Question<RelayAnswer & { readonly payload: Uint8Array | undefined }> {
+  const { id } = request;
   return {
-    id: request.id,
+    id,
     message: { headers: { ...request }, payload },
     read: (message) => {
-      const answer = readAnswer(message);
+      const answer = answerTo(id, message.headers, isAnswer, isRequest);
       return answer && { ...answer, payload: message.payload };
     },
     advice: ADVICE,
   };
 }
 
-/** The request in the headers of a message; `undefined` for anything else. */
+/** The request in the headers of a message; `undefined` for anything else, answers to our own questions among it. */
 export function readRequest({ headers }: Message): RelayRequest | undefined {
-  const { type, id, to, app, inner } = headers ?? {};
-  if (typeof id !== 'number') return undefined;
-  if (type === 'watch' || type === 'stop') return { type, id };
-  if (type !== 'send' || typeof to !== 'string' || typeof app !== 'number') return undefined;
-  return { type, id, to, app, inner: readHeaders(inner) };
-}
-
-/** The answer in the headers of a message; `undefined` for anything else. */
-export function readAnswer({ headers }: Message): RelayAnswer | undefined {
-  const { type, id, from, app, inner, missed, code, text } = headers ?? {};
-  if (typeof id !== 'number') return undefined;
-  if (type === 'done' || type === 'ended') return { type, id };
-  if (type === 'refused' && isCode(code) && typeof text === 'string') return { type, id, code, text };
-  if (type !== 'message' || typeof from !== 'string' || typeof app !== 'number') return undefined;
-  return { type, id, from, app, inner: readHeaders(inner), missed: Number(missed) };
+  const value: unknown = headers;
+  return isRequest(value) ? value : undefined;
 }
 
 const ADVICE = 'it does not relay; call serveRelay there, or start it with "rxflare listen --dashboard"';
 
-function isCode(value: unknown): value is CommErrorCode {
-  return typeof value === 'string' && Object.hasOwn(CommErrorCode, value);
+const HEADERS = P.optional(P.when(isPlainObject));
+
+const REQUEST = P.union(
+  { type: P.union('watch', 'stop'), id: P.number },
+  {
+    type: 'send',
+    id: P.number,
+    to: P.string.maxLength(MAX_NAME_LENGTH),
+    app: P.number,
+    inner: HEADERS,
+  },
+);
+
+const ANSWER = P.union(
+  { type: 'message', id: P.number, from: P.string, app: P.number, inner: HEADERS, missed: P.number },
+  { type: P.union('done', 'ended'), id: P.number },
+  REFUSAL,
+);
+
+function isRequest(value: unknown): value is RelayRequest {
+  return isMatching(REQUEST, value);
 }
 
-function readHeaders(value: unknown): MessageHeaders | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
-    return undefined;
-  return value as MessageHeaders;
+function isAnswer(value: unknown): value is RelayAnswer {
+  return isMatching(ANSWER, value);
 }

@@ -2,10 +2,13 @@ import { defer, filter, finalize, map, type Observable, take, takeWhile } from '
 
 import type { Communicator } from '../communicator.js';
 import type { Message } from '../message.js';
-import { ask, ASK_DEFAULTS, newQuestionId, type WatchOptions, whileReady } from './ask.js';
-import { sendIfPossible } from './courtesy.js';
+import { ask } from './ask.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
+import { newQuestionId } from './question.js';
 import { relayQuestion } from './relay-protocol.js';
+import { sendIfPossible } from './send-when-room.js';
+import { WATCH_DEFAULTS, type WatchOptions } from './watch-options.js';
+import { whileReady } from './while-ready.js';
 
 /** A message that a relay passed on. */
 export interface RelayedMessage {
@@ -13,20 +16,20 @@ export interface RelayedMessage {
   readonly from: string;
   readonly appId: number;
   readonly message: Message;
-  /** How many before it were left out, since there was no room for them. */
+  /** How many messages before this one were left out because our queue at the relay was full. */
   readonly missed: number;
 }
 
 /**
- * What the endpoints of another communicator send to it, where that called `serveRelay`. Cold, and lasting, as
- * `watchStats` is; it completes and errors in the same way.
+ * The messages that another communicator receives, where it called `serveRelay`. Cold. It waits while that is away,
+ * asks again when it comes back, completes and errors as `watchStats` does.
  */
 export function relayedMessages(
   communicator: Communicator,
   relayName: string,
   options?: WatchOptions,
 ): Observable<RelayedMessage> {
-  const settings = { ...ASK_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
+  const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
   const answer$ = defer(() => {
     const id = newQuestionId();
     const { message: stop } = relayQuestion({ type: 'stop', id });
@@ -44,11 +47,13 @@ export function relayedMessages(
 }
 
 /**
- * Sends a message to an endpoint of another communicator, in the name of that, where it called `serveRelay`. Cold:
- * it is sent when subscribed. Emits once and completes when the relay has accepted it as `send` accepts.
+ * Sends a message to an endpoint of another communicator that called `serveRelay`, in the name of that communicator.
+ * Cold: each subscription sends the message. Emits once and completes when `send` has accepted it there.
  *
- * Errors with the CommError that `send` had there; `BAD_CONFIG` where we may not, or not under this app ID;
- * `TIMEOUT` where the relay does not answer.
+ * Errors with the CommError of that `send`; `BAD_CONFIG` where we may not, or not under this app ID; `BAD_DATA` for
+ * an answer that breaks the protocol; `TIMEOUT` where the relay does not answer.
+ *
+ * @param to - the name of the endpoint, at most 1,024 characters
  */
 export function sendThrough(
   communicator: Communicator,
@@ -58,7 +63,7 @@ export function sendThrough(
   { headers, payload }: Message,
   options?: WatchOptions,
 ): Observable<void> {
-  const settings = { ...ASK_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
+  const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
   return defer(() => {
     const request = { type: 'send', id: newQuestionId(), to, app: appId, inner: headers } as const;
     return ask(communicator, relayName, relayQuestion(request, payload), settings).pipe(

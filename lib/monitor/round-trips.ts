@@ -1,15 +1,19 @@
 import { defer, exhaustMap, map, type Observable, take, timer } from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
-import { ask, ASK_DEFAULTS, newQuestionId, requirePeriod, type WatchOptions, whileReady } from './ask.js';
+import { ask } from './ask.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
+import { newQuestionId } from './question.js';
 import { statsQuestion } from './stats-protocol.js';
+import { requirePeriod, WATCH_DEFAULTS, type WatchOptions } from './watch-options.js';
+import { whileReady } from './while-ready.js';
 
 /**
  * Measures the round trip to another endpoint that called `serveStats`, in milliseconds, at once and every
- * `periodMs`: through the queues and the event loops of both sides, as a message of an application would go. The
- * next one is not sent before the last one is back. Waits and errors as `watchStats` does.
+ * `periodMs`. The question passes the queues and event loops of both sides, as a message of an application does. The
+ * next question waits for the answer to the last one. Waits and errors as `watchStats` does.
  *
+ * @param periodMs - above 0
  * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0
  */
 export function roundTrips(
@@ -19,7 +23,7 @@ export function roundTrips(
   options?: WatchOptions,
 ): Observable<number> {
   requirePeriod('roundTrips', periodMs);
-  const settings = { ...ASK_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
+  const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
   const roundTrip$ = defer(() => {
     const start = performance.now();
     return ask(

@@ -13,33 +13,33 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
 import type { ReceivedMessage } from '../received-message.js';
-import { sendIfPossible, whenRoom } from './courtesy.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { readRequest, type RelayAnswer, type RelayRequest } from './relay-protocol.js';
+import { sendIfPossible, whenRoom } from './send-when-room.js';
 import { mayWatch, notAllowed, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
 
 /** What {@link serveRelay} relays, and for whom. */
 export interface ServeRelayOptions {
   /** Who may watch and send. */
   readonly allow: WatcherLimits['allow'];
-  /** How many may watch at a time, 32 unless told. */
+  /** How many may watch at a time. Default: 32. */
   readonly maxWatchers?: number;
-  /** The app IDs whose messages are relayed, both ways; no others are. */
+  /** The app IDs whose messages are relayed, both ways. */
   readonly apps: readonly number[];
-  /** Where requests come and answers go; `MonitorAppIds.RELAY` unless told. */
+  /** The app ID of requests and answers. Default: `MonitorAppIds.RELAY`. */
   readonly appId?: number;
 }
 
 /**
- * Lets chosen endpoints speak with the endpoints of this communicator through it, a page with all that joined a
- * hub: `sendThrough` sends in the name of this communicator, `relayedMessages` shows what comes for it under the
- * chosen app IDs. So `allow` decides who may speak in its name.
+ * Relays messages between chosen endpoints and the other endpoints of this communicator: a page, say, and all sites
+ * of a hub. `sendThrough` sends in the name of this communicator; `relayedMessages` emits what this communicator
+ * receives under the relayed app IDs. `allow` decides who may do both.
  *
- * What a watcher has no room for is left out, and the next message says how many were. So a watcher that reads
- * slowly costs no more than `highWaterMarkBytes` and one message, however large that is; with several watches of one
- * endpoint one message each, together `maxQueuedBytes`. A message is passed on whole and not copied: all watchers
- * hold the same bytes. What `sendThrough` brings is accepted as `send` accepts it, up to `maxQueuedBytes` for each
- * endpoint. Messages are passed on whoever else receives them; relaying an app ID counts as listening to it.
+ * A message that comes while the queue of a watcher is full is left out, and the next message counts it as missed.
+ * So a slow watcher costs at most `highWaterMarkBytes` and one message for each of its watches, and never more than
+ * `maxQueuedBytes`. Messages are passed on by reference, not copied. `sendThrough` is accepted as `send` is, up to
+ * `maxQueuedBytes` for each endpoint. Other receivers of an app ID still get its messages; relaying an app ID counts
+ * as listening to it.
  *
  * @returns unsubscribing ends the service, and tells the watchers so
  * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
@@ -70,10 +70,10 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
     answer(name, { type: 'done', id });
     return messages$.pipe(
       tap(() => (missed += 1)),
-      startWith(undefined), // The first one, too, waits until there is room.
+      startWith(undefined), // So that the first message, too, waits for room in the queue.
       exhaustMap((received) => {
         if (received !== undefined) forward(received);
-        return whenRoom(communicator, name, () => undefined);
+        return whenRoom(communicator, name);
       }),
       takeUntil(end.pipe(tap(() => answer(name, { type: 'ended', id })))),
     );
@@ -98,7 +98,7 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
     if (request?.type === 'send') send(endpoint, request, message.payload);
     else if (request !== undefined) requests.next({ ...request, endpoint });
   });
-  service.add(() => end.next()); // While there are watchers: what is added next lets go of them.
+  service.add(() => end.next()); // Before the watchers are unsubscribed, which is added below.
   const limits = { allow, maxWatchers };
   service.add(
     serveWatchers(communicator, requests, limits, serve, ({ endpoint, id }, error) =>

@@ -4,23 +4,26 @@ import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { CommunicatorStats } from '../stats.js';
 import { Busiest } from './busiest.js';
-import { sendIfPossible, whenRoom } from './courtesy.js';
 import { EventLog } from './event-log.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { reportEvent } from './reported-event.js';
+import { sendIfPossible, whenRoom } from './send-when-room.js';
 import { decodeRequest, encodeJson, type StatsAnswer } from './stats-protocol.js';
 import { totalsOf } from './stats-totals.js';
 import { mayWatch, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
 
 /** How {@link serveStats} serves. */
 export interface ServeStatsOptions extends Partial<WatcherLimits> {
-  /** Where requests come and answers go; `MonitorAppIds.STATS` unless told. */
+  /** The app ID of requests and answers. Default: `MonitorAppIds.STATS`. */
   readonly appId?: number;
-  /** The shortest period: who asks for a shorter one gets this, 100 ms unless told. */
+  /** The shortest period, in milliseconds; a request for a shorter one gets this. Default: 100. */
   readonly minPeriodMs?: number;
-  /** The most endpoints that a report has, 500 unless told: of more the busiest, and the totals of all. */
+  /**
+   * The most endpoints that a report has: the busiest, beside the totals of all. Default: 500. A watcher takes no
+   * report above 16 MiB, which is about 28,000 endpoints.
+   */
   readonly maxEndpoints?: number;
-  /** How many lifecycle events are kept for watchers, 200 unless told. */
+  /** How many lifecycle events are kept for watchers. Default: 200. */
   readonly maxEvents?: number;
 }
 
@@ -33,7 +36,7 @@ const DEFAULTS: Required<ServeStatsOptions> = {
   maxEvents: 200,
 };
 
-/** Timers take no longer time than this. */
+/** The longest time that a timer can have. */
 const MAX_PERIOD_MS = 2 ** 31 - 1;
 
 interface Request extends WatchRequest {
@@ -43,10 +46,10 @@ interface Request extends WatchRequest {
 
 /**
  * Lets other endpoints watch this communicator: answers `watchStats` with `communicator.stats()` and the lifecycle
- * events since the last report, and `roundTrips` at once. Nothing is served without it.
+ * events since the last report, and `roundTrips` at once. Without it nothing is served.
  *
- * A report waits until there is room in the queue of the watcher, and those that would come due meanwhile are left
- * out, so a slow watcher costs one report.
+ * A report waits until the queue of the watcher has room; reports that come due in that time are left out. So a slow
+ * watcher costs one report. A request above 1 KB is not parsed, and not answered.
  *
  * @returns unsubscribing ends the service, and tells the watchers so
  * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
@@ -75,7 +78,7 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
       if (answer(name, content)) next = log.end;
     };
     return communicator.stats$(keptMs).pipe(
-      exhaustMap((stats) => whenRoom(communicator, name, () => report(stats))),
+      exhaustMap((stats) => whenRoom(communicator, name).pipe(tap(() => report(stats)))),
       takeUntil(end.pipe(tap(() => answer(name, { type: 'ended', id })))),
     );
   };
@@ -83,14 +86,15 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
     answer(endpoint.name, { type: 'refused', id, code, text: message });
 
   const service = communicator.registerMessageReceiver(appId, ({ endpoint, message }) => {
+    // A refusal repeats the ID of the request, so `allow` is asked after the small request is parsed.
     const request = decodeRequest(message);
     if (request?.type === 'echo') {
-      if (mayWatch(endpoint, limits.allow)) answer(endpoint.name, request);
+      if (mayWatch(endpoint, limits.allow)) answer(endpoint.name, { type: 'echo', id: request.id });
     } else if (request !== undefined) {
       requests.next({ periodMs: 0, ...request, endpoint });
     }
   });
-  service.add(() => end.next()); // While there are watchers: what is added next lets go of them.
+  service.add(() => end.next()); // Before the watchers are unsubscribed, which is added below.
   const events$ = communicator.lifecycle$.pipe(timestamp());
   service.add(events$.subscribe(({ value, timestamp: at }) => log.add(reportEvent(value, at))));
   service.add(serveWatchers(communicator, requests, limits, serve, refuse).subscribe());

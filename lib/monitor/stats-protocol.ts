@@ -1,8 +1,18 @@
-import { CommErrorCode } from '../comm-error.js';
-import { type Message, textMessage, textOf } from '../message.js';
-import type { Question } from './ask.js';
+import { isMatching, P } from 'ts-pattern';
+
+import { type Message, textMessage } from '../message.js';
+import { answerTo, type Question } from './question.js';
+import { readJson } from './read-json.js';
+import { type Refusal, REFUSAL } from './refusal.js';
+import { EVENT, STATS, TOTALS } from './stats-patterns.js';
 import type { StatsReport } from './stats-report.js';
 import type { StatsTotals } from './stats-totals.js';
+
+/** The largest request that is parsed, in bytes. */
+export const MAX_REQUEST_BYTES = 1_024;
+
+/** The largest answer that is parsed, in bytes: a report on about 28,000 endpoints. */
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /**
  * What a watcher asks for, as JSON in UTF-8 without headers. The watcher chooses `id`; every answer repeats it. A
@@ -13,19 +23,19 @@ export type StatsRequest =
       readonly type: 'watch';
       readonly id: number;
       readonly periodMs: number;
-      /** The most endpoints that a report may have. */
+      /** The most endpoints that a report may have, from 1. */
       readonly maxEndpoints?: number;
     }
   | { readonly type: 'stop'; readonly id: number }
   | { readonly type: 'echo'; readonly id: number };
 
-/** A picture on its way. */
+/** A report as it travels. */
 export interface StatsMessage extends Omit<StatsReport, 'status' | 'totals'> {
   readonly type: 'report';
   readonly id: number;
-  /** The next one comes after this long; the other side may keep to a longer period than was asked for. */
+  /** The next report comes after this time, which may be longer than the period asked for. */
   readonly periodMs?: number;
-  /** The same as those of `stats`, unless told. */
+  /** Default: the totals of `stats`. */
   readonly totals?: StatsTotals;
 }
 
@@ -33,12 +43,18 @@ export interface StatsMessage extends Omit<StatsReport, 'status' | 'totals'> {
 export type StatsAnswer =
   | StatsMessage
   | { readonly type: 'ended'; readonly id: number }
-  | { readonly type: 'refused'; readonly id: number; readonly code: CommErrorCode; readonly text: string }
+  | Refusal
   | { readonly type: 'echo'; readonly id: number };
 
 /** A request as a question to an endpoint. */
 export function statsQuestion(request: StatsRequest): Question<StatsAnswer> {
-  return { id: request.id, message: encodeJson(request), read: decodeAnswer, advice: ADVICE };
+  const { id } = request;
+  return {
+    id,
+    message: encodeJson(request),
+    read: (message) => answerTo(id, readJson(message, MAX_ANSWER_BYTES), isAnswer, isRequest),
+    advice: ADVICE,
+  };
 }
 
 /** A request or answer as it travels. */
@@ -46,55 +62,48 @@ export function encodeJson(value: StatsRequest | StatsAnswer): Message {
   return textMessage(JSON.stringify(value));
 }
 
-/** The request that a message holds; `undefined` for anything else, answers to our own questions among it. */
+/**
+ * The request that a message holds; `undefined` for anything else, answers to our own questions among it. What is
+ * larger than {@link MAX_REQUEST_BYTES} is not looked at.
+ */
 export function decodeRequest(message: Message): StatsRequest | undefined {
-  const value = parseObject(message);
-  if (typeof value?.id !== 'number') return undefined;
-  const { type, id, periodMs, maxEndpoints } = value;
-  if (type === 'stop' || type === 'echo') return { type, id };
-  if (type !== 'watch' || typeof periodMs !== 'number' || periodMs <= 0) return undefined;
-  const isLimited = typeof maxEndpoints === 'number' && maxEndpoints >= 1;
-  return { type, id, periodMs, ...(isLimited ? { maxEndpoints: Math.floor(maxEndpoints) } : {}) };
-}
-
-/** The answer that a message holds; `undefined` for anything else. */
-export function decodeAnswer(message: Message): StatsAnswer | undefined {
-  const value = parseObject(message);
-  return value !== undefined && isAnswer(value) ? value : undefined;
+  try {
+    const value = readJson(message, MAX_REQUEST_BYTES);
+    return isRequest(value) ? value : undefined;
+  } catch {
+    return undefined; // Every endpoint may send anything under this app ID.
+  }
 }
 
 const ADVICE =
   'it does not serve its stats; call serveStats there, or start it with "rxflare listen --stats"';
 
-type Fields = Readonly<Record<string, unknown>>;
+const REQUEST = P.union(
+  {
+    type: 'watch',
+    id: P.number,
+    periodMs: P.number.positive(),
+    maxEndpoints: P.optional(P.number.gte(1)),
+  },
+  { type: P.union('stop', 'echo'), id: P.number },
+);
 
-function isAnswer(value: Fields): value is Fields & StatsAnswer {
-  if (typeof value.id !== 'number') return false;
-  if (value.type === 'echo' || value.type === 'ended') return true;
-  if (value.type === 'refused') return isCode(value.code) && typeof value.text === 'string';
-  if (value.type !== 'report' || !isOptional(value.periodMs, 'number')) return false;
-  if (!isOptional(value.totals, 'object') || value.totals === null) return false;
-  return isPicture(value.stats) && Array.isArray(value.events);
+const REPORT = {
+  type: 'report',
+  id: P.number,
+  periodMs: P.optional(P.number),
+  stats: STATS,
+  totals: P.optional(TOTALS),
+  events: P.array(EVENT),
+  missedEvents: P.number,
+} as const satisfies Record<keyof StatsMessage, unknown>;
+
+const ANSWER = P.union(REPORT, REFUSAL, { type: P.union('ended', 'echo'), id: P.number });
+
+function isRequest(value: unknown): value is StatsRequest {
+  return isMatching(REQUEST, value);
 }
 
-function isOptional(value: unknown, type: 'number' | 'object'): boolean {
-  return value === undefined || typeof value === type;
-}
-
-function isPicture(value: unknown): boolean {
-  const { endpoints, connections } = (value ?? {}) as Fields;
-  return Array.isArray(endpoints) && Array.isArray(connections);
-}
-
-function isCode(value: unknown): value is CommErrorCode {
-  return typeof value === 'string' && Object.hasOwn(CommErrorCode, value);
-}
-
-function parseObject(message: Message): Fields | undefined {
-  try {
-    const value: unknown = JSON.parse(textOf(message));
-    return typeof value === 'object' && value !== null ? (value as Fields) : undefined;
-  } catch {
-    return undefined; // Anybody may send anything under this app ID.
-  }
+function isAnswer(value: unknown): value is StatsAnswer {
+  return isMatching(ANSWER, value);
 }

@@ -3,28 +3,28 @@ import type { ReportedEvent } from './reported-event.js';
 import type { StatsTotals } from './stats-totals.js';
 
 /**
- * What a picture is worth. `live`: it has just come. Any other one is the last that came, and it is old: `silent`,
- * the endpoint is connected and tells nothing; `away`, it is not connected; `ended`, it has told that it will tell
- * no more.
+ * How current a report is. `live`: it has just come. Any other status repeats the last report, which is old:
+ * `silent`, the endpoint is connected but sends nothing; `away`, it is not connected; `ended`, it has ended its
+ * service.
  */
 export type StatsStatus = 'live' | 'silent' | 'away' | 'ended';
 
-/** What a watched endpoint reports. */
+/** A report of a watched endpoint. */
 export interface StatsReport {
   readonly status: StatsStatus;
   /**
-   * The picture of its communicator at `stats.at`. Of many endpoints it has the busiest, and their connections:
-   * `totals.endpoints` says how many there are.
+   * A snapshot of its communicator, taken at `stats.at`. Where there are many endpoints it has the busiest and their
+   * connections; `totals.endpoints` is the number of all.
    */
   readonly stats: CommunicatorStats;
   readonly totals: StatsTotals;
-  /** What happened there since the last report; in the first one, what it still knows of. */
+  /** What happened there since the last report. The first report has all events that are still kept. */
   readonly events: readonly ReportedEvent[];
-  /** How many more events there were, which are not kept any more. */
+  /** How many events since the last report are no longer kept. */
   readonly missedEvents: number;
 }
 
-/** The report after `last` where no new one came. */
+/** The last report with a status that says why no new one came. */
 export function oldReport(last: StatsReport, status: Exclude<StatsStatus, 'live'>): StatsReport {
   return { ...last, status, events: [], missedEvents: 0 };
 }

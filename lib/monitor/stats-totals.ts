@@ -1,7 +1,7 @@
 import { EndpointState } from '../endpoint.js';
 import type { CommunicatorStats, Tally } from '../stats.js';
 
-/** Sums over all endpoints and connections of a communicator, those that a report leaves out among them. */
+/** Sums over all endpoints and connections of a communicator, including those that a report leaves out. */
 export interface StatsTotals {
   /** How many endpoints it knows. */
   readonly endpoints: number;
@@ -14,7 +14,7 @@ export interface StatsTotals {
   readonly dropped: Tally;
 }
 
-/** The totals of a whole picture. */
+/** The totals of a whole snapshot. */
 export function totalsOf({ endpoints, connections }: CommunicatorStats): StatsTotals {
   return {
     endpoints: endpoints.length,

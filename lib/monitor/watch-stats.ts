@@ -11,37 +11,41 @@ import {
   takeWhile,
 } from 'rxjs';
 
+import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
-import { EndpointState } from '../endpoint.js';
-import { ask, ASK_DEFAULTS, newQuestionId, requirePeriod, type WatchOptions } from './ask.js';
-import { sendIfPossible } from './courtesy.js';
+import { isReady } from '../endpoint.js';
+import { ask } from './ask.js';
 import { markSilence } from './mark-silence.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
+import { newQuestionId } from './question.js';
+import { sendIfPossible } from './send-when-room.js';
 import { encodeJson, statsQuestion, type StatsMessage } from './stats-protocol.js';
 import { oldReport, type StatsReport } from './stats-report.js';
 import { totalsOf } from './stats-totals.js';
+import { requirePeriod, WATCH_DEFAULTS, type WatchOptions } from './watch-options.js';
 
 /** How another endpoint's stats are asked for. */
 export interface WatchStatsOptions extends WatchOptions {
-  /** The most endpoints that a report may have, the busiest ones; the other side may keep to fewer. */
+  /** The most endpoints that a report may have, the busiest ones, from 1. Default: as many as the other side allows. */
   readonly maxEndpoints?: number;
 }
 
 /**
- * Watches another endpoint that called `serveStats`: its picture of its own communicator, at once and every
- * `periodMs`, and the lifecycle events between. Cold: subscribing asks, unsubscribing tells the other side to stop.
- * It waits while the endpoint is away, asks again when it comes back, and completes when the communicator stops or
- * the other side ends its service; `repeat({ delay: 5_000 })` asks for it again.
+ * Watches another endpoint that called `serveStats`: emits a report on its communicator at once and every
+ * `periodMs`, with the lifecycle events since the last report. Cold: subscribing asks, unsubscribing tells the other
+ * side to stop. It waits while the endpoint is away, asks again when it comes back, and completes when our
+ * communicator stops or the other side ends its service; `repeat({ delay: 5_000 })` asks again then.
  *
- * A picture that gets old is emitted once more, without events, under the `status` that tells why: `silent` where
- * the next report is `timeoutMs` late, `away` when the endpoint goes, `ended` as the last one. A `live` one follows
- * when the other side tells again.
+ * A report that gets old is emitted once more, without events, with the `status` that tells why: `silent` where the
+ * next report is `timeoutMs` late, `away` when the endpoint goes, `ended` as the last one. The next report is `live`
+ * again.
  *
- * Errors with CommError `TIMEOUT` where no answer comes, since the endpoint does not serve stats; or with the code
- * of a refusal: `BAD_CONFIG` where we may not watch, `NOT_READY` where too many do.
+ * Errors with CommError `TIMEOUT` where no answer comes, since the endpoint does not serve stats; `BAD_DATA` for an
+ * answer that is no valid report, is above 16 MiB, or is nested deeper than 32 levels; or with the code of a
+ * refusal: `BAD_CONFIG` where we may not watch, `NOT_READY` where too many do.
  *
- * @param periodMs - above 0; the other side may keep to a longer one
- * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0
+ * @param periodMs - above 0; the other side may use a longer one
+ * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0, or `maxEndpoints` is below 1
  *
  * @example
  * ```ts
@@ -55,8 +59,13 @@ export function watchStats(
   options?: WatchStatsOptions,
 ): Observable<StatsReport> {
   requirePeriod('watchStats', periodMs);
-  const { maxEndpoints, ...settings } = { ...ASK_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
+  const { maxEndpoints, ...settings } = { ...WATCH_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
   const { appId, timeoutMs, scheduler } = settings;
+  if (maxEndpoints !== undefined && !(maxEndpoints >= 1))
+    throw new CommError(
+      CommErrorCode.BAD_CONFIG,
+      `watchStats: expected maxEndpoints from 1, got ${maxEndpoints}`,
+    );
   const patience = (news: News): number =>
     ((typeof news === 'string' ? undefined : news.periodMs) ?? periodMs) + timeoutMs;
   const watch$ = defer(() => {
@@ -72,7 +81,7 @@ export function watchStats(
     );
   });
   return communicator.endpoint(endpointName).pipe(
-    switchMap((endpoint) => (endpoint?.state === EndpointState.READY ? watch$ : of<News>('away'))),
+    switchMap((endpoint) => (isReady(endpoint) ? watch$ : of<News>('away'))),
     distinctUntilChanged(),
     takeWhile((news) => news !== 'ended', true),
     scan(nextReport, undefined),
@@ -83,7 +92,7 @@ export function watchStats(
 /** A report, or why there is none. */
 type News = StatsMessage | 'silent' | 'away' | 'ended';
 
-/** Nothing is old before the first one came. */
+/** Before the first report nothing can be old. */
 function nextReport(last: StatsReport | undefined, news: News): StatsReport | undefined {
   if (typeof news === 'string') return last && oldReport(last, news);
   const { stats, totals = totalsOf(stats), events, missedEvents } = news;

@@ -6,13 +6,13 @@ import type { Endpoint } from '../endpoint.js';
 
 /** Who may watch, and how many. */
 export interface WatcherLimits {
-  /** Whether an endpoint may watch; every one unless told. One that may not is told so. */
+  /** Whether an endpoint may watch. Default: every endpoint may. A refused endpoint gets an answer that says so. */
   readonly allow: (endpoint: Endpoint) => boolean;
-  /** How many may watch at a time. */
+  /** How many may watch at a time. Default: 32. */
   readonly maxWatchers: number;
 }
 
-/** A request of an endpoint; an ID of its own keeps apart what one endpoint watches. */
+/** A request of an endpoint. The ID tells several watches of one endpoint apart. */
 export interface WatchRequest {
   readonly endpoint: Endpoint;
   readonly type: string;
@@ -20,11 +20,11 @@ export interface WatchRequest {
 }
 
 /**
- * Serves each request of type `watch`, until the endpoint that asked speaks again under the same ID, goes, or
+ * Serves each request of type `watch`, until the same endpoint sends another request under the same ID, goes, or
  * comes back over another connection.
  *
- * @param serve - what to do for a watcher; its end is the end of the service
- * @param refuse - hears of the requests that are refused, and why
+ * @param serve - subscribed for each watcher; when it completes, the watcher leaves
+ * @param refuse - called with each request that is refused, and why
  */
 export function serveWatchers<R extends WatchRequest>(
   communicator: Communicator,
@@ -61,7 +61,7 @@ export function serveWatchers<R extends WatchRequest>(
   });
 }
 
-/** A filter that fails lets nobody in. */
+/** Asks `allow`. Where it throws, the answer is no. */
 export function mayWatch(endpoint: Endpoint, allow: WatcherLimits['allow']): boolean {
   try {
     return allow(endpoint);
@@ -70,7 +70,7 @@ export function mayWatch(endpoint: Endpoint, allow: WatcherLimits['allow']): boo
   }
 }
 
-/** The answer to an endpoint that the filter does not let in. */
+/** The answer to an endpoint for which `allow` said no. */
 export function notAllowed({ name }: Endpoint): CommError {
   return new CommError(CommErrorCode.BAD_CONFIG, `endpoint ${name} may not watch: "allow" says no`);
 }

@@ -199,6 +199,32 @@ describe('watchStats', () => {
     expect(stats.name).toBe('hub');
   });
 
+  it.each([
+    ['an endpoint that is null', { stats: { name: 'hub', at: 1, endpoints: [null], connections: [] } }],
+    ['no stats at all', {}],
+  ])('errors with BAD_DATA for a report with %s', async (_, fields) => {
+    const [hub, site] = [communicator('hub'), communicator('site-1')];
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    hub.registerMessageReceiver(STATS, ({ endpoint, message }) => {
+      const { id } = JSON.parse(textOf(message)) as { id: number };
+      const report = { type: 'report', id, events: [], missedEvents: 0, ...fields };
+      hub.send(endpoint, STATS, textMessage(JSON.stringify(report)));
+    });
+    await site.start();
+    await untilState(site, 'hub');
+    await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
+      code: CommErrorCode.BAD_DATA,
+      message: expect.stringMatching(/^hub: /) as unknown,
+    });
+  });
+
+  it.each([0, 0.5, Number.NaN])('refuses %s as the most endpoints', (maxEndpoints) => {
+    expect(() => watchStats(communicator('site-1'), 'hub', PERIOD_MS, { maxEndpoints })).toThrow(
+      expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error,
+    );
+  });
+
   it.each([0, -1, Number.NaN, Infinity])('refuses a period of %s', (periodMs) => {
     const refusal = expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error;
     expect(() => watchStats(communicator('site-1'), 'hub', periodMs)).toThrow(refusal);
@@ -331,6 +357,27 @@ describe('serveStats', () => {
       site.send('hub', STATS, textMessage(text));
     site.send('hub', STATS, { payload: Uint8Array.of(0xff, 0xfe) });
     expect((await firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).stats.name).toBe('hub');
+  });
+
+  it('parses nothing that is larger than a request, from whomever it comes', async () => {
+    const allow = vi.fn(() => true);
+    const { hub, site } = await watched({ allow });
+    const parse = vi.spyOn(JSON, 'parse');
+    const arrived = firstValueFrom(hub.messages(STATS).pipe(skip(1)));
+    site.send('hub', STATS, textMessage('['.repeat(10_000_000)));
+    site.send('hub', STATS, textMessage('{"type":"echo","id":1}'.padEnd(1_025)));
+    await arrived;
+    const parsed = parse.mock.calls.length;
+    parse.mockRestore();
+    expect(parsed).toBe(0);
+    expect(allow).not.toHaveBeenCalled();
+  });
+
+  it('echoes the ID of a request and nothing else of it', async () => {
+    const { site } = await watched();
+    const answer = firstValueFrom(site.messages(STATS));
+    site.send('hub', STATS, textMessage('{"type":"echo","id":2,"more":[[[1]]]}'));
+    expect(textOf((await answer).message)).toBe('{"type":"echo","id":2}');
   });
 
   it('speaks JSON that others can read', async () => {

@@ -1,0 +1,73 @@
+import { P } from 'ts-pattern';
+
+import { EndpointState } from '../endpoint.js';
+import type { CommunicatorStats, ConnectionStats, EndpointStats, SendTimes, Tally } from '../stats.js';
+import { oneOf } from './one-of.js';
+import type { ReportedEvent } from './reported-event.js';
+import type { StatsTotals } from './stats-totals.js';
+
+/** A pattern for each field of a type; a field that is new there is an error here. */
+type Fields<T> = Readonly<Record<keyof T, unknown>>;
+
+const TALLY = { messages: P.number, bytes: P.number } as const satisfies Fields<Tally>;
+
+const SEND_TIMES = {
+  count: P.number,
+  sumMs: P.number,
+  maxMs: P.number,
+  bins: P.array(P.number),
+} as const satisfies Fields<SendTimes>;
+
+const ENDPOINT = {
+  name: P.string,
+  state: oneOf(EndpointState),
+  sent: TALLY,
+  received: TALLY,
+  queued: TALLY,
+  dropped: TALLY,
+  unclaimed: TALLY,
+  sendTimes: SEND_TIMES,
+} as const satisfies Fields<EndpointStats>;
+
+const CONNECTION = {
+  name: P.string,
+  handle: P.string,
+  scheme: P.string,
+  endpointName: P.optional(P.string),
+  localAddr: P.string,
+  peerAddr: P.string,
+  tls: P.optional(P.string),
+  sent: TALLY,
+  received: TALLY,
+  buffered: TALLY,
+  pendingBytes: P.number,
+  isPaused: P.boolean,
+} as const satisfies Fields<ConnectionStats>;
+
+/** The stats of a communicator as they travel. */
+export const STATS = {
+  name: P.string,
+  at: P.number,
+  endpoints: P.array(ENDPOINT),
+  connections: P.array(CONNECTION),
+} as const satisfies Fields<CommunicatorStats>;
+
+/** Sums of stats as they travel. */
+export const TOTALS = {
+  endpoints: P.number,
+  ready: P.number,
+  connections: P.number,
+  received: TALLY,
+  sent: TALLY,
+  queued: TALLY,
+  dropped: TALLY,
+} as const satisfies Fields<StatsTotals>;
+
+/** An event as it travels. Any type passes: a later version may report others. */
+export const EVENT = {
+  at: P.number,
+  type: P.string,
+  text: P.string,
+  endpointName: P.optional(P.string),
+  code: P.optional(P.string),
+} as const satisfies Fields<ReportedEvent>;
