@@ -2,7 +2,7 @@
  * The closed set of error codes, the same as NVFlare's `CommError` has.
  *
  * - `ERROR`: anything that has no better code
- * - `NOT_READY`: the endpoint is known, but cannot take messages now
+ * - `NOT_READY`: it cannot be done now, but may be later: an endpoint that takes no messages yet, a refused connection
  * - `BAD_DATA`: bytes or values that break the protocol
  * - `BAD_CONFIG`: a call, URL or parameter that can never work as given
  * - `CLOSED`: the endpoint, connection or communicator is gone
@@ -23,7 +23,7 @@ export const CommErrorCode = {
 export type CommErrorCode = (typeof CommErrorCode)[keyof typeof CommErrorCode];
 
 /**
- * What a program can tell apart beyond the code; most errors have none.
+ * A finer distinction than the code, for programs. Most errors have none.
  *
  * - `own-name`: the peer presents itself under our own name
  * - `certificate-name`: the peer's certificate does not fit its endpoint name
@@ -31,7 +31,7 @@ export type CommErrorCode = (typeof CommErrorCode)[keyof typeof CommErrorCode];
  */
 export type CommErrorDetail = 'own-name' | 'certificate-name' | 'truncated';
 
-/** The error underneath, and the detail. */
+/** The options of an Error (`cause`), and the detail. */
 export interface CommErrorOptions extends ErrorOptions {
   readonly detail?: CommErrorDetail | undefined;
 }
@@ -39,16 +39,15 @@ export interface CommErrorOptions extends ErrorOptions {
 /**
  * The error class of rxflare; some errors are a subclass with more fields.
  *
- * `code` says what kind of failure it is, `detail` more where a program needs to know, `message` names the
- * connection or URL, what was expected and what came, and `cause` keeps the error underneath (a Node system error,
- * say).
+ * `code` is the kind of failure, `detail` a finer distinction where a program needs one. `message` names the connection
+ * or URL, what was expected and what came. `cause` is the underlying error, such as a system error of Node.
  */
 export class CommError extends Error {
   override readonly name: string = 'CommError';
   readonly code: CommErrorCode;
   readonly detail: CommErrorDetail | undefined;
 
-  /** The message names the connection or URL; `options.cause` is the error underneath. */
+  /** The message should name the connection or URL; `options.cause` is the underlying error. */
   constructor(code: CommErrorCode, message: string, options?: CommErrorOptions) {
     super(message, options);
     this.code = code;
@@ -60,7 +59,7 @@ export class CommError extends Error {
    * the `cause` of a new one.
    *
    * @param reason - what was thrown
-   * @param context - put before the message, to say what was being done
+   * @param context - what was being done; it is put before the message
    * @param code - the code of a new error. Default: `ERROR`
    */
   static from(reason: unknown, context?: string, code: CommErrorCode = CommErrorCode.ERROR): CommError {
@@ -81,7 +80,7 @@ export class CommError extends Error {
   }
 }
 
-/** `send` accepted no more because the endpoint's queue is at `maxQueuedBytes`. Wait for `drained`. */
+/** `send` refused a message because the queue of its endpoint is at `maxQueuedBytes`. Wait for `drained`. */
 export class QueueFullError extends CommError {
   override readonly name = 'QueueFullError';
 

@@ -4,8 +4,12 @@ import type { HeaderValue } from './message.js';
 /**
  * The states of an endpoint, as NVFlare names them.
  *
- * A remote endpoint becomes `READY` at the handshake, `DISCONNECTED` when its last connection closes, and
- * `READY` again when it comes back. `IDLE` is the local endpoint before `start`, `CLOSING` while it stops.
+ * - `READY`: a remote endpoint from its handshake on, and again when it comes back
+ * - `CLOSING`: a remote endpoint while our side closes its connection in good order (`stop`, `removeConnector`,
+ *   `removeEndpoint`); it takes no more messages
+ * - `DISCONNECTED`: a remote endpoint whose connection has ended
+ * - `IDLE`: the local endpoint, for ever, and a candidate that `verifyEndpoint` is asked about
+ * - `ERROR`: never set by rxflare; NVFlare has it
  */
 export const EndpointState = {
   IDLE: 'IDLE',
@@ -21,29 +25,32 @@ export type EndpointState = (typeof EndpointState)[keyof typeof EndpointState];
 /** Public properties of an endpoint, exchanged in the handshake. */
 export type EndpointProperties = Readonly<Record<string, HeaderValue | undefined>>;
 
-/** The keys of the handshake that belong to the protocol, and so cannot be properties. */
+/** Keys of the handshake that the protocol uses itself. They cannot be properties. */
 const RESERVED = ['endpoint_name', 'timestamp'];
 
 /**
  * A named party: the local one, or a remote one that has connected.
  *
- * Endpoints are immutable: a change of state is a new object under the same name, so that `endpoints$`,
- * `distinctUntilChanged` and Angular's change detection can tell by reference.
+ * Endpoints are immutable. A change of state makes a new object under the same name, so `distinctUntilChanged` and
+ * Angular's change detection can compare references.
  */
 export class Endpoint {
   readonly name: string;
   /** Public properties, exchanged in the handshake. */
   readonly properties: EndpointProperties;
   /**
-   * Of the local endpoint: parameters for all its connectors, certificates above all. Of a remote one: the
-   * properties of its connection (`local_addr`, `peer_addr`, `peer_cn`).
+   * On the local endpoint: parameters for all its connectors, such as certificates. On a remote one: the
+   * properties of its connection (`local_addr`, `peer_addr`, `peer_cn`, `tls`).
    */
   readonly connProps: Readonly<Record<string, unknown>>;
   readonly state: EndpointState;
 
   /**
    * @param name - an FQCN: parts of `A-Z a-z 0-9 _ ~ -` joined by `.`, no part twice; surrounding blanks are cut
-   * @throws CommError `BAD_CONFIG` where the name or a property breaks the rules
+   * @param properties - public: every peer learns them in the handshake
+   * @param connProps - see {@link Endpoint.connProps}
+   * @param state - Default: `IDLE`
+   * @throws CommError `BAD_CONFIG` for a name that breaks these rules, or a property `endpoint_name` or `timestamp`
    */
   constructor(
     name: string,
@@ -95,8 +102,8 @@ export function isReady(endpoint: Endpoint | undefined): endpoint is Endpoint {
   return endpoint?.state === EndpointState.READY;
 }
 
-/** Hears of each change of state of each remote endpoint, once. */
+/** An object that is notified of every change of state of every remote endpoint. */
 export interface EndpointMonitor {
-  /** Called with the endpoint in its new state. */
+  /** Called once per change, with the endpoint in its new state. What it throws is a `callback-error`. */
   stateChange(endpoint: Endpoint): unknown;
 }

@@ -1,8 +1,8 @@
 /**
- * Values that message headers and endpoint properties can carry: what MessagePack and Python share.
+ * Values that message headers and endpoint properties can carry: those that MessagePack and Python share.
  *
- * Integers keep their type on the way: those beyond 32 bits travel as real 64-bit integers. A received integer
- * that a JavaScript number cannot hold exactly is a `bigint`; send a `bigint` to be exact yourself.
+ * Integers stay integers: those beyond 32 bits travel as 64-bit integers. A received integer that a JavaScript number
+ * cannot hold exactly is a `bigint`. Send a `bigint` for an integer beyond 2^53.
  */
 export type HeaderValue =
   | null
@@ -18,19 +18,19 @@ export type HeaderValue =
 export type MessageHeaders = Readonly<Record<string, HeaderValue | undefined>>;
 
 /**
- * What travels between endpoints.
+ * The unit that travels between endpoints.
  *
- * An absent payload and an empty one look the same on the wire: the receiver sees `undefined`. The bytes belong
- * to the communicator from `send` on: do not change them afterwards. A received payload is a view on the bytes as
- * they came, and keeps everything alive that was read with it: up to 256 KiB, or its whole message where that is
- * larger. Copy it (`payload.slice()`) to keep a small one, or a part, for long.
+ * An empty payload looks like an absent one on the wire: the receiver sees `undefined`. Do not change the bytes of a
+ * payload after `send`: the communicator may still hold them. A received payload is a view on the memory that it was
+ * read into, and retains all of that: up to 256 KiB, or its whole message if that is larger. Copy it
+ * (`payload.slice()`) to keep a small payload, or a part of one, for long.
  */
 export interface Message {
   readonly headers?: MessageHeaders | undefined;
   readonly payload?: Uint8Array | undefined;
 }
 
-/** The application IDs that NVFlare reserves. Use any other number up to 65,535 for your own. */
+/** The application IDs that NVFlare reserves. Your own may be any other number up to 65,535. */
 export const AppIds = { ALL: 0, DEFAULT: 1, CELL_NET: 2, PUB_SUB: 3 } as const;
 
 const encoder = new TextEncoder();
@@ -41,7 +41,12 @@ export function textMessage(text: string, headers?: MessageHeaders): Message {
   return { headers, payload: encoder.encode(text) };
 }
 
-/** The payload of a message read as UTF-8; an absent payload is the empty string. */
+/**
+ * The payload of a message, decoded as UTF-8; an absent payload is the empty string. Bytes that are not UTF-8 become
+ * U+FFFD.
+ *
+ * @throws Error `ERR_STRING_TOO_LONG` in Node for a payload beyond its longest string, about 512 MiB
+ */
 export function textOf(message: Message): string {
   return message.payload === undefined ? '' : decoder.decode(message.payload);
 }

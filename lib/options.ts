@@ -4,83 +4,115 @@ import { CommError, CommErrorCode } from './comm-error.js';
 import type { VerifyEndpoint } from './verify-endpoint.js';
 
 /**
- * What a Communicator can be told. Every field has a default in {@link DEFAULTS}; times are milliseconds, sizes
- * bytes.
+ * The options of a Communicator; every one may be left out. Fields that end in `Ms` are times in milliseconds, those
+ * that end in `Bytes` are sizes in bytes. {@link DEFAULTS} holds the defaults.
  */
 export interface CommunicatorOptions {
-  /** A PING is sent after this long without a sign of life. 0 turns the heartbeat off. */
+  /**
+   * After this time without a sign of life from a peer, a PING is sent to it. 0 turns the heartbeat off.
+   * Default: 60,000. Range: 0 to 2^31 - 1.
+   */
   readonly heartbeatIntervalMs?: number;
   /**
-   * A connection that shows no sign of life this long after a PING is closed with TIMEOUT: its other side is
-   * gone without a word. 0 turns this off, for NVFlare 2.3 peers, which do not answer PING.
+   * A connection that shows no sign of life for this time after a PING is closed with TIMEOUT. 0 turns this off, for
+   * NVFlare 2.3 peers, which do not answer PING. Default: 30,000. Range: 0 to 2^31 - 1.
    */
   readonly heartbeatTimeoutMs?: number;
-  /** A connection whose handshake takes longer is closed. */
+  /**
+   * A connection whose handshake takes longer is closed with TIMEOUT. Default: 10,000. Range: 0 to 2^31 - 1.
+   */
   readonly handshakeTimeoutMs?: number;
   /**
-   * After the handshake, messages are held until the peer shows that it knows us by answering a PING, at most
-   * this long. NVFlare handles frames on many threads, so a message right behind the handshake can overtake it
-   * there and be lost. 0 sends at once.
+   * The longest time that messages are held after the handshake, until the peer answers a PING and so shows that it
+   * knows us. NVFlare handles frames on many threads, so a message right behind the handshake can overtake it there
+   * and be lost. 0 sends at once. Default: 500. Range: 0 to 2^31 - 1.
    */
   readonly settleTimeoutMs?: number;
-  /** An attempt to connect that takes longer is given up and tried again. */
+  /** An attempt to connect that takes longer fails, and is repeated. Default: 10,000. Range: 0 to 2^31 - 1. */
   readonly connectTimeoutMs?: number;
-  /** The first wait before a connector that ended is started again. It doubles each time. */
+  /**
+   * The first wait before a connector that ended is started again. Each wait is twice the one before.
+   * Default: 1,000. Range: 1 to 2^31 - 1.
+   */
   readonly reconnectDelayMs?: number;
-  /** The longest such wait. */
+  /** The longest such wait. Default: 10,000. Range: 1 to 2^31 - 1. */
   readonly maxReconnectDelayMs?: number;
-  /** A run longer than this sets the wait back to the first one. */
+  /** After a run longer than this, the next wait is the first one again. Default: 10,000. Range: 0 to 2^31 - 1. */
   readonly reconnectResetMs?: number;
-  /** 0 to 1: the part of each wait that is cut at random, so that many sites do not come back in step. */
+  /**
+   * Each wait is shortened at random by up to this part of it, so that many sites do not reconnect at the same time.
+   * Default: 0.1. Range: 0 to 1.
+   */
   readonly reconnectJitter?: number;
-  /** How long `stop` and `removeConnector` try to deliver what `send` accepted. */
+  /**
+   * How long `stop`, `removeConnector` and `removeEndpoint` try to deliver what `send` accepted.
+   * Default: 5,000. Range: 0 to 2^31 - 1.
+   */
   readonly drainTimeoutMs?: number;
-  /** The largest frame accepted. */
+  /** The largest frame that is accepted after the handshake. Default: 2 GiB - 2 MiB. Range: 0 to 2 GiB - 2 MiB. */
   readonly maxFrameBytes?: number;
-  /** `send` answers false from this many waiting bytes on an endpoint. */
+  /** While this much or more waits for an endpoint, `send` answers false. Default: 1 MiB. Range: 0 to 2^53 - 1. */
   readonly highWaterMarkBytes?: number;
-  /** `send` throws from this many. One message larger than that is accepted when nothing waits. */
+  /**
+   * `send` throws a `QueueFullError` for a message that would make the queue of its endpoint larger. A message that is
+   * larger itself is accepted when nothing waits. Default: 64 MiB. Range: 0 to 2^53 - 1.
+   */
   readonly maxQueuedBytes?: number;
-  /** When receivers that returned a promise hold this many bytes of a connection, reading from it pauses. */
+  /**
+   * While receivers that returned a promise hold more of one connection, reading from it pauses.
+   * Default: 16 MiB. Range: 0 to 2^53 - 1.
+   */
   readonly maxPendingBytes?: number;
-  /** How many disconnected endpoints are remembered; the longest gone is forgotten first. */
+  /**
+   * How many disconnected endpoints are remembered. The one that disconnected first is forgotten first.
+   * Default: 1,000. Range: 0 to 2^53 - 1.
+   */
   readonly maxDisconnectedEndpoints?: number;
   /**
-   * How many connections a listener has at most. Where it has them all, a newcomer takes the place of the oldest
-   * whose handshake is not done, or else is closed.
+   * Maximum connections of one listener. At this limit a new connection replaces the oldest one that has not
+   * completed its handshake; where all have, the new one is closed. Default: 20,000. Range: 1 to 2^53 - 1.
    */
   readonly maxConnections?: number;
   /**
-   * How many of them may come from one remote address. As many as there are, unless told: all sites of a hospital
-   * can be behind one address (NAT), and those of all the world behind that of a proxy. Set it where each site has
-   * an address of its own.
+   * Maximum connections of one listener per remote address (IPv6: per /64). Default: 20,000, as `maxConnections`,
+   * since many sites may share one NAT or proxy address. Range: 1 to 2^53 - 1.
    */
   readonly maxConnectionsPerAddress?: number;
   /**
-   * How many of a listener's connections may have their handshake before them. Beyond that the oldest of them is
-   * closed: a site does its handshake at once, so those that are silent keep no site out.
+   * Maximum connections of one listener that have not completed their handshake. At this limit a new connection
+   * replaces the oldest of them: sites complete it at once, so silent connections keep no site out.
+   * Default: 4,000. Range: 1 to 2^53 - 1.
    */
   readonly maxUnauthenticatedConnections?: number;
-  /** How many properties a peer may present, those inside of others included. In bytes they have 64 KiB. */
+  /**
+   * Maximum properties that a peer may present, nested ones included. All of them must fit 64 KiB.
+   * Default: 1,000. Range: 0 to 2^53 - 1.
+   */
   readonly maxEndpointProperties?: number;
-  /** Which certificate belongs to which endpoint name, where the rule of names does not say it (mtls). */
+  /**
+   * Which certificate belongs to which endpoint name under mtls, where the rule of names does not say it.
+   * Default: no entries.
+   */
   readonly identityMap?: IdentityMap;
-  /** Decides who may join, beside the rules of names and certificates. Everyone who passes those, unless told. */
+  /** Decides who may join, after the checks of names and certificates. Default: everyone who passes those. */
   readonly verifyEndpoint?: VerifyEndpoint;
-  /** Who keeps a name when a second connection presents it while the first one lives; see {@link DuplicateName}. */
+  /**
+   * Which connection keeps a name when a second one presents it while the first one lives, see {@link DuplicateName}.
+   * Default: `newcomer`.
+   */
   readonly duplicateName?: DuplicateName;
-  /** Where time comes from: a `TestScheduler` for virtual time. */
+  /** The source of time: a `TestScheduler` for virtual time. Default: `asyncScheduler` of RxJS. */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * `newcomer`: a second connection under a name takes the place of the first, as in NVFlare. From the third time
- * within a minute it waits for it, up to 10 s but no longer than half of `handshakeTimeoutMs`: two live endpoints
- * under one name would evict each other as fast as they can.
+ * `newcomer`: a second connection under a name replaces the first, as in NVFlare. From the third time within a minute
+ * the newcomer has to wait, up to 10 s but no longer than half of `handshakeTimeoutMs`: two live endpoints under one
+ * name would otherwise evict each other as fast as they can.
  *
- * `incumbent`: the second one is refused. The first is asked for a sign of life at once; where it gives none for
- * `heartbeatTimeoutMs`, or half of `handshakeTimeoutMs` if that is shorter, it is taken for dead and the second
- * one comes in.
+ * `incumbent`: the second connection is refused. The first is asked for a sign of life at once. If it gives none
+ * within `heartbeatTimeoutMs`, or within half of `handshakeTimeoutMs` if that is shorter, it counts as dead and the
+ * second one is admitted.
  */
 export type DuplicateName = 'newcomer' | 'incumbent';
 
@@ -88,7 +120,7 @@ export type DuplicateName = 'newcomer' | 'incumbent';
 export interface IdentityMap {
   /** For exactly this name. */
   readonly exact?: Readonly<Record<string, string>>;
-  /** For this name and all below it; the longest one counts. */
+  /** For this name and all names below it; the longest matching entry counts. */
   readonly prefix?: Readonly<Record<string, string>>;
 }
 
@@ -122,13 +154,13 @@ export const DEFAULTS: ResolvedOptions = {
   scheduler: asyncScheduler,
 };
 
-/** Timers take no longer time than this: 2^31 - 1 ms, about 24 days. */
+/** The longest time that a timer takes: about 24 days. */
 const MAX_MS = 2 ** 31 - 1;
 
 /**
  * Fills in the defaults.
  *
- * @throws CommError `BAD_CONFIG` for an option that does not exist, or a value that cannot be
+ * @throws CommError `BAD_CONFIG` for an unknown option, or a value of the wrong type or out of range
  */
 export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptions {
   const resolved = { ...DEFAULTS };

@@ -6,70 +6,71 @@ export interface Tally {
   readonly bytes: number;
 }
 
-/** The upper bounds of the bins of a {@link SendTimes} histogram, in milliseconds. One more bin has what is longer. */
+/** Upper bounds of the bins of a {@link SendTimes} histogram, in milliseconds. One more bin counts longer times. */
 export const SEND_TIME_BOUNDS_MS: readonly number[] = [
   0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
 ];
 
 /**
- * How long messages took from `send` until the operating system had them, as a histogram. A sample: while one
- * message is on its way, those behind it are not timed.
+ * Histogram of the times that messages took from `send` until they were handed to the operating system. It is a
+ * sample: one message is timed at a time, those sent before it is written are not.
  */
 export interface SendTimes {
-  /** How many were timed. */
+  /** How many messages were timed. */
   readonly count: number;
-  /** Together. */
+  /** Sum of all timed messages, in milliseconds. */
   readonly sumMs: number;
+  /** The longest time, in milliseconds. */
   readonly maxMs: number;
-  /** How many fell in each bin; bin `i` ends at `SEND_TIME_BOUNDS_MS[i]`. */
+  /** How many messages fell into each bin; bin `i` ends at `SEND_TIME_BOUNDS_MS[i]`, inclusive. */
   readonly bins: readonly number[];
 }
 
-/** What went over one connection. Heartbeats and handshakes are not counted as messages. */
+/** Traffic of one connection. Heartbeats and handshakes do not count as messages. */
 export interface ConnectionStats {
-  /** `CN00001`. */
+  /** Name of the connection, such as `CN00001`. */
   readonly name: string;
-  /** The connector it came of. */
+  /** Handle of its connector, such as `CH00001`. */
   readonly handle: string;
-  /** Of the connector's URL: `tcp`. */
+  /** Scheme of the connector's URL, such as `tcp`. */
   readonly scheme: string;
-  /** The peer, once the handshake is done. */
+  /** Name of the peer; absent before the handshake is complete. */
   readonly endpointName?: string;
   readonly localAddr: string;
   readonly peerAddr: string;
-  /** The TLS version, where it is encrypted. */
+  /** The TLS version; absent without TLS. */
   readonly tls?: string;
   readonly sent: Tally;
   readonly received: Tally;
-  /** Handed to the connection and not with the operating system yet, with heartbeats. */
+  /** Frames handed to the connection but not yet to the operating system, heartbeats included. */
   readonly buffered: Tally;
-  /** What unfinished receivers hold. */
+  /** Bytes that receivers hold until their promises settle. */
   readonly pendingBytes: number;
-  /** Reading is paused, so that receivers can catch up. */
+  /** Whether reading is paused. */
   readonly isPaused: boolean;
 }
 
-/** What went to and from one endpoint, over all its connections so far. */
+/** Traffic of one endpoint, over all its connections so far. */
 export interface EndpointStats {
   readonly name: string;
   readonly state: EndpointState;
-  /** Handed to a connection. */
+  /** Messages handed to a connection. */
   readonly sent: Tally;
   readonly received: Tally;
-  /** Accepted by `send` and not with the operating system yet. */
+  /** Messages that `send` accepted and that are not yet handed to the operating system. */
   readonly queued: Tally;
-  /** Accepted by `send`, and lost because the connection ended. */
+  /** Messages that `send` accepted and that were lost because the connection ended. */
   readonly dropped: Tally;
-  /** Received for an app ID that nobody listens to. */
+  /** Messages received for an app ID without a receiver or subscriber. */
   readonly unclaimed: Tally;
   readonly sendTimes: SendTimes;
 }
 
-/** A picture of a communicator at one moment: plain data, ready for JSON. */
+/** A snapshot of a communicator: plain data, ready for JSON. */
 export interface CommunicatorStats {
-  /** The local endpoint. */
+  /** Name of the local endpoint. */
   readonly name: string;
-  /** When it was taken, in milliseconds since 1970. */
+  /** When the snapshot was taken, in milliseconds since 1970 (the scheduler's clock). */
   readonly at: number;
   readonly endpoints: readonly EndpointStats[];
   readonly connections: readonly ConnectionStats[];

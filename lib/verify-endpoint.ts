@@ -4,25 +4,26 @@ import type { Endpoint } from './endpoint.js';
 import type { ConnectionProperties } from './transport/connection.js';
 import type { Mode } from './transport/driver.js';
 
-/** A peer that wants to come in, as it presents itself. Nothing of it is proven, save `peer_cn` under mtls. */
+/** A peer that asks to join, as it presents itself. Nothing of it is proven except `peer_cn` under mtls. */
 export interface EndpointCandidate {
-  /** Its name and properties, IDLE. */
+  /** Its name and properties, in state `IDLE`. */
   readonly endpoint: Endpoint;
-  /** Addresses, `peer_cn` and `tls`. */
+  /** Addresses, `peer_cn` and `tls` of its connection. */
   readonly connection: ConnectionProperties;
-  /** Of the connector's URL: `tcp`. */
+  /** Scheme of the connector's URL, such as `tcp`. */
   readonly scheme: string;
-  /** Ours: a listener is passive. */
+  /** Mode of our connector: `PASSIVE` for a listener. */
   readonly mode: Mode;
 }
 
-/** True lets the peer in. False refuses it, and so does a text, which is the reason. */
+/** True admits the peer. False refuses it; a text refuses it and is the reason. */
 export type Verdict = boolean | string;
 
 /**
  * Decides who may join, after the checks of the protocol: at once, or later by a promise or the first value of an
- * Observable. It counts as part of the handshake: `handshakeTimeoutMs` ends it, and then, or when the peer goes,
- * an Observable is unsubscribed. Anything but true refuses, also what it throws; that is told as `callback-error`.
+ * Observable. The decision is part of the handshake, so `handshakeTimeoutMs` limits it. When that time is over, or
+ * the peer disconnects, an Observable is unsubscribed. Anything but true refuses. So does what it throws, which is
+ * also reported as `callback-error` on `lifecycle$`.
  */
 export type VerifyEndpoint = (
   candidate: EndpointCandidate,

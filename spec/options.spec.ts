@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../lib/comm-error.js';
 import { type CommunicatorOptions, DEFAULTS, resolveOptions } from '../lib/options.js';
+import { documentedOptions } from './support/documented-options.js';
 
 /** The longest time that timers take. */
 const MAX_MS = 2 ** 31 - 1;
@@ -86,5 +87,31 @@ describe('resolveOptions', () => {
       reconnectResetMs: 10_000,
       maxFrameBytes: 2 ** 31 - 2 ** 21,
     });
+  });
+});
+
+describe('the comments of CommunicatorOptions', () => {
+  const documented = documentedOptions();
+
+  it('describe every option, and no other', () => {
+    expect(documented.map(({ name }) => name)).toEqual(Object.keys(DEFAULTS));
+  });
+
+  const numbers = documented.filter(({ name }) => typeof DEFAULTS[name] === 'number');
+  it.each(numbers)('give the default and range of $name', ({ name, fallback, least, most }) => {
+    expect(fallback).toBe(DEFAULTS[name]);
+    for (const value of [least, most]) expect(resolveOptions({ [name]: value })[name]).toBe(value);
+    for (const value of [least - 0.5, most + 1])
+      expect(() => resolveOptions({ [name]: value })).toThrow(badConfig);
+  });
+
+  it.each(documented.filter(({ name }) => typeof DEFAULTS[name] !== 'number'))(
+    'give the default of $name',
+    ({ text }) => expect(text).toMatch(/Default: \S/),
+  );
+
+  it('give the default of duplicateName', () => {
+    const text = documented.find(({ name }) => name === 'duplicateName')?.text;
+    expect(text).toContain(`Default: \`${DEFAULTS.duplicateName}\`.`);
   });
 });
