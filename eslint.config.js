@@ -11,7 +11,7 @@ import tseslint from 'typescript-eslint';
  */
 const words = ['comm-error.ts', 'endpoint.ts', 'is-promise.ts', 'log.ts', 'message.ts'];
 const upperWords = ['lifecycle.ts', 'options.ts', 'received-message.ts', 'stats.ts', 'verify-endpoint.ts'];
-const entries = ['cli', 'index.ts', 'browser.ts', 'testing'];
+const entries = ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing'];
 const upper = [...entries, 'communicator.ts', 'monitor'];
 const rooms = {
   ...Object.fromEntries(
@@ -24,10 +24,11 @@ const rooms = {
   sfm: [...upper, 'drivers'],
   'communicator.ts': [...entries, 'monitor', 'drivers'],
   monitor: [...entries, 'drivers'],
-  testing: ['cli', 'index.ts', 'browser.ts'],
+  testing: ['cli', 'index.ts', 'browser.ts', 'exports.ts'],
   cli: ['testing'],
-  'index.ts': ['testing'],
-  'browser.ts': ['testing'],
+  'index.ts': ['cli', 'monitor', 'testing'],
+  'browser.ts': ['cli', 'monitor', 'testing'],
+  'exports.ts': ['cli', 'index.ts', 'browser.ts', 'drivers', 'monitor', 'testing'],
 };
 
 export default defineConfig(

@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-// The first that fits counts, and "rxflare" fits all below it.
-const alias = {
-  'rxflare/testing': new URL('lib/testing/index.ts', import.meta.url).pathname,
-  rxflare: new URL('lib/index.ts', import.meta.url).pathname,
-};
+const LIB = new URL('lib', import.meta.url).pathname;
+const alias = [
+  { find: /^rxflare$/, replacement: `${LIB}/index.ts` },
+  { find: /^rxflare\/(\w+)$/, replacement: `${LIB}/$1/index.ts` },
+];
 
 export default defineConfig({
   resolve: { alias },

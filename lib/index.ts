@@ -4,8 +4,6 @@
  * @module rxflare
  */
 
-export type { MessageReceiver, ReceivedMessage } from './received-message.js';
-export { QueueFullError } from './comm-error.js';
 import { Communicator as BaseCommunicator } from './communicator.js';
 import { GrpcDriver } from './drivers/grpc/grpc-driver.js';
 import { InProcessDriver } from './drivers/in-process/in-process-driver.js';
@@ -16,89 +14,7 @@ import type { Endpoint } from './endpoint.js';
 import type { CommunicatorOptions } from './options.js';
 import { DriverRegistry } from './transport/driver-registry.js';
 
-export { CommError, CommErrorCode } from './comm-error.js';
-export type { Monitor, StartedListener } from './communicator.js';
-export { DriverRegistry } from './transport/driver-registry.js';
-export { GrpcDriver } from './drivers/grpc/grpc-driver.js';
-export { InProcessDriver, type InProcessOptions } from './drivers/in-process/in-process-driver.js';
-export { SharedFileDriver, type SharedFileOptions } from './drivers/shared-file/shared-file-driver.js';
-export type { SharedFileSettings } from './drivers/shared-file/tuning.js';
-export { TcpDriver } from './drivers/tcp/tcp-driver.js';
-export type { GenerateMask } from './drivers/websocket/mask.js';
-export { WebSocketDriver, type WebSocketDriverOptions } from './drivers/websocket/websocket-driver.js';
-export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
-export type {
-  CallbackErrorEvent,
-  ConnectedEvent,
-  DisconnectedEvent,
-  DroppedEvent,
-  EndpointEvent,
-  EvictedEvent,
-  LifecycleEvent,
-  LimitedEvent,
-  ListeningEvent,
-  RefusedEvent,
-  RetryingEvent,
-} from './lifecycle.js';
-export {
-  AppIds,
-  type HeaderValue,
-  type Message,
-  type MessageHeaders,
-  textMessage,
-  textOf,
-} from './message.js';
-export type { WatchOptions } from './monitor/watch-options.js';
-export { MonitorAppIds } from './monitor/monitor-app-ids.js';
-export { type RelayedMessage, relayedMessages, sendThrough } from './monitor/relay.js';
-export type { ReportedEvent } from './monitor/reported-event.js';
-export { roundTrips } from './monitor/round-trips.js';
-export { serveRelay, type ServeRelayOptions } from './monitor/serve-relay.js';
-export { serveStats, type ServeStatsOptions } from './monitor/serve-stats.js';
-export type { StatsReport, StatsStatus } from './monitor/stats-report.js';
-export type { StatsTotals } from './monitor/stats-totals.js';
-export { watchStats, type WatchStatsOptions } from './monitor/watch-stats.js';
-export type { WatcherLimits } from './monitor/watchers.js';
-export {
-  type CommunicatorOptions,
-  DEFAULTS,
-  type DuplicateName,
-  type IdentityMap,
-  type ResolvedOptions,
-} from './options.js';
-export { type Diagnosis, diagnose } from './monitor/diagnose.js';
-export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './monitor/probe.js';
-export {
-  type CommunicatorStats,
-  type ConnectionStats,
-  type EndpointStats,
-  SEND_TIME_BOUNDS_MS,
-  type SendTimes,
-  type Tally,
-} from './stats.js';
-export { BaseConnection } from './transport/base-connection.js';
-export type { Connection, ConnectionProperties } from './transport/connection.js';
-export {
-  type ConnectionLimit,
-  ConnectionLimitError,
-  type LimitReport,
-} from './transport/connection-limiter.js';
-export type { Connector, ConnectorState } from './transport/connector.js';
-export {
-  ConnectionSecurity,
-  type Driver,
-  type DriverCapabilities,
-  type DriverParams,
-  type Listener,
-  type ListenerUrls,
-  Mode,
-  type Pem,
-  type PortRanges,
-  type Resources,
-} from './transport/driver.js';
-export { formatUrl, parseUrl } from './transport/url.js';
-export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';
-export { splitFrames } from './wire/split-frames.js';
+export * from './exports.js';
 
 /** The drivers of the Node entry, in a registry of their own. */
 export function nodeDrivers(): DriverRegistry {

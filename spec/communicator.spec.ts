@@ -1,15 +1,8 @@
 import { filter, firstValueFrom, map, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import {
-  CommErrorCode,
-  EndpointState,
-  InProcessDriver,
-  Mode,
-  parseUrl,
-  textMessage,
-  textOf,
-} from '../lib/index.js';
+import { InProcessDriver } from '../lib/drivers/index.js';
+import { CommErrorCode, EndpointState, Mode, parseUrl, textMessage, textOf } from '../lib/index.js';
 import { VirtualNetwork } from '../lib/testing/index.js';
 import { testCertificates } from './support/certificates.js';
 import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';

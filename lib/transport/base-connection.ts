@@ -76,7 +76,6 @@ export abstract class BaseConnection implements Connection {
     return this.#state === 'open';
   }
 
-  /** {@inheritDoc Connection.isPaused} */
   get isPaused(): boolean {
     return this.#pausedBy !== undefined && this.#pausedBy.size > 0;
   }
@@ -88,7 +87,6 @@ export abstract class BaseConnection implements Connection {
     if (!isPaused) this.pauseReading();
   }
 
-  /** {@inheritDoc Connection.resume} */
   resume(owner: object = USER): void {
     if (this.#pausedBy?.delete(owner) === true && !this.isPaused) this.resumeReading();
   }

@@ -6,17 +6,23 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import * as browser from '../../lib/browser.js';
-import * as node from '../../lib/index.js';
+import { NativeWebSocketDriver } from '../../lib/drivers/browser.js';
 
 /** For what a page loads beside RxJS, which its application has anyway. */
 const BUDGET_BYTES = 40 * 1024;
 
-/** What only one of the entries can have. */
-const ONLY_BROWSER = ['InboxFullError', 'NativeWebSocketDriver', 'browserDrivers'];
-const ONLY_NODE = /Driver$|^nodeDrivers$/;
+/** What a browser gets of each entry, and a file that shows that this is it. */
+const ENTRIES = [
+  ['rxflare', 'lib/browser.ts', 'lib/communicator.ts'],
+  ['rxflare/drivers', 'lib/drivers/browser.ts', 'lib/transport/base-connection.ts'],
+  ['rxflare/monitor', 'lib/monitor/index.ts', 'lib/monitor/probe.ts'],
+  ['rxflare/testing', 'lib/testing/index.ts', 'lib/testing/virtual-network.ts'],
+] as const;
 
 const OPTIONS = {
-  entryPoints: [fileURLToPath(new URL('../../lib/browser.ts', import.meta.url))],
+  absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)),
+  entryPoints: ['lib/browser.ts'],
+  platform: 'browser',
   bundle: true,
   format: 'esm',
   external: ['rxjs'],
@@ -27,44 +33,39 @@ const OPTIONS = {
 
 afterAll(() => stop());
 
-describe('the browser entry', () => {
-  it('reaches neither a module of Node nor ws', async () => {
-    const { metafile } = await build({ ...OPTIONS, platform: 'browser' });
+describe('for a browser', () => {
+  it.each(ENTRIES)('%s reaches neither a module of Node nor ws', async (_, entry, file) => {
+    const { metafile } = await build({ ...OPTIONS, entryPoints: [entry] });
     const files = Object.keys(metafile.inputs);
     const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
-    expect(files).toContain('lib/browser.ts');
+    expect(files).toContain(file);
     expect(files.filter((file) => /node_modules\/(ws|@grpc)\//.test(file))).toEqual([]);
     expect(new Set(imports.filter(({ external }) => external).map(({ path }) => path))).toEqual(
       new Set(['rxjs']),
     );
   });
 
-  it('has a testing entry beside it that is as clean', async () => {
-    const entryPoints = [fileURLToPath(new URL('../../lib/testing/index.ts', import.meta.url))];
-    const { metafile } = await build({ ...OPTIONS, entryPoints, platform: 'browser' });
+  it('rxflare has nothing of the other entries, apart from its two drivers', async () => {
+    const { metafile } = await build(OPTIONS);
     const files = Object.keys(metafile.inputs);
-    const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
-    expect(files).toContain('lib/testing/virtual-network.ts');
-    expect(files.filter((file) => /node_modules\/(ws|@grpc)\//.test(file))).toEqual([]);
-    expect(new Set(imports.filter(({ external }) => external).map(({ path }) => path))).toEqual(
-      new Set(['rxjs']),
-    );
+    expect(files.filter((file) => /^lib\/(monitor|testing|cli)\//.test(file))).toEqual([]);
+    expect(files.filter((file) => file.endsWith('-driver.ts'))).toEqual([
+      'lib/drivers/in-process/in-process-driver.ts',
+      'lib/drivers/websocket/native-websocket-driver.ts',
+    ]);
   });
 
-  it('keeps within its budget', async () => {
-    const { outputFiles } = await build({ ...OPTIONS, platform: 'browser', minify: true });
+  it('rxflare keeps within its budget', async () => {
+    const { outputFiles } = await build({ ...OPTIONS, minify: true });
     const bytes = outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0);
     process.stdout.write(
       `browser entry: ${(bytes / 1024).toFixed(1)} KiB minified and gzipped, without rxjs\n`,
     );
     expect(bytes).toBeLessThanOrEqual(BUDGET_BYTES);
   });
+});
 
-  it('has the exports of the Node entry, as far as they exist in a browser', () => {
-    const shared = Object.keys(node).filter((name) => name in browser || !ONLY_NODE.test(name));
-    expect(Object.keys(browser).sort()).toEqual([...shared, ...ONLY_BROWSER].sort());
-  });
-
+describe('the browser entry', () => {
   it('works in Node too', async () => {
     const { AppIds, Communicator, Endpoint, Mode, textMessage } = browser;
     const hub = new Communicator(new Endpoint('hub'));
@@ -84,7 +85,7 @@ describe('the browser entry', () => {
   });
 
   it('says that a page cannot listen', async () => {
-    const { Communicator, Endpoint, Mode, NativeWebSocketDriver } = browser;
+    const { Communicator, Endpoint, Mode } = browser;
     const notSupported = {
       code: browser.CommErrorCode.NOT_SUPPORTED,
       message: expect.stringContaining('cannot listen') as string,

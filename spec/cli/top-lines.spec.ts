@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { renderTop, summarize, type TopPicture } from '../../lib/cli/top-lines.js';
-import {
-  type CommunicatorStats,
-  EndpointState,
-  type EndpointStats,
-  type ReportedEvent,
-  type StatsReport,
-} from '../../lib/index.js';
+import { type CommunicatorStats, EndpointState, type EndpointStats } from '../../lib/index.js';
+import type { ReportedEvent, StatsReport } from '../../lib/monitor/index.js';
 import { totalsOf } from '../../lib/monitor/stats-totals.js';
 
 const NONE = { messages: 0, bytes: 0 };

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { type Communicator, Mode, MonitorAppIds, serveStats, textMessage, textOf } from '../../lib/index.js';
+import { type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
+import { MonitorAppIds, serveStats } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll } from '../support/communicators.js';
 import { PtyProcess } from '../support/pty-process.js';
 import { pythonAvailable } from '../support/python.js';

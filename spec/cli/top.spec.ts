@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Endpoint, Mode, serveStats } from '../../lib/index.js';
+import { Endpoint, Mode } from '../../lib/index.js';
+import { serveStats } from '../../lib/monitor/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { communicator, startListening, stopAll } from '../support/communicators.js';
 import { freePort } from '../support/free-port.js';

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import {
-  Communicator,
-  Endpoint,
-  GrpcDriver,
-  SharedFileDriver,
-  TcpDriver,
-  WebSocketDriver,
-} from '../../lib/index.js';
+import { GrpcDriver, SharedFileDriver, TcpDriver, WebSocketDriver } from '../../lib/drivers/index.js';
+import { Communicator, Endpoint } from '../../lib/index.js';
 
 const { drivers } = new Communicator(new Endpoint('hub'));
 

@@ -3,7 +3,8 @@ import { Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { fromNodeError } from '../../lib/drivers/node/node-errors.js';
-import { CommErrorCode, TcpDriver } from '../../lib/index.js';
+import { TcpDriver } from '../../lib/drivers/index.js';
+import { CommErrorCode } from '../../lib/index.js';
 import { parseUrl } from '../../lib/transport/url.js';
 import { pair } from '../contract/pair.js';
 

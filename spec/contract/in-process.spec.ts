@@ -1,6 +1,7 @@
 import { asyncScheduler } from 'rxjs';
 
-import { InProcessDriver, parseUrl } from '../../lib/index.js';
+import { InProcessDriver } from '../../lib/drivers/index.js';
+import { parseUrl } from '../../lib/index.js';
 import { driverContract } from './driver-contract.js';
 
 let addresses = 0;

@@ -1,4 +1,5 @@
-import { ConnectionSecurity, parseUrl, TcpDriver } from '../../lib/index.js';
+import { TcpDriver } from '../../lib/drivers/index.js';
+import { ConnectionSecurity, parseUrl } from '../../lib/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { driverContract } from './driver-contract.js';
 

@@ -1,4 +1,5 @@
-import { parseUrl, TcpDriver } from '../../lib/index.js';
+import { TcpDriver } from '../../lib/drivers/index.js';
+import { parseUrl } from '../../lib/index.js';
 import { driverContract } from './driver-contract.js';
 
 driverContract('tcp', {

@@ -4,7 +4,8 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
-import { AppIds, type Communicator, Mode, serveStats, textMessage, textOf } from '../../lib/index.js';
+import { AppIds, type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
+import { serveStats } from '../../lib/monitor/index.js';
 import { blocks } from '../docs/blocks.js';
 import { play } from '../docs/play.js';
 import { scenesOf } from '../docs/scenes.js';

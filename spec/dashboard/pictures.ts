@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
-import { AppIds, Communicator, Endpoint, Mode, serveStats, textMessage } from '../../lib/index.js';
+import { AppIds, Communicator, Endpoint, Mode, textMessage } from '../../lib/index.js';
+import { serveStats } from '../../lib/monitor/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { untilState } from '../support/communicators.js';

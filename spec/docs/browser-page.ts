@@ -1,5 +1,4 @@
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
@@ -10,7 +9,12 @@ import type { Actor } from './program.js';
 import { Transcript } from './transcript.js';
 import { put } from './workspace.js';
 
-const BROWSER_ENTRY = fileURLToPath(new URL('../../lib/browser.ts', import.meta.url));
+/** Where a bundler for browsers finds the entries. */
+const ENTRIES = {
+  rxflare: join(ROOT, 'lib', 'browser.ts'),
+  'rxflare/drivers': join(ROOT, 'lib', 'drivers', 'browser.ts'),
+  'rxflare/monitor': join(ROOT, 'lib', 'monitor', 'index.ts'),
+};
 const ANGULAR = join(ROOT, 'docs', 'examples', 'angular-dashboard', 'node_modules');
 
 declare global {
@@ -38,7 +42,7 @@ export async function openPage({ place, code }: Block, path: string, server: str
     outfile: join(directory, 'page.js'),
     bundle: true,
     format: 'esm',
-    alias: { rxflare: BROWSER_ENTRY },
+    alias: ENTRIES,
     nodePaths: [ANGULAR],
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true } },
   });

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import * as browserEntry from '../../lib/browser.js';
-import * as nodeEntry from '../../lib/index.js';
-import * as testingEntry from '../../lib/testing/index.js';
+import * as browser from '../../lib/browser.js';
+import * as browserDrivers from '../../lib/drivers/browser.js';
+import * as drivers from '../../lib/drivers/index.js';
+import * as node from '../../lib/index.js';
+import * as monitor from '../../lib/monitor/index.js';
+import * as testing from '../../lib/testing/index.js';
 import { type Block, blocksOf, ROOT } from './blocks.js';
 
 /** What the comment of a function takes for granted. */
@@ -12,7 +15,8 @@ const GIVEN = [
   "import express from 'express';",
   "import { map } from 'rxjs';",
   "import { TestScheduler } from 'rxjs/testing';",
-  `import { ${Object.keys(testingEntry).join(', ')} } from 'rxflare/testing';`,
+  importOf(monitor, 'rxflare/monitor'),
+  importOf(testing, 'rxflare/testing'),
   "const hub = new Communicator(new Endpoint('hub'));",
   "const site = new Communicator(new Endpoint('site-1'));",
   'const scheduler = new TestScheduler((actual, expected) => assert.deepEqual(actual, expected));',
@@ -40,10 +44,17 @@ function examplesIn(path: string): Block[] {
 
 /** Everything before the example is on one line, so that errors name the right one. */
 function programOf(example: string, isForBrowsers: boolean): string {
-  const [names, from] = isForBrowsers
-    ? [Object.keys(browserEntry), join(ROOT, 'lib', 'browser.js')]
-    : [Object.keys(nodeEntry), 'rxflare'];
-  const entry = `import { ${names.join(', ')} } from '${from}';`;
-  const given = ["import assert from 'node:assert/strict';", entry, ...GIVEN].join(' ');
+  const entries = isForBrowsers
+    ? [importOf(browser, inLib('browser.js')), importOf(browserDrivers, inLib('drivers/browser.js'))]
+    : [importOf(node, 'rxflare'), importOf(drivers, 'rxflare/drivers')];
+  const given = ["import assert from 'node:assert/strict';", ...entries, ...GIVEN].join(' ');
   return `${given} async function example() {\n${example}}\nawait example();\nconsole.log('done');\nprocess.exit();\n`;
+}
+
+function importOf(entry: object, from: string): string {
+  return `import { ${Object.keys(entry).join(', ')} } from '${from}';`;
+}
+
+function inLib(path: string): string {
+  return join(ROOT, 'lib', path);
 }

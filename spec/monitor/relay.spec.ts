@@ -1,18 +1,8 @@
 import { filter, firstValueFrom, skip } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import {
-  CommErrorCode,
-  type Communicator,
-  DEFAULTS,
-  Mode,
-  MonitorAppIds,
-  relayedMessages,
-  sendThrough,
-  serveRelay,
-  textMessage,
-  textOf,
-} from '../../lib/index.js';
+import { CommErrorCode, type Communicator, DEFAULTS, Mode, textMessage, textOf } from '../../lib/index.js';
+import { MonitorAppIds, relayedMessages, sendThrough, serveRelay } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
 
 afterEach(stopAll);

@@ -15,18 +15,14 @@ import {
 } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { CommErrorCode, EndpointState, Mode, textMessage, textOf } from '../../lib/index.js';
 import {
-  CommErrorCode,
-  EndpointState,
-  Mode,
   MonitorAppIds,
   roundTrips,
   serveStats,
   type ServeStatsOptions,
-  textMessage,
-  textOf,
   watchStats,
-} from '../../lib/index.js';
+} from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
 
 afterEach(stopAll);

@@ -1,8 +1,6 @@
 import type { Observable, Subscription } from 'rxjs';
 import { describe, expectTypeOf, it } from 'vitest';
 
-import type * as Browser from '../../lib/browser.js';
-import type * as Node from '../../lib/index.js';
 import type {
   Communicator,
   Connection,
@@ -46,11 +44,5 @@ describe('the public types', () => {
     expectTypeOf<Driver['connect']>().toEqualTypeOf<(params: DriverParams) => Observable<Connection>>();
     expectTypeOf<Connection['frames$']>().toEqualTypeOf<Observable<Uint8Array>>();
     expectTypeOf<Connection['send']>().toEqualTypeOf<(head: Uint8Array, payload?: Uint8Array) => boolean>();
-  });
-
-  it('are the same in the browser, save for the drivers', () => {
-    type NodeOnly =
-      'TcpDriver' | 'WebSocketDriver' | 'GrpcDriver' | 'SharedFileDriver' | 'nodeDrivers' | 'Communicator';
-    expectTypeOf<Exclude<keyof typeof Node, NodeOnly>>().toExtend<keyof typeof Browser>();
   });
 });

@@ -7,16 +7,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import express from 'express';
-import {
-  AppIds,
-  Communicator,
-  Endpoint,
-  Mode,
-  parseUrl,
-  serveRelay,
-  serveStats,
-  WebSocketDriver,
-} from 'rxflare';
+import { AppIds, Communicator, Endpoint, Mode, parseUrl } from 'rxflare';
+import { WebSocketDriver } from 'rxflare/drivers';
+import { serveRelay, serveStats } from 'rxflare/monitor';
 
 import { PAGE } from './build.js';
 

@@ -7,6 +7,7 @@ const MAX_WAITING_FRAMES = 65_536;
 export class InboxFullError extends CommError {
   override readonly name = 'InboxFullError';
 
+  /** The message names the connection, and what waited in it. */
   constructor(context: string, frames: number, bytes: number) {
     super(
       CommErrorCode.NOT_READY,

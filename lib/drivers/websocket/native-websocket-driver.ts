@@ -35,6 +35,7 @@ export class NativeWebSocketDriver implements Driver {
   readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: false };
   readonly #options: NativeWebSocketOptions;
 
+  /** Each option has a default. */
   constructor(options: NativeWebSocketOptions = {}) {
     this.#options = options;
   }

@@ -8,7 +8,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { requireDirectory } from '../../../lib/drivers/shared-file/file-url.js';
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
-import { CommErrorCode, type Listener, parseUrl } from '../../../lib/index.js';
+import type { Listener } from '../../../lib/drivers/index.js';
+import { CommErrorCode, parseUrl } from '../../../lib/index.js';
 import { concatBytes } from '../../support/bytes.js';
 import {
   acquire,

@@ -6,7 +6,8 @@ import { firstValueFrom, type Observable, Subscription, take, toArray } from 'rx
 import { afterAll, afterEach, vi } from 'vitest';
 
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
-import { type Connection, type Listener, parseUrl } from '../../../lib/index.js';
+import type { Listener } from '../../../lib/drivers/index.js';
+import { type Connection, parseUrl } from '../../../lib/index.js';
 import { FrameType } from '../../../lib/wire/prefix.js';
 import { frameOf as frameOfHead } from '../../support/bytes.js';
 import { pattern } from '../../support/pattern.js';

@@ -1,17 +1,13 @@
 import { DOCUMENT, inject, Injectable, type OnDestroy } from '@angular/core';
+import { Communicator, Endpoint, EndpointState, Mode, textMessage } from 'rxflare';
 import {
-  Communicator,
-  Endpoint,
-  EndpointState,
-  Mode,
   type RelayedMessage,
   relayedMessages,
   roundTrips,
   sendThrough,
   type StatsReport,
-  textMessage,
   watchStats,
-} from 'rxflare';
+} from 'rxflare/monitor';
 import {
   distinctUntilChanged,
   EMPTY,

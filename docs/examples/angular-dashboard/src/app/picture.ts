@@ -1,13 +1,5 @@
-import {
-  type ConnectionStats,
-  EndpointState,
-  type EndpointStats,
-  type ReportedEvent,
-  type StatsReport,
-  type StatsStatus,
-  type StatsTotals,
-  type Tally,
-} from 'rxflare';
+import { type ConnectionStats, EndpointState, type EndpointStats, type Tally } from 'rxflare';
+import type { ReportedEvent, StatsReport, StatsStatus, StatsTotals } from 'rxflare/monitor';
 
 /** Messages and bytes a second. */
 export type Rate = Tally;

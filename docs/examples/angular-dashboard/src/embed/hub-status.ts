@@ -1,6 +1,7 @@
 import { AsyncPipe } from '@angular/common';
 import { Component, type OnDestroy } from '@angular/core';
-import { Communicator, Endpoint, Mode, watchStats } from 'rxflare';
+import { Communicator, Endpoint, Mode } from 'rxflare';
+import { watchStats } from 'rxflare/monitor';
 
 @Component({
   selector: 'app-hub-status',

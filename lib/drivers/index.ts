@@ -1,0 +1,14 @@
+/**
+ * The drivers with their options, and what a driver of your own is made of. Bundlers for browsers get those drivers
+ * that a page can have: {@link NativeWebSocketDriver} and {@link InProcessDriver}.
+ *
+ * @module rxflare/drivers
+ */
+
+export * from './browser.js';
+export { GrpcDriver } from './grpc/grpc-driver.js';
+export { SharedFileDriver, type SharedFileOptions } from './shared-file/shared-file-driver.js';
+export type { SharedFileSettings } from './shared-file/tuning.js';
+export { TcpDriver } from './tcp/tcp-driver.js';
+export type { GenerateMask } from './websocket/mask.js';
+export { WebSocketDriver, type WebSocketDriverOptions } from './websocket/websocket-driver.js';

@@ -1,0 +1,67 @@
+/** What both entries of `rxflare` export, for Node and for browsers. */
+
+export {
+  CommError,
+  CommErrorCode,
+  type CommErrorDetail,
+  type CommErrorOptions,
+  QueueFullError,
+} from './comm-error.js';
+export type { Monitor, StartedListener } from './communicator.js';
+export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
+export type {
+  CallbackErrorEvent,
+  ConnectedEvent,
+  DisconnectedEvent,
+  DroppedEvent,
+  EndpointEvent,
+  EvictedEvent,
+  LifecycleEvent,
+  LimitedEvent,
+  ListeningEvent,
+  RefusedEvent,
+  RetryingEvent,
+} from './lifecycle.js';
+export {
+  AppIds,
+  type HeaderValue,
+  type Message,
+  type MessageHeaders,
+  textMessage,
+  textOf,
+} from './message.js';
+export {
+  type CommunicatorOptions,
+  DEFAULTS,
+  type DuplicateName,
+  type IdentityMap,
+  type ResolvedOptions,
+} from './options.js';
+export type { MessageReceiver, ReceivedMessage } from './received-message.js';
+export {
+  type CommunicatorStats,
+  type ConnectionStats,
+  type EndpointStats,
+  SEND_TIME_BOUNDS_MS,
+  type SendTimes,
+  type Tally,
+} from './stats.js';
+export type { Connection, ConnectionProperties } from './transport/connection.js';
+export {
+  type ConnectionLimit,
+  ConnectionLimitError,
+  type LimitReport,
+} from './transport/connection-limiter.js';
+export type { Connector, ConnectorState } from './transport/connector.js';
+export type { ConnectorEvent } from './transport/connector-event.js';
+export {
+  ConnectionSecurity,
+  type Driver,
+  type DriverParams,
+  Mode,
+  type Pem,
+  type Resources,
+} from './transport/driver.js';
+export { DriverRegistry } from './transport/driver-registry.js';
+export { parseUrl } from './transport/url.js';
+export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';

@@ -1,0 +1,20 @@
+/**
+ * To watch communicators and to test connections: stats of another endpoint, messages through another endpoint, round
+ * trips, and why a hub cannot be reached. The same for Node and for browsers.
+ *
+ * @module rxflare/monitor
+ */
+
+export type { WatchOptions } from './watch-options.js';
+export { type Diagnosis, diagnose } from './diagnose.js';
+export { MonitorAppIds } from './monitor-app-ids.js';
+export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './probe.js';
+export { type RelayedMessage, relayedMessages, sendThrough } from './relay.js';
+export type { ReportedEvent } from './reported-event.js';
+export { roundTrips } from './round-trips.js';
+export { serveRelay, type ServeRelayOptions } from './serve-relay.js';
+export { serveStats, type ServeStatsOptions } from './serve-stats.js';
+export type { StatsReport, StatsStatus } from './stats-report.js';
+export type { StatsTotals } from './stats-totals.js';
+export { watchStats, type WatchStatsOptions } from './watch-stats.js';
+export type { WatcherLimits } from './watchers.js';
