@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { CommError } from '../comm-error.js';
 import { connectCommand } from './connect.js';
 import { listenCommand } from './listen.js';
+import { tolerateClosedPipes } from './output-closed.js';
 import { pingCommand } from './ping.js';
 import { Printer } from './printer.js';
 import { topCommand } from './top.js';
@@ -17,6 +18,8 @@ function integer(minimum: number): (text: string) => number {
     throw new InvalidArgumentError(`Expected a whole number from ${minimum}.`);
   };
 }
+
+tolerateClosedPipes();
 
 const program = new Command('rxflare')
   .description('Connects to, listens for and examines NVIDIA FLARE (F3) endpoints.')
@@ -78,9 +81,9 @@ command(
   'watches a hub that was started with --stats: its endpoints, their traffic, and what happens',
 )
   .option('--name <name>', 'own endpoint name; by default a new one, below the name of --cert under mtls')
-  .option('--period <ms>', 'between two pictures', integer(100), 1000)
-  .option('--count <n>', 'leave after this many pictures; 0 goes on', integer(0), 0)
-  .option('--timeout <ms>', 'to connect, for the handshake, and for the first picture', integer(1), 5_000)
+  .option('--period <ms>', 'between two reports', integer(100), 1000)
+  .option('--count <n>', 'leave after this many reports; 0 goes on', integer(0), 0)
+  .option('--timeout <ms>', 'to connect, for the handshake, and for the first report', integer(1), 5_000)
   .action(topCommand);
 
 try {

@@ -1,14 +1,19 @@
 /**
- * A text from elsewhere that is safe to write to a terminal: control characters, which a terminal obeys, and those
- * that turn or hide what is around them become `?`.
+ * A text from a peer as one line that is safe to write to a terminal. Each unsafe character becomes `?`: control
+ * characters, which a terminal obeys; line breaks, which could forge a line; characters that reorder or hide the text
+ * around them.
  */
 export function printable(text: string): string {
   return text.replaceAll(UNSAFE, '?');
 }
 
-/** The same for a text of several lines, whose line breaks and tabs stay. */
-export function printableLines(text: string): string {
-  return text.replaceAll(/[^\n\t]+/g, printable);
+/** JSON with the same characters as `\uXXXX`: one line that is safe to write to a terminal, and the same value. */
+export function printableJson(json: string): string {
+  return json.replaceAll(UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, index) => {
+      return `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`;
+    }).join(''),
+  );
 }
 
 /** How many columns of a terminal a printable text takes. */
@@ -19,7 +24,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** A printable text in at most `width` columns; what is left out is marked. */
+/** A printable text in at most `width` columns; `…` stands for the rest. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   if (width < 1) return '';
@@ -39,11 +44,11 @@ export function pad(text: string, width: number, align: 'left' | 'right'): strin
   return align === 'left' ? text + blanks : blanks + text;
 }
 
-/** Control and format characters, separators of lines, halves of pairs, and what has no meaning everywhere. */
+/** Control, format and bidirectional characters, line and paragraph separators, lone surrogates, private use, unassigned. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/gu;
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** Joined to the character before. Those that make an emoji of it, too: then they have its second column. */
+/** Characters that a terminal draws on the one before. The emoji selector makes that one a column wider. */
 const COMBINING = /^[\p{Mn}\p{Me}\u{1160}-\u{11ff}]$/u;
 const EMOJI_SELECTOR = '\u{fe0f}';
 

@@ -7,10 +7,10 @@ import type { EndpointProperties, EndpointState } from '../endpoint.js';
 import type { MessageHeaders } from '../message.js';
 import type { Diagnosis } from '../monitor/diagnose.js';
 import type { StatsReport } from '../monitor/stats-report.js';
-import { printableLines } from './printable.js';
+import { printable, printableJson } from './printable.js';
 import { summarize } from './top-lines.js';
 
-/** Everything that the command prints. With `--json` these are the lines. */
+/** Everything that the command prints. With `--json` each is one line. */
 export type Output =
   | { readonly event: 'listening' | 'dashboard'; readonly url: string }
   | {
@@ -55,13 +55,16 @@ export type Output =
       readonly event: 'error';
       readonly code: CommErrorCode;
       readonly message: string;
-      /** What it most likely means, in a word. */
+      /** The most likely reason. */
       readonly diagnosis?: Diagnosis;
-      /** The next attempt comes after this time. */
+      /** How long until the next attempt, in milliseconds. */
       readonly retryMs?: number;
     };
 
-/** Prints to standard output: JSON a line, or text for people. Errors in text go to standard error. */
+/**
+ * Prints to standard output: one JSON object a line, or text for people. Errors in text go to standard error. No text
+ * of a peer can forge a line or command the terminal.
+ */
 export class Printer {
   readonly #json: boolean;
 
@@ -70,7 +73,7 @@ export class Printer {
   }
 
   print(output: Output): void {
-    if (this.#json) process.stdout.write(`${escaped(JSON.stringify(output, plainValue))}\n`);
+    if (this.#json) process.stdout.write(`${printableJson(JSON.stringify(output, plainValue))}\n`);
     else if (output.event === 'error') process.stderr.write(`${toText(safe(output))}\n`);
     else process.stdout.write(`${toText(safe(output))}\n`);
   }
@@ -110,19 +113,12 @@ function toText(output: Output): string {
     .exhaustive();
 }
 
-/** Most texts come from elsewhere, and a terminal obeys some characters. */
+/** Any text may come from a peer. OpenSSL ends its texts with a line break. */
 function safe<T>(value: T): T {
-  if (typeof value === 'string') return printableLines(value) as T;
+  if (typeof value === 'string') return printable(value.trimEnd()) as T;
   if (Array.isArray(value)) return value.map(safe) as T;
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [printableLines(key), safe(each)]),
-  ) as T;
-}
-
-/** JSON that is safe to write to a terminal. It escapes some of these characters itself. */
-function escaped(json: string): string {
-  return json.replaceAll(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [printable(key), safe(each)])) as T;
 }
 
 /** Headers and properties may hold what JSON lacks: bytes become base64, large integers text. */

@@ -1,28 +1,84 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { type Output, Printer } from '../../lib/cli/printer.js';
+import { CommErrorCode, EndpointState } from '../../lib/index.js';
 
 afterEach(() => vi.restoreAllMocks());
 
-/** What the command prints for a message from `from`. */
-function printed(json: boolean, from: string, text: string): string {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  const headers = { 'k\u009b': ['\x1b[2J', { deep: '\u202e' }], bytes: Uint8Array.of(1), round: 7n };
-  const output: Output = { event: 'message', from, app: 1, headers, bytes: text.length, text };
+/** What the command prints, on both of its outputs. */
+function printed(json: boolean, output: Output): string {
+  const outputs = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, 'write').mockReturnValue(true),
+  );
   new Printer(json).print(output);
-  return write.mock.calls.map(([chunk]) => String(chunk)).join('');
+  return outputs.flatMap(({ mock }) => mock.calls.map(([chunk]) => String(chunk))).join('');
+}
+
+/** Escapes of a terminal, line breaks of every kind, and what turns the direction of text. */
+const UNSAFE = [
+  '\n',
+  '\r',
+  '\r\n',
+  '\t',
+  '\b',
+  '\0',
+  '\x7f',
+  '\x1b[2J',
+  '\x85',
+  '\x9b31m',
+  ...Array.from(
+    '\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ud800',
+  ),
+  '\u{e0041}',
+];
+const FORGED = 'listening on tcp://evil';
+
+/** Each text that a peer can choose, with something unsafe in it. */
+function outputs(unsafe: string): readonly Output[] {
+  const text = `a${unsafe}${FORGED}`;
+  const properties = { [text]: text, deep: [{ [text]: text }] };
+  const endpoint = { name: text, address: text, peerCn: text, tls: text, properties };
+  return [
+    { event: 'message', from: text, app: 1, headers: properties, bytes: 1, text },
+    { event: 'endpoint', state: EndpointState.READY, ...endpoint },
+    { event: 'ready', connectMs: 1, handshakeMs: 1, ...endpoint },
+    { event: 'error', code: CommErrorCode.CLOSED, message: text, retryMs: 1 },
+    { event: 'notice', message: text },
+    { event: 'listening', url: text },
+  ];
 }
 
 describe('what the command prints', () => {
-  it('lets no text from elsewhere command the terminal', () => {
-    expect(printed(false, 'evil\x1b[2J', 'one\r\n\ttwo\x07\u009b31m')).toBe(
-      'evil?[2J [app 1] {"k?":["?[2J",{"deep":"?"}],"bytes":{"base64":"AQ=="},"round":"7"} one?\n\ttwo??31m\n',
-    );
+  it.each(UNSAFE)('has no %j of a peer, and no line that a peer has made', (unsafe) => {
+    for (const output of outputs(unsafe)) {
+      const lines = printed(false, output).split('\n');
+      expect(lines.pop()).toBe('');
+      expect(lines).toHaveLength(output.event === 'ready' ? 3 : 1);
+      expect(lines.filter((line) => line.startsWith(FORGED))).toEqual([]);
+      expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+      vi.restoreAllMocks();
+    }
   });
 
-  it('prints the same text as JSON, escaped and whole', () => {
-    const line = printed(true, 'evil\x1b[2J', 'two\x07\u009b31m\u007f');
-    expect(line.trimEnd()).not.toMatch(/\p{Cc}/u);
-    expect(JSON.parse(line)).toMatchObject({ from: 'evil\x1b[2J', text: 'two\x07\u009b31m\u007f' });
+  it.each(UNSAFE)('has no %j in JSON, and still the same value', (unsafe) => {
+    for (const output of outputs(unsafe)) {
+      const line = printed(true, output);
+      expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+      expect(JSON.parse(line)).toEqual(output);
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('has bytes as base64 and large integers as text', () => {
+    const headers = { bytes: Uint8Array.of(1), round: 7n };
+    const output: Output = { event: 'message', from: 'site-1', app: 1, headers, bytes: 0, text: '' };
+    expect(printed(false, output)).toBe('site-1 [app 1] {"bytes":{"base64":"AQ=="},"round":"7"} \n');
+  });
+
+  it('shows a text that is not UTF-8 by its size, and no line break at the end of one that is', () => {
+    const output: Output = { event: 'message', from: 'site-1', app: 1, headers: null, bytes: 5, text: null };
+    expect(printed(false, output)).toBe('site-1 [app 1] 5 bytes\n');
+    vi.restoreAllMocks();
+    expect(printed(false, { ...output, text: 'hello\n' })).toBe('site-1 [app 1] hello\n');
   });
 });

@@ -62,6 +62,11 @@ export class RxflareProcess implements AsyncDisposable {
     this.#child.stdin.end();
   }
 
+  /** Closes the pipe to one of its outputs, as `head` does when it has its lines. */
+  closeOutput(name: 'stdout' | 'stderr'): void {
+    this.#child[name].destroy();
+  }
+
   /** Asks it to end as a service manager does, or with SIGINT as a user does. */
   async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<RxflareResult> {
     this.#child.kill(signal);

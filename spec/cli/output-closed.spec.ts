@@ -1,0 +1,68 @@
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { EndpointState, Mode, serveStats, textMessage } from '../../lib/index.js';
+import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
+import { freePort } from '../support/free-port.js';
+import { RxflareProcess } from '../support/rxflare-process.js';
+
+afterEach(stopAll);
+
+const QUIET = { exitCode: 0, stderr: '' };
+
+async function listeningHub() {
+  const hub = communicator('hub');
+  serveStats(hub);
+  hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+  return { hub, url: await startListening(hub) };
+}
+
+describe('a command whose output nobody reads any more', () => {
+  it('ends quietly: listen', async () => {
+    await using command = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--json');
+    const { url } = await command.next(({ event }) => event === 'listening');
+    command.closeOutput('stdout');
+    const site = communicator('site-1');
+    site.addConnector(String(url), Mode.ACTIVE);
+    await site.start();
+    expect(await command.ended()).toMatchObject(QUIET);
+  });
+
+  it('ends quietly: connect', async () => {
+    const { hub, url } = await listeningHub();
+    await using command = new RxflareProcess('connect', url, '--name', 'site-1', '--json');
+    await command.next(({ event, state }) => event === 'endpoint' && state === EndpointState.READY);
+    await untilState(hub, 'site-1');
+    command.closeOutput('stdout');
+    hub.send('site-1', 1, textMessage('hello'));
+    expect(await command.ended()).toMatchObject(QUIET);
+  });
+
+  it('ends quietly: ping', async () => {
+    const { url } = await listeningHub();
+    await using command = new RxflareProcess('ping', url, '--count', '1000000', '--interval', '5', '--json');
+    await command.next(({ event }) => event === 'pong');
+    command.closeOutput('stdout');
+    expect(await command.ended()).toMatchObject(QUIET);
+  });
+
+  it('ends quietly: top', async () => {
+    const { url } = await listeningHub();
+    await using command = new RxflareProcess('top', url, '--period', '100', '--json');
+    await command.next(({ event }) => event === 'stats');
+    command.closeOutput('stdout');
+    expect(await command.ended()).toMatchObject(QUIET);
+  });
+
+  it('ends when it cannot tell its errors', async () => {
+    const url = `tcp://127.0.0.1:${await freePort()}`;
+    await using command = new RxflareProcess('connect', url, '--name', 'site-1');
+    command.closeOutput('stderr');
+    expect((await command.ended()).exitCode).toBe(0);
+  });
+
+  it('keeps its exit code where it has failed', async () => {
+    await using command = new RxflareProcess('ping', `tcp://127.0.0.1:${await freePort()}`);
+    command.closeOutput('stderr');
+    expect((await command.ended()).exitCode).toBe(1);
+  });
+});
