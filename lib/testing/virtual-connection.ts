@@ -11,6 +11,7 @@ interface InFlight {
 
 /** One end of a connection over a virtual link: what is sent here comes out there, in order, when the link lets it. */
 export class VirtualConnection extends BaseConnection {
+  protected override readonly finishesInOrder = true;
   readonly #link: VirtualLink;
   /** Itself until the pair is made. */
   #other: VirtualConnection = this;

@@ -1,4 +1,4 @@
-import { NEVER, Observable, Subject } from 'rxjs';
+import { defer, NEVER, Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Connection } from '../transport/connection.js';
@@ -36,24 +36,15 @@ export class VirtualDriver implements Driver {
   connect(params: DriverParams): Observable<Connection> {
     const name = params.host ?? '';
     const link = this.#switch.link(this.#owner, name);
-    return new Observable((subscriber) => {
+    return defer(() => {
+      if (link.state === 'down') throw link.downError();
+      if (link.state !== 'up') return NEVER;
       const listener = this.#switch.listeners.get(name);
-      if (link.state === 'down') {
-        subscriber.error(link.downError());
-        return undefined;
-      }
-      if (link.state !== 'up') return NEVER.subscribe(subscriber);
-      if (listener === undefined) {
-        const detail = `${describeParams(params)}: nobody listens there`;
-        subscriber.error(new CommError(CommErrorCode.NOT_READY, detail));
-        return undefined;
-      }
+      if (listener === undefined)
+        throw new CommError(CommErrorCode.NOT_READY, `${describeParams(params)}: nobody listens there`);
       const [active, passive] = VirtualConnection.pair(link, this.#owner, name);
       listener.next(passive);
-      subscriber.next(active);
-      subscriber.add(active.closed$.subscribe(subscriber));
-      return () =>
-        void active.close(new CommError(CommErrorCode.CLOSED, `${describeParams(params)}: released`));
+      return active.lifetime();
     });
   }
 
@@ -61,14 +52,11 @@ export class VirtualDriver implements Driver {
     return new Observable((subscriber) => {
       const { listeners } = this.#switch;
       const name = params.host ?? '';
-      if (listeners.has(name)) {
-        const detail = `${describeParams(params)}: the name is taken`;
-        subscriber.error(new CommError(CommErrorCode.BAD_CONFIG, detail));
-        return undefined;
-      }
+      if (listeners.has(name))
+        throw new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: the name is taken`);
       const connections = new Subject<Connection>();
       listeners.set(name, connections);
-      subscriber.next({ url: `virtual://${name}`, connections$: connections });
+      subscriber.next({ url: `virtual://${name}`, connections$: connections.asObservable() });
       return () => {
         listeners.delete(name);
         connections.complete();

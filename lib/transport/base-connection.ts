@@ -1,4 +1,15 @@
-import { catchError, EMPTY, lastValueFrom, Observable, Subject } from 'rxjs';
+import {
+  catchError,
+  concat,
+  EMPTY,
+  finalize,
+  lastValueFrom,
+  Observable,
+  of,
+  Subject,
+  Subscription,
+  timer,
+} from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { logger } from '../log.js';
@@ -8,23 +19,23 @@ import { HotSource } from './hot-source.js';
 
 const log = logger('connection');
 
-/** Before the handshake a peer is a stranger: its frames may have a prefix and 64 KiB. */
+/** The largest frame of a peer before its handshake: a prefix and 64 KiB. */
 export const HANDSHAKE_FRAME_BYTES = PREFIX_BYTES + 0xffff;
 
 const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024;
 
-/** Stands for the user among those who pause. */
-const USER = {};
+/** The pause owner of a `pause()` that names none. */
+const APPLICATION = {};
 
 /*
- *   open --close()--> closing --end--> closed
- *     \________________end______________/
+ *   open --close()--> flushing --nothing is buffered--> finishing --end()--> closed
+ *     \____end()_________/____________________________________________________/
  */
-type State = 'open' | 'closing' | 'closed';
+type State = 'open' | 'flushing' | 'finishing' | 'closed';
 
 /**
- * What all connections share: names, the streams, one state field, counting, and an end that happens once. A
- * driver adds how bytes are written, read and let go, in the hooks below.
+ * What all connections share: names, the streams, one state, counting, closing, and an end that happens once. A driver
+ * adds how bytes are written and read and how the transport is released, in the abstract members below.
  */
 export abstract class BaseConnection implements Connection {
   readonly name = nextConnectionName();
@@ -35,20 +46,26 @@ export abstract class BaseConnection implements Connection {
   readonly drained$: Observable<void>;
   maxFrameBytes = HANDSHAKE_FRAME_BYTES;
   highWaterMarkBytes = DEFAULT_HIGH_WATER_MARK_BYTES;
+  /**
+   * Whether `finishWriting` may be called while frames are buffered, because the transport delivers the end behind
+   * them. Default: false.
+   */
+  protected readonly finishesInOrder: boolean = false;
 
   readonly #frames = new HotSource<Uint8Array>();
   readonly #closed = new Subject<never>();
   readonly #written = new Subject<void>();
   readonly #drained = new Subject<void>();
   #state: State = 'open';
-  #reading = false;
-  /** Made for the first pause: ten thousand connections that nobody pauses need none. */
+  #isReading = false;
+  /** Created by the first pause, since most connections are never paused. */
   #pausedBy: Set<object> | undefined;
   #full = false;
   #activity = 0;
+  #linger = Subscription.EMPTY;
   #released: Promise<void> | undefined;
 
-  /** Takes the next name of the process. */
+  /** Takes the next connection name of the process. */
   constructor(properties: ConnectionProperties) {
     this.properties = properties;
     this.closed$ = this.#closed.asObservable();
@@ -56,10 +73,7 @@ export abstract class BaseConnection implements Connection {
     this.drained$ = this.#drained.asObservable();
     this.frames$ = new Observable((subscriber) => {
       const subscription = this.#frames.values$.subscribe(subscriber);
-      if (!this.#reading && this.#state === 'open') {
-        this.#reading = true;
-        this.startReading();
-      }
+      if (!this.#isReading) this.#read();
       return subscription;
     });
   }
@@ -80,15 +94,30 @@ export abstract class BaseConnection implements Connection {
     return this.#pausedBy !== undefined && this.#pausedBy.size > 0;
   }
 
-  pause(owner: object = USER): void {
+  /** `finishWriting` was called, and the connection has not ended. */
+  protected get isFinishing(): boolean {
+    return this.#state === 'finishing';
+  }
+
+  /**
+   * What `Driver.connect` returns once it has a connection: emits the connection, then completes or errors as it ends.
+   * Unsubscribing ends the connection at once, with `CLOSED`.
+   */
+  lifetime(): Observable<this> {
+    return concat(of(this), this.closed$).pipe(
+      finalize(() => void this.close(new CommError(CommErrorCode.CLOSED, `${this.describe()}: released`))),
+    );
+  }
+
+  pause(owner: object = APPLICATION): void {
     const { isPaused } = this;
     this.#pausedBy ??= new Set();
     this.#pausedBy.add(owner);
-    if (!isPaused) this.pauseReading();
+    if (!isPaused && this.#isReading && this.isOpen) this.pauseReading();
   }
 
-  resume(owner: object = USER): void {
-    if (this.#pausedBy?.delete(owner) === true && !this.isPaused) this.resumeReading();
+  resume(owner: object = APPLICATION): void {
+    if (this.#pausedBy?.delete(owner) === true) this.#read();
   }
 
   send(head: Uint8Array, payload?: Uint8Array): boolean {
@@ -101,9 +130,11 @@ export abstract class BaseConnection implements Connection {
   async close(reason?: CommError): Promise<void> {
     if (reason !== undefined) {
       this.end(reason);
-    } else if (this.#state === 'open') {
-      this.#state = 'closing';
-      this.finishWriting();
+    } else if (this.isOpen) {
+      this.#become('flushing');
+      // What the peer still sends is dropped, so that its end is seen behind that.
+      this.resumeReading();
+      this.#finishIfWritten();
     }
     const ended$ = this.closed$.pipe(catchError(() => EMPTY));
     await lastValueFrom(ended$, { defaultValue: undefined });
@@ -118,22 +149,25 @@ export abstract class BaseConnection implements Connection {
   /** Queues one frame. */
   protected abstract write(head: Uint8Array, payload?: Uint8Array): void;
 
-  /** Begins to call `receive`. */
+  /** Begins to call `receive`. Called once, when `frames$` has a subscriber and nobody has paused the connection. */
   protected abstract startReading(): void;
 
-  /** Stops to call `receive` soon; frames already read may still come. */
+  /** Stops calling `receive` soon; frames that were already read may still come. */
   protected abstract pauseReading(): void;
 
-  /** Goes on calling `receive`. */
+  /** Goes on calling `receive`. Called when the connection begins to close as well, even if it has never read. */
   protected abstract resumeReading(): void;
 
-  /** Flushes what was accepted, then closes; `end` is called when that is done. */
+  /**
+   * Tells the peer that nothing more comes. Called once, when everything that `write` accepted is written. `end` must
+   * follow: when the peer has ended its side too, or by `endAfter`.
+   */
   protected abstract finishWriting(): void;
 
   /** Frees the socket, stream or directory at once; resolves when nothing of it is left. */
   protected abstract release(): Promise<void>;
 
-  /** Passes on a whole frame. What arrives while closing is let go. */
+  /** Passes on a whole frame. A connection that is closing drops it. */
   protected receive(frame: Uint8Array): void {
     if (this.#state === 'open') this.#frames.next(frame);
   }
@@ -143,18 +177,25 @@ export abstract class BaseConnection implements Connection {
     this.#activity += 1;
   }
 
-  /** Notes that `bufferedBytes` and `bufferedFrames` went down. A full connection takes frames again at half its mark. */
+  /** Notes that `bufferedBytes` and `bufferedFrames` went down. A full connection drains at half its mark. */
   protected wrote(): void {
     this.#written.next();
+    this.#finishIfWritten();
     if (!this.#full || this.bufferedBytes > this.highWaterMarkBytes / 2) return;
     this.#full = false;
     if (this.#state === 'open') this.#drained.next();
   }
 
-  /** The end, clean or with an error. The first call counts. */
+  /** Ends the connection cleanly in `ms` milliseconds, if it has not ended by then. Further calls change nothing. */
+  protected endAfter(ms: number): void {
+    if (this.#linger === Subscription.EMPTY) this.#linger = timer(ms).subscribe(() => this.end());
+  }
+
+  /** Ends the connection, cleanly or with an error. Only the first call counts. */
   protected end(reason?: CommError): void {
     if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    this.#become('closed');
+    this.#linger.unsubscribe();
     this.#released = this.release().catch((error: unknown) =>
       log('%s: %s', this.describe(), messageOf(error)),
     );
@@ -167,5 +208,25 @@ export abstract class BaseConnection implements Connection {
       this.#frames.error(reason);
       this.#closed.error(reason);
     }
+  }
+
+  /** Starts to read, or goes on. */
+  #read(): void {
+    if (!this.isOpen || this.isPaused) return;
+    if (this.#isReading) this.resumeReading();
+    else if (this.#frames.observed) {
+      this.#isReading = true;
+      this.startReading();
+    }
+  }
+
+  #finishIfWritten(): void {
+    if (this.#state !== 'flushing' || (this.bufferedBytes > 0 && !this.finishesInOrder)) return;
+    this.#become('finishing');
+    this.finishWriting();
+  }
+
+  #become(state: State): void {
+    this.#state = state;
   }
 }

@@ -17,6 +17,7 @@ function setUp(maxPendingBytes = 100) {
   lifecycle.subscribe((event) => events.push(event));
   const router = new MessageRouter(maxPendingBytes, lifecycle);
   const connection = new FakeConnection();
+  connection.frames$.subscribe();
   const route = (appId: number, message: Message = {}, bytes = message.payload?.length ?? 0) =>
     router.route({ endpoint, connection, appId, message }, bytes);
   return { router, connection, route, events };

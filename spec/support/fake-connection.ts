@@ -24,6 +24,7 @@ export class FakeConnection extends BaseConnection {
   endsAfter = Infinity;
   /** A close without a reason waits for `finish`. */
   holdsClose = false;
+  protected override readonly finishesInOrder: boolean = true;
   override bufferedBytes = 0;
   override bufferedFrames = 0;
   /** How often reading was paused and resumed. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { FakeConnection } from '../support/fake-connection.js';
@@ -71,5 +71,99 @@ describe('a connection whose release fails', () => {
     const connection = new Unreleasable();
     await expect(connection.close(reason)).resolves.toBeUndefined();
     expect(connection.isOpen).toBe(false);
+  });
+});
+
+describe('a connection that closes', () => {
+  class Flushing extends FakeConnection {
+    readonly calls: string[] = [];
+    protected override readonly finishesInOrder = false;
+
+    protected override startReading(): void {
+      this.calls.push('start');
+    }
+
+    protected override resumeReading(): void {
+      this.calls.push('resume');
+    }
+
+    protected override finishWriting(): void {
+      this.calls.push('finish');
+      this.endAfter(1_000);
+    }
+  }
+
+  it('reads on, and says its end once everything is written', () => {
+    const connection = new Flushing();
+    connection.bufferedBytes = 2;
+    void connection.close();
+    connection.bufferedBytes = 1;
+    connection.drain();
+    connection.drain();
+    expect(connection.calls).toEqual(['resume', 'finish']);
+    connection.finish();
+  });
+
+  it('says its end at once where nothing is buffered, and ends when its time is over', async () => {
+    vi.useFakeTimers();
+    try {
+      const connection = new Flushing();
+      const closed = connection.close();
+      vi.advanceTimersByTime(999);
+      expect(connection.calls).toEqual(['resume', 'finish']);
+      let isClosed = false;
+      connection.closed$.subscribe({ complete: () => (isClosed = true) });
+      expect(isClosed).toBe(false);
+      vi.advanceTimersByTime(1);
+      expect(isClosed).toBe(true);
+      await closed;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('heeds no pause any more', () => {
+    const connection = new FakeConnection();
+    connection.holdsClose = true;
+    connection.frames$.subscribe();
+    void connection.close();
+    connection.pause();
+    connection.resume();
+    expect([connection.pauses, connection.resumes]).toEqual([0, 1]);
+    connection.finish();
+  });
+
+  it('begins to read when it has a subscriber and nobody pauses it', () => {
+    const connection = new Flushing();
+    connection.pause();
+    connection.frames$.subscribe();
+    expect(connection.calls).toEqual([]);
+    connection.resume();
+    expect(connection.calls).toEqual(['start']);
+    const other = new Flushing();
+    other.pause();
+    other.resume();
+    expect(other.calls).toEqual([]);
+  });
+});
+
+describe('the lifetime of a connection', () => {
+  it('emits it and ends as it does', () => {
+    const seen: unknown[] = [];
+    const connection = new FakeConnection();
+    connection
+      .lifetime()
+      .subscribe({ next: (made) => seen.push(made), error: (error: unknown) => seen.push(error) });
+    expect(seen).toEqual([connection]);
+    connection.finish(reset);
+    expect(seen).toEqual([connection, reset]);
+  });
+
+  it('ends it at once when it is unsubscribed', () => {
+    const connection = new FakeConnection();
+    const errors: unknown[] = [];
+    connection.closed$.subscribe({ error: (error: unknown) => errors.push(error) });
+    connection.lifetime().subscribe().unsubscribe();
+    expect(errors).toEqual([closed]);
   });
 });

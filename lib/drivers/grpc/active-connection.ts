@@ -1,8 +1,6 @@
 import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import { setImmediate } from 'node:timers/promises';
 
-import { type Subscription, timer } from 'rxjs';
-
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { LINGER_MS, STREAM_PATH } from './http2.js';
@@ -14,7 +12,6 @@ type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
 /** The stream of a client, on a session of its own. */
 export class ActiveConnection extends GrpcConnection {
   #status: GrpcStatus | undefined;
-  #linger: Subscription | undefined;
 
   /** Calls, and does not wait for an answer: NVFlare's server sends no headers before its first message. */
   constructor({ session, socket, authority }: OpenSession) {
@@ -31,9 +28,9 @@ export class ActiveConnection extends GrpcConnection {
     stream.on('trailers', (headers: IncomingHttpHeaders) => (this.#status = readStatus(headers)));
   }
 
-  protected override finish(): void {
+  protected override finishWriting(): void {
     this.stream.end();
-    this.#linger ??= timer(LINGER_MS).subscribe(() => this.end());
+    this.endAfter(LINGER_MS);
   }
 
   protected override peerFinished(): void {
@@ -50,7 +47,6 @@ export class ActiveConnection extends GrpcConnection {
   }
 
   protected override async release(): Promise<void> {
-    this.#linger?.unsubscribe();
     await super.release();
     // As of a TCP socket that is destroyed, the peer shall see an end and not a failure, if that gets through at once.
     this.stream.end();
@@ -65,7 +61,7 @@ export class ActiveConnection extends GrpcConnection {
 
   /** NVFlare's server answers the end of our side by cancelling, when it has read everything. */
   #isAnswerToOurEnd(isCancelled: boolean): boolean {
-    return this.isFinishing && this.bufferedBytes === 0 && isCancelled;
+    return this.isFinishing && isCancelled;
   }
 
   #endWith(status: GrpcStatus): void {

@@ -24,7 +24,6 @@ export abstract class GrpcConnection extends BaseConnection {
   protected readonly stream: Http2Stream;
   /** What the session of the stream runs on. A server may have more than one stream there. */
   protected readonly socket: Socket;
-  protected isFinishing = false;
   readonly #writer: SocketWriter;
   readonly #splitter = new MessageSplitter();
   #seq = 0;
@@ -37,7 +36,7 @@ export abstract class GrpcConnection extends BaseConnection {
     this.socket = socket;
     this.#writer = new SocketWriter(stream, {
       isOpen: () => stream.writable,
-      written: () => this.#written(),
+      written: () => this.wrote(),
     });
     stream.on('error', (error) => (this.#streamError = error));
     stream.on('end', () => void this.#ended());
@@ -66,9 +65,6 @@ export abstract class GrpcConnection extends BaseConnection {
   /** The stream is over, for whatever reason. */
   protected abstract streamClosed(): void;
 
-  /** Says that nothing more comes from us. All that was accepted has been written. */
-  protected abstract finish(): void;
-
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#seq = this.#seq === MAX_SEQ ? 1 : this.#seq + 1;
     this.#writer.batch.add(beginFrameMessage(this.#seq, head, payload?.length ?? 0), payload);
@@ -78,7 +74,6 @@ export abstract class GrpcConnection extends BaseConnection {
 
   protected override startReading(): void {
     this.stream.on('data', (chunk: Uint8Array) => this.#receiveChunk(chunk));
-    if (this.isPaused) this.stream.pause();
   }
 
   /** The window of HTTP/2 fills up, and the peer has to wait. */
@@ -90,13 +85,6 @@ export abstract class GrpcConnection extends BaseConnection {
     this.stream.resume();
   }
 
-  protected override finishWriting(): void {
-    this.isFinishing = true;
-    // What still comes is let go, so that the end behind it is seen.
-    this.stream.resume();
-    if (this.bufferedBytes === 0) this.finish();
-  }
-
   protected override release(): Promise<void> {
     this.#watch.unsubscribe();
     return Promise.resolve();
@@ -105,7 +93,7 @@ export abstract class GrpcConnection extends BaseConnection {
   /** Ends because the peer has: cleanly, unless it was in the middle of a message. */
   protected endOfPeer(): void {
     const { pendingBytes } = this.#splitter;
-    if (pendingBytes === 0 || this.isFinishing) this.end();
+    if (pendingBytes === 0 || !this.isOpen) this.end();
     else
       this.end(
         this.closedError(`the stream ended in the middle of a frame, ${pendingBytes} bytes after its start`),
@@ -135,13 +123,7 @@ export abstract class GrpcConnection extends BaseConnection {
       while (this.isOpen && (frame = this.#splitter.shift(this.maxFrameBytes)) !== undefined)
         this.receive(frame);
     } catch (error) {
-      const { code, message } = CommError.from(error);
-      this.end(new CommError(code, `${this.describe()}: ${message}`, { cause: error }));
+      this.end(CommError.within(error, this.describe()));
     }
-  }
-
-  #written(): void {
-    this.wrote();
-    if (this.isFinishing && this.bufferedBytes === 0) this.finish();
   }
 }

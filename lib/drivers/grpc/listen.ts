@@ -52,7 +52,7 @@ export function listenGrpc(params: DriverParams): Observable<Listener> {
     server.listen({ port: requirePort(params), host: bindHost(params.host) }, () => {
       const { port } = server.address() as AddressInfo;
       const url = formatUrl(params.scheme, params.host ?? '', port);
-      subscriber.next({ url, connections$: connections });
+      subscriber.next({ url, connections$: connections.asObservable() });
     });
     return () => {
       server.close();

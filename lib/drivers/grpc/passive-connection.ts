@@ -25,7 +25,7 @@ export class PassiveConnection extends GrpcConnection {
   }
 
   /** For a server the status ends both directions, behind all messages. */
-  protected override finish(): void {
+  protected override finishWriting(): void {
     this.#stream.end();
     this.#linger ??= timer(LINGER_MS).subscribe(() => this.#reset());
   }
@@ -36,7 +36,7 @@ export class PassiveConnection extends GrpcConnection {
 
   protected override streamClosed(): void {
     this.#linger?.unsubscribe();
-    if (this.isFinishing && this.bufferedBytes === 0) this.end();
+    if (this.isFinishing) this.end();
     else this.end(this.brokenError('the peer cancelled the stream, or has gone'));
   }
 
@@ -49,7 +49,7 @@ export class PassiveConnection extends GrpcConnection {
   protected override async release(): Promise<void> {
     await super.release();
     if (!this.#stream.destroyed) {
-      this.finish();
+      this.finishWriting();
       this.#stream.resume();
     }
     await this.#client.leave(this.#stream);

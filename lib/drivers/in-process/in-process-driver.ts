@@ -1,4 +1,4 @@
-import { asapScheduler, Observable, type SchedulerLike, Subject } from 'rxjs';
+import { asapScheduler, defer, Observable, type SchedulerLike, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
@@ -47,21 +47,14 @@ export class InProcessDriver implements Driver {
   }
 
   connect(params: DriverParams): Observable<Connection> {
-    return new Observable((subscriber) => {
+    return defer(() => {
       const name = requireName(params);
       const listener = this.#options.listeners.get(name);
-      if (listener === undefined) {
-        subscriber.error(
-          new CommError(CommErrorCode.NOT_READY, `${describeParams(params)}: nobody listens there`),
-        );
-        return undefined;
-      }
+      if (listener === undefined)
+        throw new CommError(CommErrorCode.NOT_READY, `${describeParams(params)}: nobody listens there`);
       const [active, passive] = InProcessConnection.pair(`inproc://${name}`, this.#options);
       listener.next(passive);
-      subscriber.next(active);
-      subscriber.add(active.closed$.subscribe(subscriber));
-      return () =>
-        void active.close(new CommError(CommErrorCode.CLOSED, `${describeParams(params)}: released`));
+      return active.lifetime();
     });
   }
 
@@ -69,15 +62,11 @@ export class InProcessDriver implements Driver {
     return new Observable((subscriber) => {
       const { listeners } = this.#options;
       const name = requireName(params);
-      if (listeners.has(name)) {
-        subscriber.error(
-          new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: the name is taken`),
-        );
-        return undefined;
-      }
+      if (listeners.has(name))
+        throw new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: the name is taken`);
       const connections = new Subject<Connection>();
       listeners.set(name, connections);
-      subscriber.next({ url: `inproc://${name}`, connections$: connections });
+      subscriber.next({ url: `inproc://${name}`, connections$: connections.asObservable() });
       return () => {
         listeners.delete(name);
         connections.complete();

@@ -50,6 +50,7 @@ export interface ConnectionPlace {
  * written in one append a tick, the other side's is looked at again and again.
  */
 export class FileConnection extends BaseConnection {
+  protected override readonly finishesInOrder = true;
   readonly #place: ConnectionPlace;
   readonly #outbox: LogOutbox;
   readonly #reader: LogReader;

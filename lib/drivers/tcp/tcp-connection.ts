@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net';
 
-import { type Subscription, timer } from 'rxjs';
-
 import { CommError } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
@@ -17,8 +15,6 @@ export class TcpConnection extends BaseConnection {
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
   readonly #reader: FrameReader;
-  #isFinishing = false;
-  #linger: Subscription | undefined;
 
   /** @param reader - whose `onread` the socket was made with, where that can be */
   constructor(socket: Socket, reader: FrameReader, properties: ConnectionProperties) {
@@ -31,6 +27,10 @@ export class TcpConnection extends BaseConnection {
     });
     socket.setNoDelay(true);
     socket.on('error', (error) => this.end(fromNodeError(error, this.describe())));
+    // While it is open, the reader judges whether the stream ended behind a whole frame.
+    socket.on('end', () => {
+      if (!this.isOpen) this.end();
+    });
     socket.on('close', () => this.end());
   }
 
@@ -53,9 +53,8 @@ export class TcpConnection extends BaseConnection {
       alive: () => this.alive(),
       received: (frame) => this.receive(frame),
       ended: () => this.end(),
-      failed: (error) => this.end(withContext(error, this.describe())),
+      failed: (error) => this.end(CommError.within(error, this.describe())),
     });
-    if (this.isPaused) this.#socket.pause();
   }
 
   protected override pauseReading(): void {
@@ -67,14 +66,11 @@ export class TcpConnection extends BaseConnection {
   }
 
   protected override finishWriting(): void {
-    this.#isFinishing = true;
-    this.#socket.on('end', () => this.end());
-    this.#socket.resume();
-    if (this.bufferedBytes === 0) this.#finish();
+    this.#socket.end();
+    this.endAfter(LINGER_MS);
   }
 
   protected override async release(): Promise<void> {
-    this.#linger?.unsubscribe();
     this.#reader.stop();
     if (this.#socket.closed) return;
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
@@ -85,17 +81,5 @@ export class TcpConnection extends BaseConnection {
   #written(waited: boolean): void {
     if (waited) this.alive();
     this.wrote();
-    if (this.#isFinishing && this.bufferedBytes === 0) this.#finish();
   }
-
-  /** Says that nothing more comes, and waits for the peer to say so too. */
-  #finish(): void {
-    this.#socket.end();
-    this.#linger ??= timer(LINGER_MS).subscribe(() => this.end());
-  }
-}
-
-function withContext(error: unknown, context: string): CommError {
-  const { code, message } = CommError.from(error);
-  return new CommError(code, `${context}: ${message}`, { cause: error });
 }

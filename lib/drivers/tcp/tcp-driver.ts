@@ -53,11 +53,7 @@ export class TcpDriver implements Driver {
       socket.once(readyEvent, () => {
         socket.off('error', fail).off('close', failClosed);
         const connection = new TcpConnection(socket, reader, socketProperties(socket));
-        subscriber.next(connection);
-        subscriber.add(connection.closed$.subscribe(subscriber));
-        subscriber.add(
-          () => void connection.close(new CommError(CommErrorCode.CLOSED, `${context}: released`)),
-        );
+        connection.lifetime().subscribe(subscriber);
       });
       return () => socket.destroy();
     });
@@ -84,7 +80,7 @@ export class TcpDriver implements Driver {
         const { port } = server.address() as AddressInfo;
         subscriber.next({
           url: formatUrl(params.scheme, params.host ?? '', port),
-          connections$: connections,
+          connections$: connections.asObservable(),
         });
       });
       return () => {

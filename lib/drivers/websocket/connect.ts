@@ -44,11 +44,7 @@ export function connectWebSocket(params: DriverParams, options: ConnectOptions):
         properties: socketProperties(socket),
         framer,
       });
-      subscriber.next(connection);
-      subscriber.add(connection.closed$.subscribe(subscriber));
-      subscriber.add(
-        () => void connection.close(new CommError(CommErrorCode.CLOSED, `${context}: released`)),
-      );
+      connection.lifetime().subscribe(subscriber);
     });
     return () => {
       if (ws.readyState !== ws.CONNECTING) return;

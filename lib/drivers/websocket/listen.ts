@@ -37,7 +37,7 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
     });
     server.on('error', (error) => subscriber.error(fromNodeError(error, describeParams(params))));
     server.listen({ port: requirePort(params), host: bindHost(params.host) }, () =>
-      subscriber.next({ url: urlOf(params, server), connections$: connections }),
+      subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() }),
     );
     return () => {
       close();
@@ -71,7 +71,8 @@ export function listenAttached(
       },
       decline: leaveToOthers(server),
     });
-    const tell = () => subscriber.next({ url: urlOf(params, server), connections$: connections });
+    const tell = () =>
+      subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() });
     const end = () => subscriber.error(new CommError(CommErrorCode.CLOSED, `${context}: the server closed`));
     server.on('close', end);
     if (server.listening) tell();

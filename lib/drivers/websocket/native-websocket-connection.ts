@@ -1,4 +1,4 @@
-import { delay, filter, firstValueFrom, fromEvent, race, type Subscription, take, timer } from 'rxjs';
+import { firstValueFrom, fromEvent, race, type Subscription, timer } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
@@ -29,14 +29,11 @@ const MAX_OLD_SIZES = 1_024;
 export class NativeWebSocketConnection extends BaseConnection {
   readonly #ws: WebSocket;
   readonly #inbox: FrameInbox;
-  #isReading = false;
-  #isFinishing = false;
   #closeCode: CloseCode | undefined;
   /** Sizes of the frames that may still be buffered, oldest first. */
   #sizes: number[] = [];
   /** Runs while something is buffered. */
   #polling: Subscription | undefined;
-  #linger: Subscription | undefined;
 
   /** @param ws - open, with binaryType arraybuffer */
   constructor(ws: WebSocket, properties: ConnectionProperties, maxPausedBytes: number) {
@@ -74,8 +71,7 @@ export class NativeWebSocketConnection extends BaseConnection {
   }
 
   protected override startReading(): void {
-    this.#isReading = true;
-    if (!this.isPaused) this.#inbox.open();
+    this.#inbox.open();
   }
 
   protected override pauseReading(): void {
@@ -83,19 +79,12 @@ export class NativeWebSocketConnection extends BaseConnection {
   }
 
   protected override resumeReading(): void {
-    if (this.#isReading) this.#inbox.open();
+    this.#inbox.open();
   }
 
   protected override finishWriting(): void {
-    this.#isFinishing = true;
-    // What is buffered goes before the close frame. The time for the answer counts from then on.
     this.#ws.close(CloseCode.NORMAL);
-    const flushed$ = timer(0, POLL_MS).pipe(
-      filter(() => this.bufferedBytes === 0),
-      take(1),
-      delay(LINGER_MS),
-    );
-    this.#linger = flushed$.subscribe(() => this.end());
+    this.endAfter(LINGER_MS);
   }
 
   protected override end(reason?: CommError): void {
@@ -104,7 +93,6 @@ export class NativeWebSocketConnection extends BaseConnection {
   }
 
   protected override async release(): Promise<void> {
-    this.#linger?.unsubscribe();
     this.#polling?.unsubscribe();
     this.#inbox.clear();
     if (this.#ws.readyState === this.#ws.CLOSED) return;
@@ -147,7 +135,7 @@ export class NativeWebSocketConnection extends BaseConnection {
   }
 
   #keep(frame: Uint8Array): void {
-    if (this.#isFinishing) return;
+    if (!this.isOpen) return;
     try {
       this.#inbox.add(frame, this.describe());
     } catch (error) {
@@ -156,8 +144,7 @@ export class NativeWebSocketConnection extends BaseConnection {
   }
 
   #closed(code: number, reason: string): void {
-    const isDone = this.#isFinishing && this.bufferedBytes === 0;
-    this.end(isDone ? undefined : closeError(code, reason, this.describe()));
+    this.end(this.isFinishing ? undefined : closeError(code, reason, this.describe()));
   }
 
   #refuse({ closeCode, detail }: MessageFault): void {

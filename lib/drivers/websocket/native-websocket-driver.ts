@@ -59,11 +59,7 @@ export class NativeWebSocketDriver implements Driver {
         ws.removeEventListener('error', fail);
         ws.removeEventListener('close', fail);
         const connection = new NativeWebSocketConnection(ws, propertiesOf(ws), maxPausedBytes);
-        subscriber.next(connection);
-        subscriber.add(connection.closed$.subscribe(subscriber));
-        subscriber.add(
-          () => void connection.close(new CommError(CommErrorCode.CLOSED, `${context}: released`)),
-        );
+        connection.lifetime().subscribe(subscriber);
       });
       return () => {
         if (ws.readyState === ws.CONNECTING) ws.close();

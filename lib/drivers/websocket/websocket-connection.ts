@@ -36,8 +36,6 @@ export class WebSocketConnection extends BaseConnection {
   readonly #socket: Duplex;
   readonly #framer: MessageFramer;
   readonly #writer: SocketWriter;
-  #isReading = false;
-  #isFinishing = false;
   #closeCode: CloseCode | undefined;
   #socketError: Error | undefined;
   #lastSentBytes = 0;
@@ -80,8 +78,7 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   protected override startReading(): void {
-    this.#isReading = true;
-    if (!this.isPaused) this.#ws.resume();
+    this.#ws.resume();
   }
 
   protected override pauseReading(): void {
@@ -89,13 +86,11 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   protected override resumeReading(): void {
-    if (this.#isReading) this.#ws.resume();
+    this.#ws.resume();
   }
 
   protected override finishWriting(): void {
-    this.#isFinishing = true;
-    this.#ws.resume();
-    if (this.bufferedBytes === 0) this.#ws.close(CloseCode.NORMAL);
+    this.#ws.close(CloseCode.NORMAL);
   }
 
   protected override end(reason?: CommError): void {
@@ -119,7 +114,6 @@ export class WebSocketConnection extends BaseConnection {
   #written(waited: boolean): void {
     if (waited) this.alive();
     this.wrote();
-    if (this.#isFinishing && this.bufferedBytes === 0) this.#ws.close(CloseCode.NORMAL);
   }
 
   /** `ws` has one limit for the whole life of a connection; this one grows with the handshake. */
@@ -151,7 +145,7 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   #closed(code: number, reason: string): void {
-    if (this.#isFinishing && this.bufferedBytes === 0) this.end();
+    if (this.isFinishing) this.end();
     else if (code === CloseCode.ABNORMAL && this.#socketError !== undefined)
       this.end(this.#withHint(fromNodeError(this.#socketError, this.describe())));
     else this.end(closeError(code, reason, this.describe()));
