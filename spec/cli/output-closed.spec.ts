@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { EndpointState, Mode, serveStats, textMessage } from '../../lib/index.js';
+import { EndpointState, Mode, textMessage } from '../../lib/index.js';
+import { serveStats } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
 import { freePort } from '../support/free-port.js';
 import { RxflareProcess } from '../support/rxflare-process.js';
