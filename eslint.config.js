@@ -73,4 +73,19 @@ export default defineConfig(
     files: ['*.config.ts', 'spec/**/*.ts'],
     rules: { 'import-x/no-default-export': 'off' },
   },
+  {
+    files: ['spec/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'spec/support/leaks.ts'],
+    rules: {
+      // Spec files share modules: only the first one that imports this would get the hook.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'Program > ExpressionStatement > CallExpression[callee.name=/^(before|after)(Each|All)$/]',
+          message: 'Call onTestFinished in the helper, or let the spec file register the hook.',
+        },
+      ],
+    },
+  },
 );

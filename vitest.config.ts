@@ -6,32 +6,42 @@ const alias = [
   { find: /^rxflare\/(\w+)$/, replacement: `${LIB}/$1/index.ts` },
 ];
 
+const INTEROP = 'spec/interop/**/*.spec.ts';
+const SYSTEM = 'spec/**/*.system.spec.ts';
+
+/** The projects run one after the other. A test waits for what must happen: time-outs are for what never does. */
 export default defineConfig({
   resolve: { alias },
   test: {
+    setupFiles: ['spec/support/leaks.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 50_000 } },
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
           include: ['spec/**/*.spec.ts'],
-          exclude: ['spec/interop/**'],
-          setupFiles: ['spec/support/leaks.ts'],
-          // A test waits for what must happen. These are for what never does, on a machine that is busy elsewhere.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          expect: { poll: { timeout: 50_000 } },
+          exclude: [SYSTEM, INTEROP],
+          // The files of a worker share their modules, since loading them again took longer than the tests.
+          isolate: false,
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'system', include: [SYSTEM], sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
         test: {
           name: 'interop',
-          include: ['spec/interop/**/*.spec.ts'],
+          include: [INTEROP],
           globalSetup: ['spec/interop/set-up.ts'],
-          setupFiles: ['spec/support/leaks.ts'],
-          testTimeout: 60_000,
           hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { firstValueFrom, type Observable, Subscription, take, toArray } from 'rxjs';
-import { afterAll, afterEach, vi } from 'vitest';
+import { firstValueFrom, type Observable, take, toArray } from 'rxjs';
+import { onTestFinished, vi } from 'vitest';
 
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
 import type { Listener } from '../../../lib/drivers/index.js';
@@ -20,25 +20,11 @@ export function withLeases(intervalSeconds: number, timeoutSeconds: number): str
   return `${FAST}&lease_interval=${intervalSeconds}&lease_timeout=${timeoutSeconds}`;
 }
 
-const roots: string[] = [];
-const subscriptions: Subscription[] = [];
-const connections = new Set<Connection>();
-
-afterEach(async () => {
-  await Promise.all([...connections].map((connection) => connection.close()));
-  connections.clear();
-  for (const release of subscriptions.splice(0)) release.unsubscribe();
-});
-
-afterAll(async () => {
-  // A listener that was just released may still be removing its lease.
-  for (const root of roots) await rm(root, { recursive: true, force: true, maxRetries: 5 });
-});
-
-/** An empty directory that goes with the spec file. */
+/** An empty directory until the end of the test. */
 export async function makeRoot(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'rxflare-files-'));
-  roots.push(root);
+  // A listener that was just released may still be removing its lease.
+  onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
   return root;
 }
 
@@ -50,9 +36,8 @@ export function urlOf(directory: string, query = FAST): string {
 /** The first value of a stream that goes on until the end of the test. */
 export function acquire<T>(source$: Observable<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const subscription = new Subscription();
-    subscriptions.push(subscription);
-    subscription.add(source$.subscribe({ next: resolve, error: reject }));
+    const subscription = source$.subscribe({ next: resolve, error: reject });
+    onTestFinished(() => subscription.unsubscribe());
   });
 }
 
@@ -143,6 +128,6 @@ export async function age(path: string, seconds: number): Promise<void> {
 }
 
 function keep(connection: Connection): Connection {
-  connections.add(connection);
+  onTestFinished(() => connection.close());
   return connection;
 }

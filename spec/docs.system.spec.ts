@@ -21,7 +21,7 @@ import { chromiumPath } from './support/chromium.js';
 const ELSEWHERE = new Map([
   [INSTALL, 'spec/package runs it, with the packed package'],
   ['npm ci && npm test', 'this is a part of it'],
-  ['npm run soak -- --seconds 120 --seed 1', 'spec/soak/soak.spec.ts runs it for five seconds'],
+  ['npm run soak -- --seconds 120 --seed 1', 'spec/soak/soak.system.spec.ts runs it for five seconds'],
 ]);
 
 const CHECK_TIMEOUT_MS = 120_000;
