@@ -1,20 +1,22 @@
 import { isUtf8 } from './utf8.js';
 
-/** Maps and arrays nested deeper than this are refused, both ways. */
+/** Maximum nesting of maps and arrays, for what is sent and what is received. */
 export const MAX_DEPTH = 32;
 
 /**
- * Walks over the bytes of one MessagePack map without making anything of them. The decoder allocates what a
- * length declares, before the bytes behind it are known to be there: nested declarations of 64 KiB would take
- * gigabytes. After this check no length declares more than is there. And it reads text that is not UTF-8 in some
- * way of its own, past its end and by what it has read before; Python refuses such text, and so do we.
+ * Checks the bytes of one MessagePack map without decoding them, for two faults that the decoder does not catch:
  *
- * @param maxValues - how many values there may be, those inside of others included
- * @returns what is wrong, or `undefined` for one whole map with string keys, and nothing behind it
+ * - The decoder allocates the length that a container declares before it has seen the items. Nested declarations in
+ *   64 KiB of bytes would allocate gigabytes. After this check no length declares more than is there.
+ * - The decoder accepts text that is not UTF-8: it reads past the end of the text, and its result depends on what it
+ *   read before. Python refuses such text, and so does this check.
+ *
+ * @param maxValues - maximum number of values, nested ones included
+ * @returns what is wrong, or `undefined` for exactly one whole map with string keys
  */
 export function mapFault(bytes: Uint8Array, maxValues = Infinity): string | undefined {
   if (!isMap(bytes[0])) return bytes.length === 0 ? 'it is empty' : 'it is not a map';
-  /** Items still to come, for each container around the present one. A map has two for each entry. */
+  /** Stack of open containers: how many items each still expects. A map expects two per entry. */
   const left = [1];
   const isMapAt = [false];
   let offset = 0;
@@ -56,15 +58,15 @@ export function mapFault(bytes: Uint8Array, maxValues = Infinity): string | unde
 }
 
 interface Shape {
-  /** Bytes of the length field behind the type. */
+  /** Size of the length field behind the type byte. */
   readonly lengthBytes: number;
-  /** The length, where the type itself tells it. */
+  /** The length, where the type byte holds it. */
   readonly fixed: number | undefined;
   /** What the length counts: 0 bytes, 1 items, 2 entries. */
   readonly items: 0 | 1 | 2;
 }
 
-/** The types 0xc0 to 0xdf of the MessagePack specification. Extension types are left out: headers have none. */
+/** The types 0xc0 to 0xdf of the MessagePack specification, without extension types, which headers cannot have. */
 const SHAPES: readonly (Shape | undefined)[] = Array.from({ length: 0x20 }, (_, index) =>
   shapeFrom(0xc0 + index),
 );

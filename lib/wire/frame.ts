@@ -11,19 +11,19 @@ import {
   writePrefix,
 } from './prefix.js';
 
-/** A whole frame, taken apart. */
+/** A decoded frame. */
 export interface Frame {
   readonly type: number;
   readonly appId: number;
   readonly streamId: number;
   readonly sequence: number;
-  /** Of a message, `undefined` where there are none. Other frames are known without theirs. */
+  /** The headers of a message; `undefined` where it has none, and for other types of frames. */
   readonly headers: MessageHeaders | undefined;
-  /** A view on the frame, `undefined` where it is empty. */
+  /** A view on the frame; `undefined` where the payload is empty. */
   readonly payload: Uint8Array | undefined;
 }
 
-/** What a frame to be sent is made of, beside its payload. */
+/** The parts of a frame to send, without its payload. */
 export interface FrameHead {
   readonly type: FrameType;
   readonly appId: number;
@@ -34,13 +34,13 @@ export interface FrameHead {
 /** The payload of PING and PONG: MessagePack nil. */
 export const NIL_PAYLOAD = Uint8Array.of(0xc0);
 
-/** Heads are written here one after the other: prefix and headers, never more. */
+/** The buffer that every head (prefix and headers) is encoded into; the next head overwrites it. */
 const scratch = new Uint8Array(PREFIX_BYTES + MAX_HEADER_BYTES);
 const scratchView = new DataView(scratch.buffer);
 
 /**
- * Encodes the prefix and headers of a frame. The payload follows them on the wire as it is, and the sequence is
- * stamped when the frame goes out.
+ * Encodes the head of a frame: prefix and headers. On the wire the payload follows it unchanged. The sequence is 0
+ * until `stampSequence` sets it.
  *
  * @returns a view that is valid until the next call; copy it to keep it
  * @throws CommError `BAD_DATA` where the headers cannot be encoded or the frame would be over the limit
@@ -59,7 +59,7 @@ export function encodeHead(head: FrameHead, payloadLength: number): Uint8Array {
   return headOf(PREFIX_BYTES + headerLength);
 }
 
-/** Views on the beginning of `scratch`, by their length: to make one takes longer than to write what is in it. */
+/** Cached views on the beginning of `scratch`, by length: making a view takes longer than encoding a head. */
 const heads: Uint8Array[] = [];
 const MAX_KEPT_BYTES = 1024;
 
@@ -68,7 +68,7 @@ function headOf(length: number): Uint8Array {
   return (heads[length] ??= scratch.subarray(0, length));
 }
 
-/** Writes the headers behind the place of the prefix. Empty ones are none, as NVFlare has it for an empty dict. */
+/** Writes the headers behind the prefix and returns their size. Empty headers take 0 bytes, as in NVFlare. */
 function writeHeaders(headers: MessageHeaders): number {
   if (!isPlainObject(headers)) throw new CommError(CommErrorCode.BAD_DATA, 'headers must be a plain object');
   const end = writeFlatMap(headers, scratchView, PREFIX_BYTES);
@@ -79,7 +79,7 @@ function writeHeaders(headers: MessageHeaders): number {
 }
 
 /**
- * Takes one whole frame apart.
+ * Decodes one whole frame.
  *
  * @throws CommError `BAD_DATA` where the lengths in its prefix do not fit, or the headers of a message are no map
  */

@@ -11,9 +11,9 @@ const MAX_UINT64 = 2n ** 64n;
 const TWO_64 = 2 ** 64;
 
 /*
- * Both sides work in bigints wherever 64 bits are needed, because the library would otherwise send integers
- * beyond 32 bits as floats and round received ones beyond 2^53. `widen` and `narrow` convert to and from plain
- * numbers; they return the very same object when there is nothing to convert, which is nearly always.
+ * Encoder and decoder use bigints for 64-bit integers, because the library would otherwise send integers beyond 32 bits
+ * as floats and round received ones beyond 2^53. `widen` turns numbers into bigints before encoding, `narrow` turns
+ * them back after decoding. Both return the same object when there is nothing to convert, which is nearly always.
  */
 let encoder = newEncoder();
 const decoder = new Decoder({ useBigInt64: true });
@@ -21,13 +21,13 @@ const decoder = new Decoder({ useBigInt64: true });
 /**
  * Encodes a map as MessagePack: message headers, or the payload of a handshake.
  *
- * @returns bytes that are valid until the next call; copy them to keep them
+ * @returns a view that is valid until the next call; copy it to keep it
  * @throws CommError `BAD_DATA` where a value has no MessagePack form or the result is over 65,535 bytes
  */
 export function encodeMap(map: MessageHeaders): Uint8Array {
   const bytes = encodeOrThrow(map);
   if (bytes.length > MAX_HEADER_BYTES) {
-    encoder = newEncoder(); // The library keeps its buffer at the largest size it ever had.
+    encoder = newEncoder(); // The library never shrinks its buffer.
     throw new CommError(
       CommErrorCode.BAD_DATA,
       `headers take ${bytes.length} bytes encoded, at most ${MAX_HEADER_BYTES} are possible: move data to the payload`,
@@ -37,7 +37,7 @@ export function encodeMap(map: MessageHeaders): Uint8Array {
 }
 
 /**
- * Decodes the MessagePack map with string keys that stands between two offsets.
+ * Decodes the MessagePack map with string keys between two offsets.
  *
  * @throws CommError `BAD_DATA` for anything else
  */
@@ -74,7 +74,7 @@ function encodeOrThrow(map: MessageHeaders): Uint8Array {
   }
 }
 
-/** Turns integers beyond 32 bits into bigints, which the encoder writes as int64 or uint64. */
+/** Turns integers beyond 32 bits into bigints, which the encoder writes as int64 or uint64. Throws for bad values. */
 function widen(value: unknown, depth: number): unknown {
   if (typeof value === 'number') {
     const isWide = Number.isInteger(value) && (value > 0xffffffff || value < -0x80000000);
@@ -89,7 +89,7 @@ function widen(value: unknown, depth: number): unknown {
   return convertInside(value, depth, widen);
 }
 
-/** Turns bigints that a number holds exactly back into numbers. */
+/** Turns bigints that a number can hold exactly into numbers. */
 function narrow(value: unknown, depth: number): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value);

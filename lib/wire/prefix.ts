@@ -1,12 +1,12 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 
-/** Bytes of the prefix that every frame begins with (`nvflare.fuel.f3.sfm.prefix`). */
+/** Size of the prefix that every frame begins with (`nvflare.fuel.f3.sfm.prefix`). */
 export const PREFIX_BYTES = 16;
 
 /** The largest frame that a peer may send: 2 GiB - 2 MiB (`MAX_FRAME_SIZE` of NVFlare's `net_utils`). */
 export const MAX_FRAME_BYTES = 2 * 1024 ** 3 - 2 * 1024 ** 2;
 
-/** Encoded headers fit a 16-bit length. */
+/** Maximum size of encoded headers, whose length field has 16 bits. */
 export const MAX_HEADER_BYTES = 0xffff;
 
 /** Frame types (`nvflare.fuel.f3.sfm.constants`). FRAG and ACK are reserved: nobody sends them. */
@@ -15,7 +15,7 @@ export const FrameType = { DATA: 1, FRAG: 2, ACK: 3, HELLO: 4, READY: 5, PING: 6
 /** One of the numbers of {@link FrameType}. */
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-/** Where each field of the prefix stands. All of them are unsigned and big-endian. */
+/** Offset of each field of the prefix. All fields are unsigned and big-endian. */
 const OFFSET = {
   length: 0,
   headerLength: 4,
@@ -28,7 +28,7 @@ const OFFSET = {
 
 /** The decoded prefix. `type` is a plain number, since a peer can send any byte. */
 export interface Prefix {
-  /** Bytes of the whole frame, the prefix included. */
+  /** Size of the whole frame in bytes, including the prefix. */
   readonly length: number;
   readonly headerLength: number;
   readonly type: number;
@@ -38,12 +38,12 @@ export interface Prefix {
   readonly sequence: number;
 }
 
-/** The `length` field of the frame that begins at `offset`. At least four bytes must be there. */
+/** The `length` field of the frame that begins at `offset`. At least four bytes must follow. */
 export function frameLength(bytes: Uint8Array, offset: number): number {
   return readUint16(bytes, offset) * 0x10000 + readUint16(bytes, offset + 2);
 }
 
-/** The type of a whole frame, without decoding the rest of it. */
+/** The type of a whole frame, without decoding the rest. */
 export function frameType(frame: Uint8Array): number {
   return frame[OFFSET.type] ?? 0;
 }
@@ -90,7 +90,7 @@ export function writePrefix(target: Uint8Array, prefix: Prefix): void {
   writeUint16(target, OFFSET.sequence, prefix.sequence);
 }
 
-/** Sets the sequence of an encoded frame, which is known only when it goes out on a connection. */
+/** Sets the sequence of an encoded head, which is known only when a connection writes it. */
 export function stampSequence(head: Uint8Array, sequence: number): void {
   writeUint16(head, OFFSET.sequence, sequence);
 }
