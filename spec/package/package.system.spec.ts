@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -12,8 +11,6 @@ import { freshProject } from './project.js';
 const NODE_VERSIONS = ['20.19.0', '22.22.0', '24.21.0'];
 const TIMEOUT_MS = 300_000;
 const MAX_PACKED_BYTES = 600_000;
-/** Compressed, without rxjs, which an application has anyway. */
-const MAX_BROWSER_BYTES = 40_000;
 
 const project = await freshProject();
 
@@ -28,13 +25,30 @@ async function readmeProgram(): Promise<{ program: string; output: string }> {
   return { program: program.replaceAll('8002', String(await freePort())), output };
 }
 
-const BROWSER_PROGRAM = `
+const PAGE_PROGRAM = `
 import { Communicator, Endpoint, Mode } from 'rxflare';
 const page = new Communicator(new Endpoint('page'));
 page.addConnector('ws://localhost:8002/f3', Mode.ACTIVE);
 page.endpoints$.subscribe((endpoints) => console.log(endpoints.size));
 void page.start();
 `;
+
+/** A page that imports every entry. */
+const FULL_PAGE_PROGRAM = `${PAGE_PROGRAM}
+import { browserDrivers } from 'rxflare';
+import { NativeWebSocketDriver } from 'rxflare/drivers';
+import { watchStats } from 'rxflare/monitor';
+import { VirtualNetwork } from 'rxflare/testing';
+console.log(browserDrivers(), new NativeWebSocketDriver().schemes, watchStats(page, 'hub', 1000), VirtualNetwork);
+`;
+
+/** One name of each entry for Node. */
+const ENTRY_NAMES = [
+  ['rxflare', 'nodeDrivers'],
+  ['rxflare/drivers', 'TcpDriver'],
+  ['rxflare/monitor', 'watchStats'],
+  ['rxflare/testing', 'VirtualNetwork'],
+] as const;
 
 describe('the packed package', () => {
   it('is small, and has the code, its types, the command and the licence', () => {
@@ -64,6 +78,26 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
       const file = `readme-${version}.mjs`;
       await project.write(file, program);
       expect(await project.run(await nodeBinary(version), file)).toBe(output);
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each([
+    ['import', 'mjs', (name: string, entry: string) => `import { ${name} } from '${entry}';`],
+    ['require', 'cjs', (name: string, entry: string) => `const { ${name} } = require('${entry}');`],
+  ])(
+    'has entries that %s finds, and that share their classes',
+    async (how, extension, load) => {
+      const file = `entries-${how}-${version}.${extension}`;
+      const names = ENTRY_NAMES.map(([, name]) => name);
+      await project.write(
+        file,
+        `${ENTRY_NAMES.map(([entry, name]) => load(name, entry)).join('\n')}
+        console.log(${names.map((name) => `typeof ${name}`).join(', ')});
+        console.log(nodeDrivers().find('tcp') instanceof TcpDriver);`,
+      );
+      const output = `${names.map(() => 'function').join(' ')}\ntrue\n`;
+      expect(await project.run(await nodeBinary(version), '--no-warnings', file)).toBe(output);
     },
     TIMEOUT_MS,
   );
@@ -113,11 +147,13 @@ describe('with TypeScript', () => {
     'checks under %s',
     async (_, resolution, file) => {
       const { program } = await readmeProgram();
-      await project.write('typed.mts', program);
-      await project.write('typed-browser.mts', BROWSER_PROGRAM);
+      const entries = ENTRY_NAMES.map(([entry, name]) => `export { ${name} } from '${entry}';`).join('\n');
+      await project.write('typed.mts', `${program}\n${entries}`);
+      await project.write('typed-browser.mts', FULL_PAGE_PROGRAM);
       await project.write(
         'typed-function.cts',
         `import { Communicator, Endpoint } from 'rxflare';
+        ${entries}
         export const name: string = new Communicator(new Endpoint('hub')).localEndpoint.name;`,
       );
       await project.write('mistake.mts', "import { Endpoint } from 'rxflare';\nnew Endpoint(1);\n");
@@ -141,18 +177,31 @@ describe('under a bundler for the browser', () => {
     return bundle;
   };
 
-  it('esbuild makes a small bundle without anything of Node', async () => {
-    await project.write('page.js', BROWSER_PROGRAM);
+  /** Bundles a page with esbuild; the size, and the rooms of rxflare that are in it. */
+  const bundle = async (name: string, program: string): Promise<{ bytes: number; rooms: string[] }> => {
+    await project.write(`${name}.js`, program);
     const flags = ['--bundle', '--minify', '--format=esm', '--platform=browser', '--external:rxjs'];
-    await project.run('npx', 'esbuild', 'page.js', ...flags, '--outfile=esbuild.js');
-    const bundle = bundled('esbuild.js');
-    expect(gzipSync(bundle).length).toBeLessThan(MAX_BROWSER_BYTES);
+    const files = [`--outfile=${name}.bundle.js`, `--metafile=${name}.json`];
+    await project.run('npx', 'esbuild', `${name}.js`, ...flags, ...files);
+    const { inputs } = JSON.parse(readFileSync(join(project.directory, `${name}.json`), 'utf8')) as {
+      inputs: Record<string, unknown>;
+    };
+    const rooms = Object.keys(inputs).flatMap((path) => /\/rxflare\/dist\/(\w+)\//.exec(path)?.[1] ?? []);
+    return { bytes: bundled(`${name}.bundle.js`).length, rooms: [...new Set(rooms)].sort() };
+  };
+
+  it('esbuild makes a bundle without anything of Node, and of the entries that a page imports', async () => {
+    const page = await bundle('page', PAGE_PROGRAM);
+    const full = await bundle('full-page', FULL_PAGE_PROGRAM);
+    expect(page.rooms).toEqual(['drivers', 'sfm', 'transport', 'wire']);
+    expect(full.rooms).toEqual(['drivers', 'monitor', 'sfm', 'testing', 'transport', 'wire']);
+    expect(page.bytes).toBeLessThan(full.bytes);
   });
 
   it(
     'Vite does as well',
     async () => {
-      await project.write('page.js', BROWSER_PROGRAM);
+      await project.write('page.js', FULL_PAGE_PROGRAM);
       await project.write('index.html', '<script type="module" src="/page.js"></script>');
       await project.run('npx', 'vite', 'build', '--logLevel', 'error', '--outDir', 'vite');
       const [name = ''] = readdirSync(join(project.directory, 'vite', 'assets'));
