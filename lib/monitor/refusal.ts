@@ -13,7 +13,11 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** What a {@link Refusal} looks like on the wire. */
+/**
+ * What a {@link Refusal} looks like on the wire.
+ *
+ * @internal
+ */
 export const REFUSAL = {
   type: 'refused',
   id: P.number,

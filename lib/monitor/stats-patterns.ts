@@ -44,7 +44,11 @@ const CONNECTION = {
   isPaused: P.boolean,
 } as const satisfies Fields<ConnectionStats>;
 
-/** The stats of a communicator as they travel. */
+/**
+ * The stats of a communicator as they travel.
+ *
+ * @internal
+ */
 export const STATS = {
   name: P.string,
   at: P.number,
@@ -52,7 +56,11 @@ export const STATS = {
   connections: P.array(CONNECTION),
 } as const satisfies Fields<CommunicatorStats>;
 
-/** Sums of stats as they travel. */
+/**
+ * Sums of stats as they travel.
+ *
+ * @internal
+ */
 export const TOTALS = {
   endpoints: P.number,
   ready: P.number,
@@ -63,7 +71,11 @@ export const TOTALS = {
   dropped: TALLY,
 } as const satisfies Fields<StatsTotals>;
 
-/** An event as it travels. Any type passes: a later version may report others. */
+/**
+ * An event as it travels. Any type passes: a later version may report others.
+ *
+ * @internal
+ */
 export const EVENT = {
   at: P.number,
   type: P.string,
