@@ -14,7 +14,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rxflare-stale-'));
   log = join(directory, 'active.0.log');
   await writeFile(log, 'first');
-  reader = new LogReader(directory, 'active', 1_000);
+  reader = new LogReader(directory, 'active', 1_000, undefined);
 });
 
 afterEach(async () => {

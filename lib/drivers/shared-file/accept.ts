@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import {
@@ -14,15 +13,18 @@ import {
   toArray,
 } from 'rxjs';
 
+import { CommError } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import { collectDrafts } from './collect-garbage.js';
 import { judgeDirectory } from './connection-directory.js';
 import { FileConnection } from './file-connection.js';
-import { fromFileError, isMissing, touch } from './files.js';
+import { fromFileError } from './file-errors.js';
+import { createFile, exists, namesIn } from './files.js';
 import { HIDDEN_PREFIX, leasePath } from './layout.js';
 import type { ListenerDirectory } from './listener-directory.js';
 import { holdLease } from './listener-lease.js';
 import { backingOff, poll } from './poll.js';
+import { ownersOf } from './trust.js';
 import type { Tuning } from './tuning.js';
 import { watchDirectory } from './watch-directory.js';
 
@@ -70,10 +72,12 @@ export function keepHouse(directory: ListenerDirectory, tuning: Tuning): Observa
 
 async function newNames(directory: ListenerDirectory): Promise<readonly string[]> {
   try {
-    const names = await readdir(directory.connections);
+    const names = await namesIn(directory.connections);
+    directory.retain(names);
     return names.filter((name) => !name.startsWith(HIDDEN_PREFIX) && !directory.knows(name)).sort();
   } catch (error) {
-    if (isMissing(error)) throw fromFileError(error, directory.path);
+    const isThere = await exists(directory.connections).catch(() => true);
+    if (error instanceof CommError || !isThere) throw fromFileError(error, directory.path);
     // As in NVFlare: a networked file system may have a bad moment.
     log('%s cannot be listed: %s', directory.connections, error);
     return [];
@@ -85,34 +89,34 @@ function adopt(
   name: string,
   options: AcceptOptions,
 ): Observable<FileConnection> {
-  const { tuning, watches, lingerMs } = options;
   const path = join(directory.connections, name);
-  const prepare = async (): Promise<boolean> => {
-    const find = await judgeDirectory(path);
-    if (find === 'leftover') await directory.condemn(name, tuning);
-    if (find !== 'fresh') return false;
-    await touch(leasePath(path, 'passive'), tuning.fileMode);
-    return true;
-  };
-  const skip = (error: unknown) => {
-    log('%s is not adopted: %s', path, error);
-    return false;
-  };
+  const released = (): Promise<void> => directory.leave(name);
   return new Observable((subscriber) => {
-    void prepare()
-      .catch(skip)
-      .then(async (isReady) => {
-        if (!isReady) subscriber.complete();
-        // The listener has ended meanwhile: whoever waits for us may know.
-        else if (subscriber.closed) await directory.condemn(name, tuning).catch(skip);
-        else {
-          directory.enter(name);
-          const released = () => directory.leave(name);
-          subscriber.next(
-            new FileConnection({ directory: path, side: 'passive', tuning, watches, lingerMs, released }),
-          );
-          subscriber.complete();
-        }
-      });
+    const finish = async (): Promise<void> => {
+      if (!(await claim(directory, name, options.tuning))) return;
+      const owners = await ownersOf(directory.path, path);
+      // The listener has ended in between: the other side must not wait for it.
+      if (subscriber.closed) return directory.condemn(name, options.tuning);
+      directory.enter(name);
+      subscriber.next(new FileConnection({ ...options, directory: path, side: 'passive', owners, released }));
+    };
+    const refuse = (error: unknown): void => {
+      log('%s is not adopted: %s', path, error);
+      directory.ignore(name);
+    };
+    void finish()
+      .catch(refuse)
+      .then(() => subscriber.complete());
   });
+}
+
+/** Puts our lease into a new connection directory; says whether it is one. */
+async function claim(directory: ListenerDirectory, name: string, tuning: Tuning): Promise<boolean> {
+  const path = join(directory.connections, name);
+  const find = await judgeDirectory(path);
+  if (find === 'leftover') await directory.condemn(name, tuning);
+  if (find === 'foreign') directory.ignore(name);
+  if (find !== 'fresh') return false;
+  await createFile(leasePath(path, 'passive'), tuning.fileMode);
+  return true;
 }

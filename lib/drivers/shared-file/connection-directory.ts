@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rename, rmdir } from 'node:fs/promises';
+import { rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { logger } from '../../log.js';
-import { createFile, exists, isMissing, makeDirectory, removeFile, touch } from './files.js';
+import { isMissing } from './file-errors.js';
+import { createFile, exists, makeDirectory, namesIn, removeFile } from './files.js';
 import { closedPath, HIDDEN_PREFIX, isConnectionFile, leasePath, logPath } from './layout.js';
 import type { Tuning } from './tuning.js';
 
@@ -35,7 +36,7 @@ export async function makeConnectionDirectory(parent: string, tuning: Tuning): P
   await createFile(logPath(draft, 'passive', 0), tuning.fileMode);
   const directory = join(parent, name);
   await rename(draft, directory);
-  await touch(leasePath(directory, 'active'), tuning.fileMode);
+  await createFile(leasePath(directory, 'active'), tuning.fileMode);
   return directory;
 }
 
@@ -45,9 +46,9 @@ export async function makeConnectionDirectory(parent: string, tuning: Tuning): P
  * be read again. What has no file of a connection at all is none of ours.
  */
 export async function judgeDirectory(directory: string): Promise<Find> {
-  let names: string[];
+  let names: readonly string[];
   try {
-    names = await readdir(directory);
+    names = await namesIn(directory);
   } catch (error) {
     if (isMissing(error)) return 'foreign';
     throw error;
@@ -59,7 +60,7 @@ export async function judgeDirectory(directory: string): Promise<Find> {
 
 /** Tells whoever is in a directory that it is over. */
 export async function markClosed(directory: string, { fileMode }: Tuning): Promise<void> {
-  await touch(closedPath(directory), fileMode);
+  await createFile(closedPath(directory), fileMode);
 }
 
 /**
@@ -69,8 +70,9 @@ export async function markClosed(directory: string, { fileMode }: Tuning): Promi
  */
 export async function removeConnectionDirectory(directory: string): Promise<boolean> {
   try {
-    const names = await readdir(directory);
-    await Promise.all(names.filter(isConnectionFile).map((name) => removeFile(join(directory, name))));
+    // One by one: thousands at once would keep all other files waiting.
+    for (const name of await namesIn(directory))
+      if (isConnectionFile(name)) await removeFile(join(directory, name));
     await rmdir(directory);
   } catch (error) {
     if (!isMissing(error)) log('%s cannot be removed: %s', directory, error);

@@ -1,33 +1,56 @@
 import { join } from 'node:path';
 
-import { defer, exhaustMap, from, merge, Observable, switchMap, take, throwError, timer } from 'rxjs';
+import {
+  concatMap,
+  defer,
+  exhaustMap,
+  finalize,
+  from,
+  merge,
+  type Observable,
+  switchMap,
+  take,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { makeConnectionDirectory, markClosed, removeConnectionDirectory } from './connection-directory.js';
-import { exists } from './files.js';
+import { exists, look } from './files.js';
 import { CONNECTIONS_DIRECTORY, leasePath, LISTENER_LEASE } from './layout.js';
 import { backingOff, poll } from './poll.js';
+import { type Owners, ownersOf, requireDirectory } from './trust.js';
 import type { Tuning } from './tuning.js';
 import { watchDirectory } from './watch-directory.js';
 
+/** A connection directory that was adopted, and whose files in it may be used. */
+export interface Dialled {
+  readonly directory: string;
+  readonly owners: Owners;
+}
+
 /**
  * Makes a connection directory in that of a listener and emits it when the listener has adopted it, which shows
- * in `passive.lease`. Errors with CommError `NOT_READY` where nobody listens, at once or before `lease_timeout`;
+ * in `passive.lease`. Errors with CommError `NOT_READY` where nobody listens, at once or before `lease_timeout`,
+ * and with `BAD_DATA` where its `conns` is a link;
  * the directory is removed then, and also when this is unsubscribed before.
  */
-export function dial(listenerDirectory: string, tuning: Tuning, watches: boolean): Observable<string> {
+export function dial(listenerDirectory: string, tuning: Tuning, watches: boolean): Observable<Dialled> {
   const parent = join(listenerDirectory, CONNECTIONS_DIRECTORY);
   const lease = join(listenerDirectory, LISTENER_LEASE);
   const nobody = (detail: string) =>
     new CommError(CommErrorCode.NOT_READY, `nobody listens on ${listenerDirectory}: ${detail}`);
 
   const make = async (): Promise<string> => {
-    if (!(await exists(parent))) throw nobody(`there is no ${CONNECTIONS_DIRECTORY}`);
+    const connections = await look(parent);
+    if (connections === undefined) throw nobody(`there is no ${CONNECTIONS_DIRECTORY}`);
+    requireDirectory(connections, parent);
     if (!(await exists(lease))) throw nobody('it has no lease');
     return makeConnectionDirectory(parent, tuning);
   };
   const adopted = (directory: string): Observable<string> => {
-    const look = async (): Promise<string | undefined> => {
+    const seek = async (): Promise<string | undefined> => {
       if (await exists(leasePath(directory, 'passive'))) return directory;
       // A listener of ours takes its lease away when it ends.
       if (!(await exists(lease))) throw nobody('its lease is gone');
@@ -37,25 +60,19 @@ export function dial(listenerDirectory: string, tuning: Tuning, watches: boolean
     const late$ = timer(tuning.leaseTimeoutMs).pipe(
       exhaustMap(() => throwError(() => nobody(`not adopted within ${tuning.leaseTimeoutMs} ms`))),
     );
-    return merge(poll(defer(look), pace, watchDirectory(directory, watches)), late$).pipe(take(1));
+    return merge(poll(defer(seek), pace, watchDirectory(directory, watches)), late$).pipe(take(1));
   };
-  return new Observable((subscriber) => {
-    let isAdopted = false;
+  return defer(() => {
     const making = make();
-    const subscription = from(making)
-      .pipe(switchMap(adopted))
-      .subscribe({
-        next: (directory) => {
-          isAdopted = true;
-          subscriber.next(directory);
-        },
-        error: (error: unknown) => subscriber.error(error),
-        complete: () => subscriber.complete(),
-      });
-    return () => {
-      subscription.unsubscribe();
-      if (!isAdopted) void making.then((directory) => abandon(directory, tuning)).catch(() => undefined);
-    };
+    let isAdopted = false;
+    return from(making).pipe(
+      switchMap(adopted),
+      concatMap(async (directory) => ({ directory, owners: await ownersOf(listenerDirectory, directory) })),
+      tap(() => (isAdopted = true)),
+      finalize(() => {
+        if (!isAdopted) void making.then((directory) => abandon(directory, tuning)).catch(() => undefined);
+      }),
+    );
   });
 }
 

@@ -19,12 +19,14 @@ import { logger } from '../../log.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { FrameSplitter } from '../../wire/frame-splitter.js';
 import { allocateUnsafe } from '../node/allocate-unsafe.js';
-import { exists, fromFileError, removeFile, touch } from './files.js';
+import { fromFileError } from './file-errors.js';
+import { createFile, exists, removeFile, touch } from './files.js';
 import { CLOSED_MARKER, closedPath, leasePath, otherSide, type Side } from './layout.js';
 import { judgeLease, keepLease } from './lease.js';
 import { LogOutbox } from './log-outbox.js';
 import { LogReader } from './log-reader.js';
 import { tailLog } from './tail-log.js';
+import type { Owners } from './trust.js';
 import type { Tuning } from './tuning.js';
 import { untilGone } from './until-gone.js';
 import { watchDirectory } from './watch-directory.js';
@@ -36,6 +38,8 @@ export interface ConnectionPlace {
   /** A complete connection directory with our lease in it. */
   readonly directory: string;
   readonly side: Side;
+  /** Whose files in it are used. */
+  readonly owners: Owners;
   readonly tuning: Tuning;
   /** Whether to let the system tell of changes. */
   readonly watches: boolean;
@@ -64,16 +68,16 @@ export class FileConnection extends BaseConnection {
   #farewell: Promise<void> | undefined;
 
   constructor(place: ConnectionPlace) {
-    const { directory, side, tuning } = place;
+    const { directory, side, owners, tuning } = place;
     super({ local_addr: `${directory}#${side}`, peer_addr: `${directory}#${otherSide(side)}` });
     this.#place = place;
-    this.#reader = new LogReader(directory, otherSide(side), tuning.maxLogBytes);
-    this.#outbox = new LogOutbox(directory, side, tuning, {
+    this.#reader = new LogReader(directory, otherSide(side), tuning.maxLogBytes, owners);
+    this.#outbox = new LogOutbox(directory, side, tuning, owners, {
       written: () => this.wrote(),
       read: () => this.alive(),
       failed: this.#fail,
     });
-    const touchLease = () => (this.#touching = touch(leasePath(directory, side), tuning.fileMode));
+    const touchLease = () => (this.#touching = touch(leasePath(directory, side), tuning.fileMode, owners));
     this.#life.add(keepLease(touchLease, tuning).subscribe({ error: this.#fail }));
   }
 
@@ -90,7 +94,7 @@ export class FileConnection extends BaseConnection {
   }
 
   protected override startReading(): void {
-    const { directory, side, tuning } = this.#place;
+    const { directory, side, owners, tuning } = this.#place;
     this.#open.next(!this.isPaused);
     const source = {
       read: () => this.#reader.read(this.#splitter.pendingBytes === 0),
@@ -108,7 +112,9 @@ export class FileConnection extends BaseConnection {
     // Whoever does not look cannot judge: a side that ended long ago may have left frames behind.
     const peerLease = leasePath(directory, otherSide(side));
     const judged$ = this.#open.pipe(
-      switchMap((isOpen) => (isOpen ? judgeLease(peerLease, () => this.#reader.total, tuning) : EMPTY)),
+      switchMap((isOpen) =>
+        isOpen ? judgeLease(peerLease, owners, () => this.#reader.total, tuning) : EMPTY,
+      ),
     );
     this.#judging.add(judged$.subscribe({ next: () => this.alive(), error: this.#fail }));
     this.#life.add(this.#judging);
@@ -136,7 +142,7 @@ export class FileConnection extends BaseConnection {
       () => this.#farewell ?? Promise.resolve(),
       () => this.#reader.close(),
       () => this.#touching,
-      () => touch(closedPath(directory), tuning.fileMode),
+      () => createFile(closedPath(directory), tuning.fileMode),
       // Tells a listener of ours that the directory is needed no more.
       () => (side === 'active' ? removeFile(leasePath(directory, side)) : Promise.resolve()),
       released,
@@ -153,7 +159,7 @@ export class FileConnection extends BaseConnection {
       await this.#outbox.finish();
       if (this.#life.closed) return;
       if (lingerMs > 0) {
-        await touch(closedPath(directory), tuning.fileMode);
+        await createFile(closedPath(directory), tuning.fileMode);
         const gone$ = untilGone(leasePath(directory, otherSide(side)), tuning);
         const over$ = merge(gone$, timer(lingerMs)).pipe(take(1), takeUntil(this.#ended));
         await lastValueFrom(over$, { defaultValue: undefined });

@@ -1,7 +1,8 @@
 import { concatMap, defer, EMPTY, exhaustMap, ignoreElements, type Observable, of, timer } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { modifiedAt } from './files.js';
+import { look } from './files.js';
+import { type Owners, requireFile } from './trust.js';
 import type { Tuning } from './tuning.js';
 
 /**
@@ -17,13 +18,15 @@ export function keepLease(touchLease: () => Promise<void>, { leaseIntervalMs }: 
  * Looks at the other side's lease every `lease_interval`, and emits when it shows life: the lease has changed, or
  * `progress` has. Times are compared for equality only, so the clocks of the two sides need not agree.
  *
- * Errors with CommError `TIMEOUT` when there was none for `lease_timeout`.
+ * Errors with CommError `TIMEOUT` when there was none for `lease_timeout`, and with `BAD_DATA` where the lease is no
+ * regular file of an expected owner.
  *
  * @param progress - a number that grows with what comes from the other side
- * @param now - a clock that nobody sets
+ * @param now - a monotonic clock, in milliseconds
  */
 export function judgeLease(
   path: string,
+  owners: Owners,
   progress: () => number,
   { leaseIntervalMs, leaseTimeoutMs }: Tuning,
   now: () => number = () => performance.now(),
@@ -39,7 +42,8 @@ export function judgeLease(
           lastProgress = current;
           return true;
         }
-        const change = await modifiedAt(path);
+        const lease = await look(path);
+        const change = lease && requireFile(lease, path, owners).mtimeMs;
         const isAlive = change !== undefined && change !== lastChange;
         lastChange = change;
         return isAlive;

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 
 import {
   concat,
@@ -20,8 +20,10 @@ import type { Connection } from '../../transport/connection.js';
 import type { Listener } from '../../transport/driver.js';
 import { accept, keepHouse } from './accept.js';
 import { ensureDirectory } from './files.js';
-import { isOwned, ListenerDirectory } from './listener-directory.js';
+import { ListenerDirectory } from './listener-directory.js';
 import { isLeaseAlive, takeLease } from './listener-lease.js';
+import { isOwned } from './owned-directory.js';
+import { requireDirectory } from './trust.js';
 import type { Tuning } from './tuning.js';
 
 /** Beyond its longest wait a reader needs a moment to read. */
@@ -87,6 +89,7 @@ async function makeReal({ path, tuning }: ListenOptions): Promise<string> {
 /** Takes the lease, and says whether the directory is one that `resolveUrls` made. */
 async function prepare(directory: ListenerDirectory, tuning: Tuning): Promise<boolean> {
   await ensureDirectory(directory.connections, tuning.directoryMode);
+  requireDirectory(await lstat(directory.connections), directory.connections);
   await takeLease(directory.lease, tuning);
-  return isOwned(directory.path);
+  return isOwned(directory.path, undefined);
 }

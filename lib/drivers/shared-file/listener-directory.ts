@@ -1,11 +1,11 @@
-import { rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import { markClosed, removeConnectionDirectory } from './connection-directory.js';
-import { exists, removeFile } from './files.js';
-import { CONNECTIONS_DIRECTORY, LISTENER_LEASE, LISTENER_PREFIX, OWNER_MARKER } from './layout.js';
+import { removeFile } from './files.js';
+import { CONNECTIONS_DIRECTORY, LISTENER_LEASE } from './layout.js';
+import { isOwned, removeOwned } from './owned-directory.js';
 import type { Tuning } from './tuning.js';
 
 const log = logger('shared-file');
@@ -26,6 +26,7 @@ export class ListenerDirectory {
   readonly #live = new Set<string>();
   /** Directories of connections that have ended, and when they did. */
   readonly #ended = new Map<string, number>();
+  readonly #ignored = new Set<string>();
   #isListening = false;
   /** Steps that were begun. Never rejects. */
   #steps: Promise<unknown> = Promise.resolve();
@@ -63,9 +64,21 @@ export class ListenerDirectory {
     return done;
   }
 
-  /** Whether a directory of this name was met before. */
+  /** Whether an entry of this name was met before. */
   knows(name: string): boolean {
-    return this.#live.has(name) || this.#ended.has(name);
+    return this.#live.has(name) || this.#ended.has(name) || this.#ignored.has(name);
+  }
+
+  /** Notes an entry that is no connection, or was refused: it is not looked at again. */
+  ignore(name: string): void {
+    this.#ignored.add(name);
+  }
+
+  /** Forgets ignored entries that are not there any more. */
+  retain(names: readonly string[]): void {
+    if (this.#ignored.size === 0) return;
+    const present = new Set(names);
+    for (const name of this.#ignored) if (!present.has(name)) this.#ignored.delete(name);
   }
 
   /** Notes a connection. */
@@ -86,12 +99,18 @@ export class ListenerDirectory {
     await markClosed(join(this.connections, name), tuning);
   }
 
-  /** Removes what ended more than two `lease_timeout`s ago, by our own clock, as NVFlare does. */
+  /**
+   * Removes what ended more than two `lease_timeout`s ago, by our own clock, as NVFlare does. What cannot be removed
+   * is tried again after as long.
+   */
   async collect({ leaseTimeoutMs }: Tuning): Promise<void> {
     const now = performance.now();
     for (const [name, endedAt] of this.#ended) {
-      if (now - endedAt <= 2 * leaseTimeoutMs) continue;
-      if (await removeConnectionDirectory(join(this.connections, name))) this.#ended.delete(name);
+      // They are in the order of their ends.
+      if (now - endedAt <= 2 * leaseTimeoutMs) return;
+      const isGone = await removeConnectionDirectory(join(this.connections, name));
+      this.#ended.delete(name);
+      if (!isGone) this.#ended.set(name, now);
     }
   }
 
@@ -117,16 +136,12 @@ export class ListenerDirectory {
 
   async #removeUnused(): Promise<void> {
     if (this.#isUsed()) return;
-    if (await isOwned(this.path)) await rm(this.path, { recursive: true, force: true });
+    // Whoever made it: we were told to listen there.
+    if (await isOwned(this.path, undefined)) await removeOwned(this.path);
     if (!this.#isUsed()) directories.delete(this.path);
   }
 
   #isUsed(): boolean {
     return this.#isListening || this.#live.size > 0;
   }
-}
-
-/** Whether `resolveUrls`, here or in NVFlare, made this directory. */
-export async function isOwned(path: string): Promise<boolean> {
-  return basename(path).startsWith(LISTENER_PREFIX) && (await exists(join(path, OWNER_MARKER)));
 }

@@ -1,4 +1,4 @@
-import { readFile, readlink, writeFile } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
 import {
@@ -14,10 +14,18 @@ import {
   takeWhile,
   timer,
 } from 'rxjs';
+import { isMatching, P } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { isMissing, modifiedAt, touch } from './files.js';
+import { look, readText, touch, writeAtOnce } from './files.js';
+import { requireFile } from './trust.js';
 import type { Tuning } from './tuning.js';
+
+/** A host name has 255 characters at most. */
+const LEASE_BYTES = 1024;
+
+/** The listener before may have run as any user. Its lease is read, and never written to. */
+const ANYBODY = undefined;
 
 /** Who wrote a lease. NVFlare leaves it empty and looks at its time only. */
 interface Owner {
@@ -39,10 +47,9 @@ export function isLeaseAlive(path: string, tuning: Tuning): Observable<boolean> 
   );
 }
 
-/** Makes the lease ours. */
+/** Makes the lease ours, by a file of our own in its place. */
 export async function takeLease(path: string, { fileMode }: Tuning): Promise<void> {
-  await touch(path, fileMode);
-  await writeFile(path, JSON.stringify(await ourselves()));
+  await writeAtOnce(path, JSON.stringify(await ourselves()), fileMode);
 }
 
 /**
@@ -62,16 +69,11 @@ export async function holdLease(path: string, tuning: Tuning): Promise<void> {
     const other = `process ${owner.pid} of ${owner.realm}`;
     throw new CommError(CommErrorCode.BAD_CONFIG, `${path} was taken by another listener, ${other}`);
   }
-  await touch(path, tuning.fileMode);
+  await touch(path, tuning.fileMode, ANYBODY);
 }
 
-async function readLease(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+function readLease(path: string): Promise<string | undefined> {
+  return readText(path, LEASE_BYTES, ANYBODY);
 }
 
 async function isSuspect(path: string): Promise<boolean> {
@@ -84,7 +86,7 @@ async function isSuspect(path: string): Promise<boolean> {
 }
 
 function changesWithin(path: string, { leaseIntervalMs, leaseTimeoutMs }: Tuning): Observable<boolean> {
-  const looks$ = timer(0, leaseIntervalMs / 10).pipe(exhaustMap(() => modifiedAt(path)));
+  const looks$ = timer(0, leaseIntervalMs / 10).pipe(exhaustMap(() => changeOf(path)));
   const over$ = timer(Math.min(2 * leaseIntervalMs, leaseTimeoutMs));
   let first: number | undefined;
   return looks$.pipe(
@@ -98,6 +100,11 @@ function changesWithin(path: string, { leaseIntervalMs, leaseTimeoutMs }: Tuning
   );
 }
 
+async function changeOf(path: string): Promise<number | undefined> {
+  const lease = await look(path);
+  return lease && requireFile(lease, path, ANYBODY).mtimeMs;
+}
+
 async function ourselves(): Promise<Owner> {
   // Containers may share a host name without sharing processes.
   const processes = await readlink('/proc/self/ns/pid').catch(() => '');
@@ -107,10 +114,7 @@ async function ourselves(): Promise<Owner> {
 function parseOwner(text: string): Owner | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('realm' in value) || !('pid' in value))
-      return undefined;
-    const { realm, pid } = value;
-    return typeof realm === 'string' && typeof pid === 'number' ? { realm, pid } : undefined;
+    return isMatching({ realm: P.string, pid: P.number }, value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import { logPath, type Side } from './layout.js';
 import { LogQueue, type Portion } from './log-queue.js';
 import { LogWriter } from './log-writer.js';
 import type { Tuning } from './tuning.js';
+import type { Owners } from './trust.js';
 import { untilGone } from './until-gone.js';
 
 /** So many full logs may wait for the reader, which deletes those that it has read. */
@@ -39,13 +40,13 @@ export class LogOutbox {
   #flushing: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(directory: string, side: Side, tuning: Tuning, events: OutboxEvents) {
+  constructor(directory: string, side: Side, tuning: Tuning, owners: Owners, events: OutboxEvents) {
     this.#directory = directory;
     this.#side = side;
     this.#tuning = tuning;
     this.#events = events;
     this.#queue = new LogQueue(tuning.maxLogBytes);
-    this.#writer = new LogWriter(directory, side, tuning);
+    this.#writer = new LogWriter(directory, side, tuning, owners);
   }
 
   /** Accepted and not written. */

@@ -1,22 +1,31 @@
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat } from 'node:fs/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import { systemCode } from '../node/node-errors.js';
-import { exists, isMissing, removeFile } from './files.js';
+import { isMissing } from './file-errors.js';
+import { exists, openToRead, readText, removeFile } from './files.js';
 import { logPath, sealPath, type Side } from './layout.js';
+import { type Owners, requireFile, requireSame } from './trust.js';
 
 const log = logger('shared-file');
 
 /** The most that is read at once. */
 const CHUNK_BYTES = 512 * 1024;
 
+/** A seal has a number, and Python's may end with a line break. */
+const SEAL_BYTES = 32;
+
 /** Reads the logs of the other side, one after the other, and deletes those that it has read to the end. */
 export class LogReader {
   readonly #directory: string;
   readonly #side: Side;
   readonly #maxLogBytes: number;
+  readonly #owners: Owners;
   #file: FileHandle | undefined;
+  /** What was opened. */
+  #opened: Stats | undefined;
   #index = 0;
   /** How far the log at hand is read, and how far it is known to go. */
   #offset = 0;
@@ -28,11 +37,13 @@ export class LogReader {
   /**
    * @param side - whose logs
    * @param maxLogBytes - a log is only sealed from this size on, so before that nobody looks for the seal
+   * @param owners - whose logs are read
    */
-  constructor(directory: string, side: Side, maxLogBytes: number) {
+  constructor(directory: string, side: Side, maxLogBytes: number, owners: Owners) {
     this.#directory = directory;
     this.#side = side;
     this.#maxLogBytes = maxLogBytes;
+    this.#owners = owners;
   }
 
   /** Bytes read of all logs. */
@@ -44,7 +55,8 @@ export class LogReader {
    * The next bytes that can be seen; `undefined` where there are none yet. One call at a time.
    *
    * @param isWhole - whether everything so far ended with a frame, as it must at the end of a log
-   * @throws CommError `BAD_DATA` where a sealed log ends in the middle of a frame; system errors
+   * @throws CommError `BAD_DATA` where a sealed log ends in the middle of a frame, and where a log has
+   * become shorter, was replaced, or is no file that may be used; system errors
    */
   read(isWhole: boolean): Promise<Uint8Array | undefined> {
     const chunk = this.#read(isWhole);
@@ -69,7 +81,7 @@ export class LogReader {
   }
 
   async #readChunk(): Promise<Uint8Array | undefined> {
-    const file = (this.#file ??= await open(this.#path, 'r'));
+    const file = (this.#file ??= await this.#open());
     const room = Math.min(this.#visible - this.#offset, CHUNK_BYTES);
     const chunk = Buffer.allocUnsafeSlow(room);
     const bytesRead = await this.#readFrom(file, chunk);
@@ -96,20 +108,31 @@ export class LogReader {
 
   /** The size by path, not by handle: a networked file system asks its server again for that. */
   async #size(): Promise<number> {
+    const path = this.#path;
     try {
-      return (await stat(this.#path)).size;
+      const found = requireFile(await lstat(path), path, this.#owners);
+      if (this.#opened !== undefined) requireSame(found, this.#opened, path);
+      if (found.size >= this.#offset) return found.size;
     } catch (error) {
       // After a rotation the next log may take a moment.
       const isNext = this.#index > 0 && this.#offset === 0;
       if (isNext && isMissing(error) && (await exists(this.#directory))) return 0;
       throw error;
     }
+    throw new CommError(CommErrorCode.BAD_DATA, `${path} is shorter than what was read of it`);
+  }
+
+  async #open(): Promise<FileHandle> {
+    const file = await openToRead(this.#path, this.#owners);
+    this.#file = file;
+    this.#opened = await file.stat();
+    return file;
   }
 
   /** Goes on to the next log where this one is sealed and read; says whether it is. */
   async #finishLog(isWhole: boolean): Promise<boolean> {
     const seal = sealPath(this.#directory, this.#side, this.#index);
-    const finalBytes = await readSeal(seal);
+    const finalBytes = await readSeal(seal, this.#owners);
     if (finalBytes === undefined || this.#offset < finalBytes) return false;
     if (!isWhole)
       throw new CommError(CommErrorCode.BAD_DATA, `${this.#path} is sealed in the middle of a frame`);
@@ -126,6 +149,7 @@ export class LogReader {
   async #letGo(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
+    this.#opened = undefined;
     await file?.close();
   }
 
@@ -135,14 +159,9 @@ export class LogReader {
 }
 
 /** The final size of a log; `undefined` while it is not sealed. */
-async function readSeal(path: string): Promise<number | undefined> {
-  try {
-    const text = (await readFile(path, 'utf8')).trim();
-    return /^\d+$/.test(text) ? Number(text) : undefined;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+async function readSeal(path: string, owners: Owners): Promise<number | undefined> {
+  const text = await readText(path, SEAL_BYTES, owners);
+  return text !== undefined && /^\d+\s*$/.test(text) ? Number(text) : undefined;
 }
 
 /** As in NVFlare, a log that cannot be deleted is no reason to stop. */

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { openToAppend, writeAtOnce } from './files.js';
 import { logPath, sealPath, type Side } from './layout.js';
 import type { Portion } from './log-queue.js';
+import type { Owners } from './trust.js';
 import type { Tuning } from './tuning.js';
 
 /** Appends to the logs of one side, one after the other. One call at a time. */
@@ -10,14 +11,16 @@ export class LogWriter {
   readonly #directory: string;
   readonly #side: Side;
   readonly #tuning: Tuning;
+  readonly #owners: Owners;
   #file: FileHandle | undefined;
   #index = 0;
   #bytes = 0;
 
-  constructor(directory: string, side: Side, tuning: Tuning) {
+  constructor(directory: string, side: Side, tuning: Tuning, owners: Owners) {
     this.#directory = directory;
     this.#side = side;
     this.#tuning = tuning;
+    this.#owners = owners;
   }
 
   /** The number of the log that is written to. Those before it are sealed. */
@@ -56,7 +59,8 @@ export class LogWriter {
   }
 
   #open(): Promise<FileHandle> {
-    return openToAppend(logPath(this.#directory, this.#side, this.#index), this.#tuning.fileMode);
+    const path = logPath(this.#directory, this.#side, this.#index);
+    return openToAppend(path, this.#tuning.fileMode, this.#owners);
   }
 }
 

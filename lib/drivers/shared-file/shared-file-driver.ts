@@ -77,10 +77,10 @@ export class SharedFileDriver implements Driver {
       const watches = this.#options.watch ?? true;
       return dial(path, tuning, watches).pipe(
         inWordsOf(params),
-        concatMap((directory) => {
+        concatMap(({ directory, owners }) => {
           const released = () => Promise.resolve();
           return lifeOf(
-            new FileConnection({ directory, side: 'active', tuning, watches, lingerMs: 0, released }),
+            new FileConnection({ directory, side: 'active', owners, tuning, watches, lingerMs: 0, released }),
             describeParams(params),
           );
         }),

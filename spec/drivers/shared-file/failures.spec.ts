@@ -1,8 +1,8 @@
-import { mkdir, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { firstValueFrom, timer } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../../lib/index.js';
 import {
@@ -17,6 +17,8 @@ import {
   untilEnd,
   withLeases,
 } from './workspace.js';
+
+afterEach(() => vi.restoreAllMocks());
 
 /** What a promise rejects with. */
 const failureOf = (ended: Promise<unknown>) =>
@@ -101,18 +103,18 @@ describe('a file system that fails', () => {
     const failure = failureOf(untilEnd(passive));
     await mkdir(join(path, 'active.1.log', 'something'), { recursive: true });
     expect(await failure).toMatchObject({
-      code: CommErrorCode.ERROR,
-      message: expect.stringContaining('EISDIR') as unknown,
+      code: CommErrorCode.BAD_DATA,
+      message: expect.stringContaining('active.1.log is no regular file') as unknown,
     });
     await passive.close();
   });
 
   it('ends a connection when the disk is full, and tells what was not written', async () => {
-    const root = await makeRoot();
-    const accepted = nextOf(await listenOn(root));
-    // The system's own full disk. What is written to plant it there goes nowhere.
-    await plantConnection(root, 'aaaaaaaaaaaa', {}, { 'passive.0.log': '/dev/full' });
-    const passive = await accepted;
+    const { passive, path } = await connectedPair(await makeRoot());
+    await using handle = await open(join(path, 'passive.0.log'), 'r');
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const handles = Object.getPrototypeOf(handle) as { writev: () => Promise<unknown> };
+    vi.spyOn(handles, 'writev').mockRejectedValueOnce(full);
     const failure = failureOf(firstValueFrom(passive.closed$));
     passive.send(numbered(1));
     passive.send(numbered(2));

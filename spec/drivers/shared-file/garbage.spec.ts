@@ -1,10 +1,12 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { collectDrafts, collectListeners } from '../../../lib/drivers/shared-file/collect-garbage.js';
+import { isOwned } from '../../../lib/drivers/shared-file/owned-directory.js';
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
+import { removersOf } from '../../../lib/drivers/shared-file/trust.js';
 import {
   age,
   connectedPair,
@@ -47,6 +49,46 @@ describe('old listener directories', () => {
     await writeFile(join(root, 'lst_file'), '');
     await collectListeners(root);
     expect(await namesIn(root)).toEqual(['lst_file', 'lst_foreign', 'lst_fresh', 'lst_young', 'other']);
+  });
+
+  it('keep what is not in the layout, and with it the directories above', async () => {
+    const root = await makeRoot();
+    await plantListener(root, 'lst_stale', ['.nvf_file_transport', 'lease'], TWO_HOURS);
+    await writeFile(join(root, 'lst_stale', 'conns', 'aaaaaaaaaaaa', 'precious'), '');
+    await age(join(root, 'lst_stale'), TWO_HOURS);
+    await collectListeners(root);
+    expect(await namesIn(root)).toEqual(['lst_stale']);
+    expect(await namesIn(join(root, 'lst_stale', 'conns', 'aaaaaaaaaaaa'))).toEqual(['precious']);
+  });
+
+  it('keep all that links lead to', async () => {
+    const root = await makeRoot();
+    const elsewhere = await makeRoot();
+    await plantListener(elsewhere, 'lst_target', ['.nvf_file_transport', 'lease'], TWO_HOURS);
+    const connection = join(elsewhere, 'lst_target', 'conns', 'aaaaaaaaaaaa');
+    await writeFile(join(connection, 'active.0.log'), '');
+    await age(join(elsewhere, 'lst_target'), TWO_HOURS);
+    await symlink(join(elsewhere, 'lst_target'), join(root, 'lst_link'));
+    await plantListener(root, 'lst_inner', ['.nvf_file_transport', 'lease'], TWO_HOURS);
+    await symlink(connection, join(root, 'lst_inner', 'conns', 'bbbbbbbbbbbb'));
+    await plantListener(root, 'lst_outer', ['.nvf_file_transport', 'lease'], TWO_HOURS);
+    await rm(join(root, 'lst_outer', 'conns'), { recursive: true });
+    await symlink(join(elsewhere, 'lst_target', 'conns'), join(root, 'lst_outer', 'conns'));
+    for (const name of ['lst_inner', 'lst_outer']) await age(join(root, name), TWO_HOURS);
+    await collectListeners(root);
+    expect(await namesIn(connection)).toEqual(['active.0.log']);
+    expect(await namesIn(root)).toEqual(['lst_inner', 'lst_link', 'lst_outer']);
+  });
+
+  it('are those of our user or of the owner of the root', async () => {
+    const root = await makeRoot();
+    await plantListener(root, 'lst_stale', ['.nvf_file_transport'], TWO_HOURS);
+    const user = process.geteuid?.() ?? 0;
+    expect(await isOwned(join(root, 'lst_stale'), new Set([user]))).toBe(true);
+    expect(await isOwned(join(root, 'lst_stale'), new Set([user + 1]))).toBe(false);
+    vi.spyOn(process, 'geteuid').mockReturnValue(user + 1);
+    expect(await removersOf(root)).toEqual(new Set([user, user + 1]));
+    vi.restoreAllMocks();
   });
 
   it('go when another is made', async () => {

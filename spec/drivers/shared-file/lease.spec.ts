@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, Subject, type Subscription } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { modifiedAt, touch } from '../../../lib/drivers/shared-file/files.js';
+import { look, touch } from '../../../lib/drivers/shared-file/files.js';
 import { judgeLease, keepLease } from '../../../lib/drivers/shared-file/lease.js';
 import { DEFAULT_TUNING } from '../../../lib/drivers/shared-file/tuning.js';
 import { CommErrorCode } from '../../../lib/index.js';
@@ -28,9 +28,9 @@ const tuning = { ...DEFAULT_TUNING, leaseIntervalMs: 2, leaseTimeoutMs: 300 };
 describe('keepLease', () => {
   it('changes the lease again and again, and makes it where it is missing', async () => {
     const lease = join(await makeRoot(), 'active.lease');
-    const keeping = keepLease(() => touch(lease, 0o660), tuning).subscribe();
+    const keeping = keepLease(() => touch(lease, 0o660, undefined), tuning).subscribe();
     for (let round = 0; round < 3; round += 1) {
-      await eventually(async () => expect(await modifiedAt(lease)).toBeGreaterThan(Date.now() - 60_000));
+      await eventually(async () => expect((await look(lease))?.mtimeMs).toBeGreaterThan(Date.now() - 60_000));
       await age(lease, 3_600);
     }
     keeping.unsubscribe();
@@ -38,7 +38,9 @@ describe('keepLease', () => {
 
   it('errors where its directory is gone', async () => {
     const lost = join(await makeRoot(), 'gone', 'active.lease');
-    await expect(firstValueFrom(keepLease(() => touch(lost, 0o660), tuning))).rejects.toMatchObject({
+    await expect(
+      firstValueFrom(keepLease(() => touch(lost, 0o660, undefined), tuning)),
+    ).rejects.toMatchObject({
       code: 'ENOENT',
     });
   });
@@ -57,6 +59,7 @@ describe('judgeLease', () => {
     const failure = new Promise<unknown>((resolve) => {
       judging = judgeLease(
         lease,
+        undefined,
         () => state.progress,
         tuning,
         () => {

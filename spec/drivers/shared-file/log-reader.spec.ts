@@ -17,7 +17,7 @@ describe('LogReader', () => {
     const directory = await makeRoot();
     const path = (name: string) => join(directory, name);
     await writeFile(path('active.0.log'), log);
-    const reader = new LogReader(directory, 'active', MAX_LOG_BYTES);
+    const reader = new LogReader(directory, 'active', MAX_LOG_BYTES, undefined);
     readers.push(reader);
     const read = async (isWhole = true) => {
       const chunk = await reader.read(isWhole);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -77,12 +77,10 @@ export async function plantConnection(
   listenerDirectory: string,
   name: string,
   files: Readonly<Record<string, Uint8Array>> = {},
-  links: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const draft = join(listenerDirectory, 'conns', `.${name}`);
   await mkdir(draft, { recursive: true });
   const all = { 'active.0.log': new Uint8Array(0), 'passive.0.log': new Uint8Array(0), ...files };
-  for (const [file, target] of Object.entries(links)) await symlink(target, join(draft, file));
   for (const [file, bytes] of Object.entries(all)) await writeFile(join(draft, file), bytes);
   const directory = join(listenerDirectory, 'conns', name);
   await rename(draft, directory);
