@@ -8,6 +8,7 @@ import type { MessageReceiver, ReceivedMessage } from '../received-message.js';
 import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { HotSource } from '../transport/hot-source.js';
+import { isPowerOfTwo } from '../transport/power-of-two.js';
 
 const log = logger('router');
 
@@ -144,7 +145,7 @@ export class MessageRouter {
     const messages = before.messages + 1;
     const bytes = before.bytes + this.#bytes;
     this.#dropped.set(appId, { messages, bytes });
-    if ((messages & before.messages) !== 0) return;
+    if (!isPowerOfTwo(messages)) return;
     log('%d messages for app ID %d without a receiver, the last of %s', messages, appId, endpoint.name);
     this.#lifecycle.next({
       type: 'dropped',

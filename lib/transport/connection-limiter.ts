@@ -2,6 +2,7 @@ import { type Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Connection } from './connection.js';
+import { isPowerOfTwo } from './power-of-two.js';
 
 /** The options that limit how many connections a listener has. */
 export type ConnectionLimit = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxUnauthenticatedConnections';
@@ -111,10 +112,9 @@ export class ConnectionLimiter {
     this.leave(connection);
     const error = new ConnectionLimitError(connection, limit, this.#limits[limit]);
     void connection.close(error);
-    const before = this.#closed.get(limit) ?? 0;
-    const connections = before + 1;
+    const connections = (this.#closed.get(limit) ?? 0) + 1;
     this.#closed.set(limit, connections);
-    if ((connections & before) !== 0) return;
+    if (!isPowerOfTwo(connections)) return;
     this.#reports.next({ error, peerAddr: connection.properties.peer_addr, connections });
   }
 }

@@ -74,6 +74,11 @@ export function formatAddress(host: string | undefined, port: number | undefined
   return host === undefined || port === undefined ? 'N/A' : `${formatHost(plainHost(host))}:${port}`;
 }
 
+/** The host to connect to. Default: `localhost`. */
+export function hostToConnect({ host }: DriverParams): string {
+  return host === undefined || host === '' ? 'localhost' : host;
+}
+
 /** The URL of a connector, for messages. */
 export function describeParams(params: DriverParams): string {
   return params.url ?? formatUrl(params.scheme, params.host ?? '', params.port ?? 0, params.path);

@@ -2,6 +2,7 @@ import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } fr
 import { setImmediate } from 'node:timers/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { untilClosed } from '../node/until-closed.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { LINGER_MS, STREAM_PATH } from './http2.js';
 import type { OpenSession } from './open-session.js';
@@ -52,11 +53,9 @@ export class ActiveConnection extends GrpcConnection {
     this.stream.end();
     await setImmediate();
     await setImmediate();
-    if (this.socket.closed) return;
-    const closed = new Promise<void>((resolve) => this.socket.once('close', () => resolve()));
     this.stream.session?.destroy();
     this.socket.destroy();
-    await closed;
+    await untilClosed(this.socket);
   }
 
   /** NVFlare's server answers the end of our side by cancelling, when it has read everything. */

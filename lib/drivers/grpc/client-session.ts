@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 
 import { type Subscription, timer } from 'rxjs';
 
+import { untilClosed } from '../node/until-closed.js';
 import { ESTABLISH_MS, LINGER_MS, SERVER_OPTIONS, WINDOW_BYTES } from './http2.js';
 
 /** The HTTP/2 session with a client. There may be more than one stream on it: Python's channels share theirs. */
@@ -40,9 +41,7 @@ export class ClientSession {
       this.session.close();
       this.#patience = this.#destroyIn(LINGER_MS);
     }
-    const last = isLast ? this.socket : stream;
-    if (last.closed) return;
-    await new Promise<void>((resolve) => last.once('close', () => resolve()));
+    await untilClosed(isLast ? this.socket : stream);
   }
 
   #destroyIn(ms: number): Subscription {

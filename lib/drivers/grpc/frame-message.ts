@@ -1,4 +1,5 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { plainBytes } from '../node/plain-bytes.js';
 
 /** What stands before each message of a gRPC stream: whether it is compressed, and its length as a u32. */
 export const PREFIX_BYTES = 5;
@@ -83,8 +84,7 @@ function readBytes(reader: Reader): Uint8Array {
   const length = readVarint(reader);
   const { bytes, at } = reader;
   advance(reader, length);
-  // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
+  return plainBytes(bytes, at, length);
 }
 
 function advance(reader: Reader, count: number): void {

@@ -9,7 +9,7 @@ import { BaseConnection } from '../../transport/base-connection.js';
 import { SocketWriter } from '../node/socket-writer.js';
 import { beginFrameMessage } from './frame-message.js';
 import { MessageSplitter } from './message-splitter.js';
-import { socketProperties } from './socket-properties.js';
+import { socketProperties } from '../node/socket-properties.js';
 import { watchWrites } from './stalled-write.js';
 import { fromHttp2Error } from './status.js';
 

@@ -6,7 +6,7 @@ import { Observable, throwError, timeout } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { DriverParams } from '../../transport/driver.js';
-import { describeParams, formatAddress } from '../../transport/url.js';
+import { describeParams, formatAddress, hostToConnect } from '../../transport/url.js';
 import { requirePort } from '../node/listen-address.js';
 import { clientTls } from '../node/tls.js';
 import { CLIENT_OPTIONS, ESTABLISH_MS, WINDOW_BYTES } from './http2.js';
@@ -71,7 +71,7 @@ interface Opening {
 
 function openSocket(params: DriverParams): Opening {
   const material = clientTls(params);
-  const host = params.host === undefined || params.host === '' ? 'localhost' : params.host;
+  const host = hostToConnect(params);
   const address = { host, port: requirePort(params) };
   const authority = formatAddress(host, address.port);
   if (material === undefined)

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 
 import type { Debugger } from 'debug';
 
-import { formatAddress } from '../../transport/url.js';
+import { isPowerOfTwo } from '../../transport/power-of-two.js';
+import { remoteAddress } from './socket-properties.js';
 
 /** The most that a listener waits for at a time. A real peer is done within a few round trips. */
 const MAX_GREETING = 4_000;
@@ -23,7 +24,7 @@ export class GreetingSockets {
 
   /** A socket has been accepted. */
   add(socket: Socket): void {
-    const address = formatAddress(socket.remoteAddress, socket.remotePort);
+    const address = remoteAddress(socket);
     this.#sockets.set(address, socket);
     socket.once('close', () => {
       if (this.#sockets.get(address) === socket) this.#sockets.delete(address);
@@ -46,8 +47,7 @@ export class GreetingSockets {
       this.#sockets.delete(address);
       socket.destroy();
       this.#closed += 1;
-      // Told at 1, 2, 4, 8, ..., so that a flood stays quiet.
-      if ((this.#closed & (this.#closed - 1)) === 0)
+      if (isPowerOfTwo(this.#closed))
         this.#log('%s: closed before it was a connection, to make room (%d so far)', address, this.#closed);
       return;
     }

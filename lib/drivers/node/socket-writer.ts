@@ -7,7 +7,7 @@ import { WriteBatch } from './write-batch.js';
 const WRITE_BYTES = 1024 * 1024;
 
 /** What a writer asks and tells its connection. */
-export interface WriterEvents {
+export interface WriterHost {
   /** Whether messages may still go out. */
   isOpen(): boolean;
   /**
@@ -23,16 +23,16 @@ export class SocketWriter {
   /** Add here, then call {@link SocketWriter.schedule}. */
   readonly batch = new WriteBatch();
   readonly #socket: Duplex;
-  readonly #events: WriterEvents;
+  readonly #host: WriterHost;
   #inFlightBytes = 0;
   #inFlightFrames = 0;
   #borrowed: Uint8Array | undefined;
   #isScheduled = false;
   #isWaiting = false;
 
-  constructor(socket: Duplex, events: WriterEvents) {
+  constructor(socket: Duplex, host: WriterHost) {
     this.#socket = socket;
-    this.#events = events;
+    this.#host = host;
   }
 
   get bytes(): number {
@@ -53,7 +53,7 @@ export class SocketWriter {
   readonly #flush = (): void => {
     this.#isScheduled = false;
     const isIdle = this.batch.bytes > 0 && this.#inFlightBytes === 0;
-    if (!isIdle || !this.#events.isOpen() || this.#socket.destroyed) return;
+    if (!isIdle || !this.#host.isOpen() || this.#socket.destroyed) return;
     const { pieces, bytes, frames, borrowed } = this.batch.take(WRITE_BYTES);
     this.#inFlightBytes = bytes;
     this.#inFlightFrames = frames;
@@ -77,6 +77,6 @@ export class SocketWriter {
     this.#inFlightFrames = 0;
     const waited = this.#isWaiting;
     this.#flush();
-    this.#events.written(waited);
+    this.#host.written(waited);
   };
 }

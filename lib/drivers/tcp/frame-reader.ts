@@ -2,6 +2,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 
 import { FrameSplitter } from '../../wire/frame-splitter.js';
 import { allocateUnsafe } from '../node/allocate-unsafe.js';
+import { plainBytes } from '../node/plain-bytes.js';
 import { ReadSlab } from './read-slab.js';
 
 /** Where sockets read that have nothing better. One for all: each read is copied out of it before the next begins. */
@@ -11,7 +12,7 @@ const sharedBuffer = new Uint8Array(256 * 1024);
 const peekBuffer = sharedBuffer.subarray(0, 4 * 1024);
 
 /** What a reader asks and tells its connection. */
-export interface ReaderEvents {
+export interface ReaderHost {
   /** The largest frame to accept. It may change at any time. */
   maxFrameBytes(): number;
   /** Bytes came in, whether they complete a frame or not. */
@@ -39,17 +40,17 @@ export class FrameReader {
   } satisfies OnReadOpts;
   readonly #splitter = new FrameSplitter(allocateUnsafe);
   readonly #slab = new ReadSlab();
-  #events: ReaderEvents | undefined;
+  #host: ReaderHost | undefined;
   #isInPlace = false;
   /** The last read went straight into a frame. */
   #wasLarge = false;
 
   /** Begins to read. */
-  start(socket: Socket, events: ReaderEvents): void {
-    this.#events = events;
+  start(socket: Socket, host: ReaderHost): void {
+    this.#host = host;
     if (this.#isInPlace) socket.resume();
     else socket.on('data', (chunk: Uint8Array) => this.#push(chunk));
-    socket.on('end', () => this.#finish(events));
+    socket.on('end', () => this.#finish(host));
   }
 
   /** The socket is closed. */
@@ -76,29 +77,28 @@ export class FrameReader {
   }
 
   #push(chunk: Uint8Array): void {
-    // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
-    this.#splitter.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    this.#splitter.push(plainBytes(chunk));
     this.#shift();
   }
 
-  #finish(events: ReaderEvents): void {
+  #finish(host: ReaderHost): void {
     try {
       this.#splitter.finish();
-      events.ended();
+      host.ended();
     } catch (error) {
-      events.failed(error);
+      host.failed(error);
     }
   }
 
   #shift(): void {
-    const events = this.#events;
-    if (events === undefined) return;
-    events.alive();
+    const host = this.#host;
+    if (host === undefined) return;
+    host.alive();
     try {
       let frame: Uint8Array | undefined;
-      while ((frame = this.#splitter.shift(events.maxFrameBytes())) !== undefined) events.received(frame);
+      while ((frame = this.#splitter.shift(host.maxFrameBytes())) !== undefined) host.received(frame);
     } catch (error) {
-      events.failed(error);
+      host.failed(error);
     }
   }
 }

@@ -5,6 +5,7 @@ import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { fromNodeError } from '../node/node-errors.js';
 import { SocketWriter } from '../node/socket-writer.js';
+import { untilClosed } from '../node/until-closed.js';
 import type { FrameReader } from './frame-reader.js';
 
 /** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */
@@ -72,10 +73,8 @@ export class TcpConnection extends BaseConnection {
 
   protected override async release(): Promise<void> {
     this.#reader.stop();
-    if (this.#socket.closed) return;
-    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
     this.#socket.destroy();
-    await closed;
+    await untilClosed(this.#socket);
   }
 
   #written(waited: boolean): void {

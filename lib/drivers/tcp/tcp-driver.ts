@@ -1,17 +1,11 @@
-import {
-  type AddressInfo,
-  connect as connectTcp,
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from 'node:net';
-import { connect as connectTls, createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 
-import { Observable, Subject } from 'rxjs';
+import { Observable } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
-import type { Connection, ConnectionProperties } from '../../transport/connection.js';
+import type { Connection } from '../../transport/connection.js';
 import type {
   Driver,
   DriverCapabilities,
@@ -20,11 +14,12 @@ import type {
   ListenerUrls,
   Resources,
 } from '../../transport/driver.js';
-import { describeParams, formatAddress, formatUrl } from '../../transport/url.js';
-import { GreetingSockets } from '../node/greeting-sockets.js';
-import { bindHost, requirePort, resolveTcpUrls } from '../node/listen-address.js';
+import { describeParams, hostToConnect } from '../../transport/url.js';
+import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
+import { listenTcp } from '../node/listen-tcp.js';
 import { fromNodeError } from '../node/node-errors.js';
-import { clientTls, serverTls, tlsProperties } from '../node/tls.js';
+import { socketProperties } from '../node/socket-properties.js';
+import { clientTls } from '../node/tls.js';
 import { FrameReader } from './frame-reader.js';
 import { readInPlace } from './read-in-place.js';
 import { TcpConnection } from './tcp-connection.js';
@@ -60,34 +55,15 @@ export class TcpDriver implements Driver {
   }
 
   listen(params: DriverParams): Observable<Listener> {
-    return new Observable((subscriber) => {
-      const context = describeParams(params);
-      const connections = new Subject<Connection>();
-      const { server, readyEvent } = openServer(params);
-      const greeting = new GreetingSockets(log);
-      server.on('connection', (socket: Socket) => greeting.add(socket));
-      server.on('tlsClientError', (error: Error) =>
-        log('%s: a TLS handshake failed: %s', context, error.message),
-      );
-      server.on(readyEvent, (accepted: Socket) => {
-        greeting.release(remoteAddress(accepted));
+    return listenTcp(params, {
+      tcp: { pauseOnConnect: true },
+      tls: { handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS },
+      log,
+      accept: (accepted, emit) => {
         const reader = new FrameReader();
         const socket = accepted instanceof TLSSocket ? accepted : readInPlace(accepted, reader.onread);
-        connections.next(new TcpConnection(socket, reader, socketProperties(socket)));
-      });
-      server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
-      server.listen({ port: requirePort(params), host: bindHost(params.host) }, () => {
-        const { port } = server.address() as AddressInfo;
-        subscriber.next({
-          url: formatUrl(params.scheme, params.host ?? '', port),
-          connections$: connections.asObservable(),
-        });
-      });
-      return () => {
-        server.close();
-        greeting.destroy();
-        connections.complete();
-      };
+        emit(new TcpConnection(socket, reader, socketProperties(socket)));
+      },
     });
   }
 
@@ -98,10 +74,7 @@ export class TcpDriver implements Driver {
 
 function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket; readyEvent: string } {
   const material = clientTls(params);
-  const address = {
-    host: params.host === '' ? 'localhost' : (params.host ?? 'localhost'),
-    port: requirePort(params),
-  };
+  const address = { host: hostToConnect(params), port: requirePort(params) };
   if (material === undefined) {
     const socket = connectTcp({ ...address, onread: reader.onread });
     return { socket: socket.pause(), readyEvent: 'connect' };
@@ -109,24 +82,4 @@ function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket
   // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
   const socket = connectTls({ ...address, ...material, checkServerIdentity: () => undefined });
   return { socket, readyEvent: 'secureConnect' };
-}
-
-function openServer(params: DriverParams): { server: Server; readyEvent: string } {
-  const material = serverTls(params);
-  if (material === undefined)
-    return { server: createTcpServer({ pauseOnConnect: true }), readyEvent: 'connection' };
-  const server = createTlsServer({ ...material, handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS });
-  return { server, readyEvent: 'secureConnection' };
-}
-
-function socketProperties(socket: Socket): ConnectionProperties {
-  return {
-    local_addr: formatAddress(socket.localAddress, socket.localPort),
-    peer_addr: remoteAddress(socket),
-    ...(socket instanceof TLSSocket ? tlsProperties(socket) : {}),
-  };
-}
-
-function remoteAddress(socket: Socket): string {
-  return formatAddress(socket.remoteAddress, socket.remotePort);
 }

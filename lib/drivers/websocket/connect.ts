@@ -12,7 +12,7 @@ import { fromNodeError, systemCode } from '../node/node-errors.js';
 import { clientTls } from '../node/tls.js';
 import type { GenerateMask } from './mask.js';
 import { MessageFramer } from './message-framer.js';
-import { socketProperties } from './socket-properties.js';
+import { socketProperties } from '../node/socket-properties.js';
 import { WebSocketConnection } from './websocket-connection.js';
 import { webSocketUrl } from './websocket-url.js';
 import { WS_OPTIONS } from './ws-options.js';

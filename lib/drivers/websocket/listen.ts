@@ -12,7 +12,7 @@ import { bindHost, requirePort } from '../node/listen-address.js';
 import { fromNodeError } from '../node/node-errors.js';
 import { MessageFramer } from './message-framer.js';
 import { ownServer } from './own-server.js';
-import { socketProperties } from './socket-properties.js';
+import { socketProperties } from '../node/socket-properties.js';
 import { leaveToOthers, rejectUpgrade, takeUpgrades, type UpgradeRules } from './upgrades.js';
 import { WebSocketConnection } from './websocket-connection.js';
 import { customPath, DEFAULT_PATH } from './websocket-url.js';

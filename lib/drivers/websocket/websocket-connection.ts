@@ -6,7 +6,9 @@ import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { fromNodeError } from '../node/node-errors.js';
+import { plainBytes } from '../node/plain-bytes.js';
 import { SocketWriter } from '../node/socket-writer.js';
+import { untilClosed } from '../node/until-closed.js';
 import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
 import { faultOf, type MessageFault, TEXT_FAULT, tooLarge } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
@@ -100,7 +102,6 @@ export class WebSocketConnection extends BaseConnection {
 
   protected override async release(): Promise<void> {
     if (this.#socket.closed) return;
-    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
     if (this.bufferedBytes === 0 && this.#ws.readyState === this.#ws.OPEN) {
       // The peer is told why. `ws` ends the socket itself when it does not take even that.
       this.#ws.close(this.#closeCode);
@@ -108,7 +109,7 @@ export class WebSocketConnection extends BaseConnection {
     } else {
       this.#ws.terminate();
     }
-    await closed;
+    await untilClosed(this.#socket);
   }
 
   #written(waited: boolean): void {
@@ -130,8 +131,7 @@ export class WebSocketConnection extends BaseConnection {
       this.#refuse(TEXT_FAULT);
       return;
     }
-    // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
-    const frame = new Uint8Array(data.buffer, data.byteOffset, data.length);
+    const frame = plainBytes(data);
     const fault = faultOf(frame, this.maxFrameBytes);
     if (fault === undefined) this.receive(frame);
     else this.#refuse(fault);

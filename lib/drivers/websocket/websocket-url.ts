@@ -1,6 +1,6 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { DriverParams } from '../../transport/driver.js';
-import { describeParams, formatUrl, needsTls } from '../../transport/url.js';
+import { describeParams, formatUrl, hostToConnect, needsTls } from '../../transport/url.js';
 
 /** The schemes of both WebSocket drivers. NVFlare knows `http` and `https`, and `ws` and `wss` up to 2.5. */
 export const WEBSOCKET_SCHEMES = ['http', 'https', 'ws', 'wss'] as const;
@@ -16,7 +16,7 @@ export const DEFAULT_PATH = '/f3';
  */
 export function webSocketUrl(params: DriverParams): string {
   const isSecure = needsTls(params);
-  const host = params.host === undefined || params.host === '' ? 'localhost' : params.host;
+  const host = hostToConnect(params);
   // Code that is not typed may bring a port as text.
   const port = Number(String(params.port ?? (isSecure ? 443 : 80)));
   if (!Number.isInteger(port) || port < 1 || port > 0xffff) {

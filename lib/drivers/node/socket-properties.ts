@@ -4,19 +4,19 @@ import { TLSSocket } from 'node:tls';
 
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { formatAddress } from '../../transport/url.js';
-import { tlsProperties } from '../node/tls.js';
+import { tlsProperties } from './tls.js';
 
-/** The properties of a connection on this socket. A proxy's agent may bring one that has no addresses. */
+/** The properties of a connection on a socket. A proxy agent may bring a stream that has no addresses: `N/A`. */
 export function socketProperties(socket: Duplex): ConnectionProperties {
   if (!(socket instanceof Socket)) return { local_addr: 'N/A', peer_addr: 'N/A' };
   return {
     local_addr: formatAddress(socket.localAddress, socket.localPort),
-    peer_addr: peerAddress(socket),
+    peer_addr: remoteAddress(socket),
     ...(socket instanceof TLSSocket ? tlsProperties(socket) : {}),
   };
 }
 
 /** `host:port` of the other side. */
-function peerAddress(socket: Socket): string {
-  return formatAddress(socket.remoteAddress, socket.remotePort);
+export function remoteAddress({ remoteAddress, remotePort }: Socket): string {
+  return formatAddress(remoteAddress, remotePort);
 }
