@@ -49,7 +49,10 @@ export interface WatchStatsOptions extends WatchOptions {
  *
  * @example
  * ```ts
- * watchStats(site, 'hub', 1_000).subscribe(({ status, stats }) => console.log(status, stats.endpoints.length));
+ * watchStats(site, 'hub', 1_000).subscribe({
+ *   next: ({ status, stats }) => console.log(status, stats.endpoints.length),
+ *   error: (error: unknown) => console.error(error), // An error that nobody handles ends a Node process.
+ * });
  * ```
  */
 export function watchStats(

@@ -16,7 +16,7 @@ import { PAGE } from './build.js';
 const [pagePort = '8010', ...urls] = process.argv.slice(2);
 const joinUrls = urls.length > 0 ? urls : ['tcp://0:8002', 'http://0:8003', 'grpc://0:8004'];
 
-// The page: for this machine alone, since whoever sees it may write in the name of the hub.
+// The page is for this machine only, since everyone who sees it may send in the name of the hub.
 const server = createServer(express().use(express.static(PAGE))).listen(Number(pagePort), '127.0.0.1');
 await once(server, 'listening');
 const { port } = server.address() as AddressInfo;

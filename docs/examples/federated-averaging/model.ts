@@ -27,7 +27,7 @@ export function train(start: Weights, data: readonly Flower[]): Weights {
   return weights;
 }
 
-/** The part of the flowers whose species is told right, 0 to 1. */
+/** The part of the flowers whose species is predicted correctly, 0 to 1. */
 export function accuracy(weights: Weights, data: readonly Flower[]): number {
   const right = data.filter((flower) => {
     const probabilities = softmax(weights, inputsOf(flower));

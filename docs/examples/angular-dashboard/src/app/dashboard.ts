@@ -15,7 +15,7 @@ import { TrafficChart } from './traffic-chart';
 
 const ROUND_TRIPS = 60;
 
-/** The whole page: the hub as it was told last, and what to do where it tells nothing. */
+/** The whole page: the last report of the hub, and what to do where none comes. */
 @Component({
   selector: 'rxf-dashboard',
   changeDetection: ChangeDetectionStrategy.OnPush,

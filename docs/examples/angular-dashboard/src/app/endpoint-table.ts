@@ -4,7 +4,7 @@ import { EndpointState } from 'rxflare';
 import { formatBytes, formatCount } from './format';
 import type { Row } from './picture';
 
-/** So many are shown until more are asked for. */
+/** How many endpoints are shown until the user asks for more. */
 const SHOWN = 25;
 
 /** All endpoints that the hub knows: a table, and cards where there is no room for one. */
@@ -16,7 +16,7 @@ const SHOWN = 25;
   styleUrl: './endpoint-table.css',
 })
 export class EndpointTable {
-  /** `undefined` until the hub has told. */
+  /** `undefined` until the first report of the hub. */
   readonly rows = input.required<readonly Row[] | undefined>();
   /** How many endpoints there are; the rows may be the busiest of them. */
   readonly known = input.required<number>();

@@ -59,7 +59,7 @@ const LINES = 4;
       vertical-align: middle;
     }
 
-    /* Dashed, so that it is told apart without colours, and where one line lies on the other. */
+    /* Dashed, so that the lines differ without colours, and where one lies on the other. */
     .legend .out::before {
       background: repeating-linear-gradient(90deg, var(--out) 0 5px, transparent 5px 8px);
     }
