@@ -38,20 +38,27 @@ const TEXT: Readonly<Record<Diagnosis, string>> = {
   failed: 'failed',
 };
 
-/** Tells what a failed probe most likely means. */
+/**
+ * The most likely reason why a probe failed. It is found by the stage, code and detail of the error and by the system
+ * or OpenSSL code underneath, never by the text of a message.
+ *
+ * @param error - what `probe` failed with; any other error is taken for one of the stage `connect`
+ */
 export function diagnose(error: unknown): {
   readonly diagnosis: Diagnosis;
+  /** The diagnosis in plain words, with what to do. */
   readonly text: string;
   readonly error: CommError;
 } {
   const commError = CommError.from(error);
-  const stage: ProbeStage = commError instanceof ProbeError ? commError.stage : 'connect';
-  const diagnosis = classify(stage, commError.code, causeCode(commError), commError.message);
+  const diagnosis = classify(commError);
   return { diagnosis, text: TEXT[diagnosis], error: commError };
 }
 
-function classify(stage: ProbeStage, code: CommErrorCode, cause: string, message: string): Diagnosis {
-  return match({ stage, code, cause, message })
+function classify(error: CommError): Diagnosis {
+  const { code, detail } = error;
+  const stage: ProbeStage = error instanceof ProbeError ? error.stage : 'connect';
+  return match({ stage, code, detail, cause: causeCode(error) })
     .returnType<Diagnosis>()
     .with({ cause: P.union('ENOTFOUND', 'EAI_AGAIN') }, () => 'name-not-resolved')
     .with({ cause: 'ECONNREFUSED' }, () => 'refused')
@@ -79,18 +86,15 @@ function classify(stage: ProbeStage, code: CommErrorCode, cause: string, message
     .with({ stage: 'handshake', code: CommErrorCode.TIMEOUT }, () => 'not-f3')
     .with({ stage: 'connect', code: CommErrorCode.CLOSED }, () => 'not-tls')
     .with({ code: CommErrorCode.TIMEOUT }, () => 'timed-out')
-    .with(
-      { stage: 'handshake', message: P.string.regex(/our own name|needs a certificate/) },
-      () => 'handshake-refused',
-    )
+    .with({ stage: 'handshake', detail: P.union('own-name', 'certificate-name') }, () => 'handshake-refused')
     .with({ stage: 'handshake', code: CommErrorCode.BAD_DATA }, () => 'not-f3')
-    .with({ stage: 'handshake', message: P.string.regex(/middle of a frame/) }, () => 'not-f3')
+    .with({ stage: 'handshake', detail: 'truncated' }, () => 'not-f3')
     .with({ stage: P.union('handshake', 'settle'), code: CommErrorCode.CLOSED }, () => 'handshake-refused')
     .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'name-connected-elsewhere')
     .otherwise(() => 'failed');
 }
 
-/** The system or OpenSSL code underneath, wherever it is in the chain of causes. */
+/** The first system or OpenSSL code in the chain of causes; empty where there is none. */
 function causeCode(error: CommError): string {
   let cause: unknown = error.cause;
   while (typeof cause === 'object' && cause !== null) {

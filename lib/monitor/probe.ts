@@ -1,4 +1,5 @@
 import {
+  asyncScheduler,
   catchError,
   concat,
   concatMap,
@@ -12,6 +13,7 @@ import {
   type Observable,
   of,
   range,
+  type SchedulerLike,
   take,
   takeWhile,
   tap,
@@ -23,7 +25,7 @@ import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
-import { type ResolvedOptions, resolveOptions } from '../options.js';
+import { resolveOptions } from '../options.js';
 import { MessageRouter } from '../sfm/message-router.js';
 import { SessionTable } from '../sfm/session-table.js';
 import type { Session, SessionEvent, SessionRole } from '../sfm/session.js';
@@ -35,23 +37,23 @@ import { FrameType, frameType } from '../wire/prefix.js';
 const NUDGE_AFTER_MS = 1_500;
 const NUDGE = new TextEncoder().encode('\r\n\r\n');
 
-/** How far a probe has come: connecting, waiting for READY, waiting for the first answer, exchanging PINGs. */
+/** The step of a probe: to connect, to wait for READY, to wait for the first answer after it, to exchange PINGs. */
 export type ProbeStage = 'connect' | 'handshake' | 'settle' | 'ping';
 
-/** What a probe finds out, in this order. */
+/** The findings of a probe, in this order. Times are in milliseconds. */
 export type ProbeEvent =
   | { readonly type: 'connected'; readonly connection: Connection; readonly connectMs: number }
   | { readonly type: 'ready'; readonly endpoint: Endpoint; readonly handshakeMs: number }
   | { readonly type: 'pong'; readonly rttMs: number };
 
-/** Why a probe failed, and how far it had come. The message of `diagnose` says it in plain words. */
+/** Why a probe failed, and in which step. `diagnose` says it in plain words. */
 export class ProbeError extends CommError {
   override readonly name = 'ProbeError';
   readonly stage: ProbeStage;
 
-  /** Keeps code, message and cause of the error underneath. */
-  constructor(stage: ProbeStage, { code, message, cause }: CommError) {
-    super(code, message, { cause });
+  /** Takes code, detail, message and cause of the error underneath. */
+  constructor(stage: ProbeStage, { code, detail, message, cause }: CommError) {
+    super(code, message, { cause, detail });
     this.stage = stage;
   }
 }
@@ -60,34 +62,39 @@ export class ProbeError extends CommError {
 export interface ProbeOptions {
   readonly driver: Driver;
   readonly params: DriverParams;
-  /** Who we say we are. */
+  /** The endpoint that we present ourselves as. */
   readonly local: Endpoint;
-  /** How many PINGs. */
+  /** How many PINGs to send. */
   readonly count: number;
-  /** Between two PINGs. */
+  /** The time between two PINGs, in milliseconds. */
   readonly intervalMs: number;
-  /** For each step: to connect, the handshake, each PONG. */
+  /** The most time for each step: to connect, the handshake, each PONG. In milliseconds. */
   readonly timeoutMs: number;
+  /** The clock of these times. Default: RxJS's `asyncScheduler`. */
+  readonly scheduler?: SchedulerLike;
 }
 
 /**
  * Connects once to an F3 peer, shakes hands, and exchanges PINGs. Completes after the last PONG; errors with a
- * {@link ProbeError}. Unsubscribing lets go of everything.
+ * {@link ProbeError}. Unsubscribing closes the connection.
  */
 export function probe(options: ProbeOptions): Observable<ProbeEvent> {
   return defer(() => {
-    const { driver, params, timeoutMs } = options;
-    const url = describeParams(params);
+    const { driver, params, timeoutMs, scheduler = asyncScheduler } = options;
     const startedAt = performance.now();
     let stage: ProbeStage = 'connect';
     return driver.connect(params).pipe(
-      timeout({ first: timeoutMs, with: () => throwError(() => timedOut(url, 'no connection', timeoutMs)) }),
+      timeout({
+        first: timeoutMs,
+        scheduler,
+        with: () => throwError(() => timedOut(params, 'no connection', timeoutMs)),
+      }),
       mergeMap((connection) =>
         merge(
           of<ProbeEvent>({ type: 'connected', connection, connectMs: performance.now() - startedAt }),
           defer(() => {
             stage = 'handshake';
-            return converse(connection, options, (next) => (stage = next));
+            return converse(connection, { ...options, scheduler }, (next) => (stage = next));
           }),
         ),
       ),
@@ -99,16 +106,12 @@ export function probe(options: ProbeOptions): Observable<ProbeEvent> {
 
 function converse(
   connection: Connection,
-  { driver, params, local, count, intervalMs, timeoutMs }: ProbeOptions,
+  options: Required<ProbeOptions>,
   enter: (stage: ProbeStage) => void,
 ): Observable<ProbeEvent | 'done'> {
-  const url = describeParams(params);
+  const { driver, params, local, timeoutMs, scheduler } = options;
   const startedAt = performance.now();
-  const sessions = new SessionTable({
-    local,
-    options: quietOptions(timeoutMs),
-    router: new MessageRouter(0, SILENT),
-  });
+  const sessions = sessionTable(local, timeoutMs, scheduler);
   const role: SessionRole = {
     handle: '',
     scheme: params.scheme,
@@ -120,29 +123,29 @@ function converse(
     mergeMap((event: SessionEvent): Observable<ProbeEvent | 'done'> =>
       match(event)
         .returnType<Observable<ProbeEvent | 'done'>>()
-        .with({ type: 'opened' }, ({ session }) => nudge(session))
+        .with({ type: 'opened' }, ({ session }) => nudge(session, scheduler))
         .with({ type: 'greeted' }, { type: 'refused' }, () => EMPTY)
-        .with({ type: 'overdue' }, () => throwError(() => timedOut(url, 'no READY', timeoutMs)))
+        .with({ type: 'overdue' }, () => throwError(() => timedOut(params, 'no READY', timeoutMs)))
         .with({ type: 'ready' }, ({ endpoint }) => {
           enter('settle');
           return of({ type: 'ready', endpoint, handshakeMs: performance.now() - startedAt });
         })
         .with({ type: 'settled' }, ({ session }) => {
           enter('ping');
-          return concat(pings(session, count, intervalMs, timeoutMs), of('done' as const));
+          return concat(pings(session, options), of('done' as const));
         })
-        .with({ type: 'closed' }, ({ error }) => throwError(() => error ?? closedByPeer(url)))
+        .with({ type: 'closed' }, ({ error }) => throwError(() => error ?? closedByPeer(params)))
         .exhaustive(),
     ),
   );
 }
 
 /**
- * Many text protocols wait for the end of a line before they answer, and would look like a peer that hangs. Two
- * of them bring out who it is; to an F3 peer that has not answered HELLO by then they do no more harm.
+ * Sends two line ends to a peer that is silent. Many text protocols wait for a line end before they answer, and would
+ * look like a peer that hangs. An F3 peer that has not answered HELLO by then has failed anyway.
  */
-function nudge(session: Session): Observable<never> {
-  return timer(NUDGE_AFTER_MS).pipe(
+function nudge(session: Session, scheduler: SchedulerLike): Observable<never> {
+  return timer(NUDGE_AFTER_MS, scheduler).pipe(
     tap(() => {
       if (!session.isReady) session.connection.send(NUDGE);
     }),
@@ -152,48 +155,43 @@ function nudge(session: Session): Observable<never> {
 
 function pings(
   session: Session,
-  count: number,
-  intervalMs: number,
-  timeoutMs: number,
+  { params, count, intervalMs, timeoutMs, scheduler }: Required<ProbeOptions>,
 ): Observable<ProbeEvent> {
   const pong$ = session.connection.frames$.pipe(filter((frame) => frameType(frame) === FrameType.PONG));
   return range(0, count).pipe(
-    concatMap((index) => timer(index === 0 ? 0 : intervalMs)),
+    concatMap((index) => timer(index === 0 ? 0 : intervalMs, scheduler)),
     concatMap(() => {
       const sentAt = performance.now();
       const answer$ = pong$.pipe(
         take(1),
         map((): ProbeEvent => ({ type: 'pong', rttMs: performance.now() - sentAt })),
-        timeout({ first: timeoutMs, with: () => throwError(() => timedOut('', 'no PONG', timeoutMs)) }),
+        timeout({
+          first: timeoutMs,
+          scheduler,
+          with: () => throwError(() => timedOut(params, 'no PONG', timeoutMs)),
+        }),
       );
-      return merge(
-        answer$,
-        defer(() => ask(session)),
-      );
+      const ping$ = defer(() => {
+        session.ping();
+        return EMPTY;
+      });
+      return merge(answer$, ping$);
     }),
   );
 }
 
-function ask(session: Session): Observable<never> {
-  session.ping();
-  return EMPTY;
+/** What runs a single session: without a heartbeat, and without receivers, so that messages are dropped. */
+function sessionTable(local: Endpoint, timeoutMs: number, scheduler: SchedulerLike): SessionTable {
+  const options = resolveOptions({ handshakeTimeoutMs: timeoutMs, settleTimeoutMs: timeoutMs, scheduler });
+  return new SessionTable({ local, options, router: new MessageRouter(0, SILENT) });
 }
 
-/** Of the options of a communicator only these times matter to a single session. */
-function quietOptions(timeoutMs: number): ResolvedOptions {
-  return resolveOptions({ handshakeTimeoutMs: timeoutMs, settleTimeoutMs: timeoutMs });
-}
-
-/** Messages that arrive while probing are nobody's. */
 const SILENT = { next: () => undefined, error: () => undefined, complete: () => undefined };
 
-function timedOut(url: string, what: string, timeoutMs: number): CommError {
-  return new CommError(
-    CommErrorCode.TIMEOUT,
-    `${url}${url === '' ? '' : ': '}${what} within ${timeoutMs} ms`,
-  );
+function timedOut(params: DriverParams, what: string, timeoutMs: number): CommError {
+  return new CommError(CommErrorCode.TIMEOUT, `${describeParams(params)}: ${what} within ${timeoutMs} ms`);
 }
 
-function closedByPeer(url: string): CommError {
-  return new CommError(CommErrorCode.CLOSED, `${url}: the peer closed the connection`);
+function closedByPeer(params: DriverParams): CommError {
+  return new CommError(CommErrorCode.CLOSED, `${describeParams(params)}: the peer closed the connection`);
 }

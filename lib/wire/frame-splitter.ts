@@ -64,13 +64,13 @@ export class FrameSplitter {
   /**
    * The stream has ended.
    *
-   * @throws CommError `CLOSED` where that was in the middle of a frame
+   * @throws CommError `CLOSED`, with the detail `truncated`, where that was in the middle of a frame
    */
   finish(): void {
     const { pendingBytes } = this;
     if (pendingBytes === 0) return;
-    const detail = `closed in the middle of a frame, ${pendingBytes} bytes after its start`;
-    throw new CommError(CommErrorCode.CLOSED, detail);
+    const text = `closed in the middle of a frame, ${pendingBytes} bytes after its start`;
+    throw new CommError(CommErrorCode.CLOSED, text, { detail: 'truncated' });
   }
 
   #collectFrame(maxFrameBytes: number): Uint8Array | undefined {

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { Subscription } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../../comm-error.js';
+import { CommError, CommErrorCode, type CommErrorDetail } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { SocketWriter } from '../node/socket-writer.js';
 import { beginFrameMessage } from './frame-message.js';
@@ -96,7 +96,10 @@ export abstract class GrpcConnection extends BaseConnection {
     if (pendingBytes === 0 || !this.isOpen) this.end();
     else
       this.end(
-        this.closedError(`the stream ended in the middle of a frame, ${pendingBytes} bytes after its start`),
+        this.closedError(
+          `the stream ended in the middle of a frame, ${pendingBytes} bytes after its start`,
+          'truncated',
+        ),
       );
   }
 
@@ -106,8 +109,8 @@ export abstract class GrpcConnection extends BaseConnection {
     return error === undefined ? this.closedError(otherwise) : fromHttp2Error(error, this.describe());
   }
 
-  protected closedError(detail: string): CommError {
-    return new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${detail}`);
+  protected closedError(text: string, detail?: CommErrorDetail): CommError {
+    return new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${text}`, { detail });
   }
 
   /** Node's clients, and with them grpc-js, say the end before they cancel: what follows at once counts. */
