@@ -1,4 +1,5 @@
-import type { OnReadOpts, Socket } from 'node:net';
+import type { OnReadOpts } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import { FrameSplitter } from '../../wire/frame-splitter.js';
 import { allocateUnsafe } from '../node/allocate-unsafe.js';
@@ -46,7 +47,7 @@ export class FrameReader {
   #wasLarge = false;
 
   /** Begins to read. */
-  start(socket: Socket, host: ReaderHost): void {
+  start(socket: Duplex, host: ReaderHost): void {
     this.#host = host;
     if (this.#isInPlace) socket.resume();
     else socket.on('data', (chunk: Uint8Array) => this.#push(chunk));

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import { CommError } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
@@ -11,14 +11,14 @@ import type { FrameReader } from './frame-reader.js';
 /** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */
 const LINGER_MS = 1_000;
 
-/** Frames back to back on a TCP or TLS socket. All frames of one tick leave in one write. */
+/** Frames back to back on a socket, or on another Node stream. All frames of one tick leave in one write. */
 export class TcpConnection extends BaseConnection {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #writer: SocketWriter;
   readonly #reader: FrameReader;
 
   /** @param reader - whose `onread` the socket was made with, where that can be */
-  constructor(socket: Socket, reader: FrameReader, properties: ConnectionProperties) {
+  constructor(socket: Duplex, reader: FrameReader, properties: ConnectionProperties) {
     super(properties);
     this.#socket = socket;
     this.#reader = reader;
@@ -26,7 +26,6 @@ export class TcpConnection extends BaseConnection {
       isOpen: () => true,
       written: (waited) => this.#written(waited),
     });
-    socket.setNoDelay(true);
     socket.on('error', (error) => this.end(fromNodeError(error, this.describe())));
     // While it is open, the reader judges whether the stream ended behind a whole frame.
     socket.on('end', () => {

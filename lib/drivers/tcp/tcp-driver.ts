@@ -47,8 +47,7 @@ export class TcpDriver implements Driver {
       socket.once('error', fail).once('close', failClosed);
       socket.once(readyEvent, () => {
         socket.off('error', fail).off('close', failClosed);
-        const connection = new TcpConnection(socket, reader, socketProperties(socket));
-        connection.lifetime().subscribe(subscriber);
+        connectionOn(socket, reader).lifetime().subscribe(subscriber);
       });
       return () => socket.destroy();
     });
@@ -62,7 +61,7 @@ export class TcpDriver implements Driver {
       accept: (accepted, emit) => {
         const reader = new FrameReader();
         const socket = accepted instanceof TLSSocket ? accepted : readInPlace(accepted, reader.onread);
-        emit(new TcpConnection(socket, reader, socketProperties(socket)));
+        emit(connectionOn(socket, reader));
       },
     });
   }
@@ -70,6 +69,11 @@ export class TcpDriver implements Driver {
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
     return resolveTcpUrls(scheme, resources);
   }
+}
+
+function connectionOn(socket: Socket, reader: FrameReader): TcpConnection {
+  socket.setNoDelay(true);
+  return new TcpConnection(socket, reader, socketProperties(socket));
 }
 
 function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket; readyEvent: string } {
