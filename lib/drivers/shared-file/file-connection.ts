@@ -1,20 +1,5 @@
-import {
-  BehaviorSubject,
-  EMPTY,
-  filter,
-  lastValueFrom,
-  merge,
-  type Observable,
-  ReplaySubject,
-  skip,
-  Subscription,
-  switchMap,
-  take,
-  takeUntil,
-  timer,
-} from 'rxjs';
+import { BehaviorSubject, EMPTY, filter, merge, type Observable, skip, Subscription, switchMap } from 'rxjs';
 
-import { CommError } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { FrameSplitter } from '../../wire/frame-splitter.js';
@@ -33,25 +18,25 @@ import { watchDirectory } from './watch-directory.js';
 
 const log = logger('shared-file');
 
-/** Where a connection lives, and who it is there. */
+/** The directory of a connection, and how to use it. */
 export interface ConnectionPlace {
-  /** A complete connection directory with our lease in it. */
+  /** A complete connection directory that has our lease. */
   readonly directory: string;
   readonly side: Side;
   /** Whose files in it are used. */
   readonly owners: Owners;
   readonly tuning: Tuning;
-  /** Whether to let the system tell of changes. */
+  /** Whether to watch the directory for changes, beside polling. */
   readonly watches: boolean;
-  /** After a clean close the other side gets so long to read what is left, since the directory may go then. */
+  /** How long, in milliseconds, a clean close waits for the other side to read what is left. 0: it does not wait. */
   readonly lingerMs: number;
-  /** Called when the connection has let go of everything; `close` waits for it. */
-  readonly released: () => Promise<void>;
+  /** Called when the connection has released everything; `close` waits for it. */
+  readonly released?: () => Promise<void>;
 }
 
 /**
- * Frames in two append-only logs of a shared directory, as NVFlare 2.9 has them (`file_driver.py`): ours is
- * written in one append a tick, the other side's is looked at again and again.
+ * Frames in two append-only logs of a shared directory, as NVFlare 2.9 has them (`file_driver.py`): ours gets
+ * one append a tick, the other side's is polled.
  */
 export class FileConnection extends BaseConnection {
   protected override readonly finishesInOrder = true;
@@ -63,9 +48,8 @@ export class FileConnection extends BaseConnection {
   /** Everything that runs until the end. */
   readonly #life = new Subscription();
   readonly #judging = new Subscription();
-  readonly #ended = new ReplaySubject<void>(1);
   #touching: Promise<void> = Promise.resolve();
-  #farewell: Promise<void> | undefined;
+  #farewell: Promise<void> = Promise.resolve();
 
   constructor(place: ConnectionPlace) {
     const { directory, side, owners, tuning } = place;
@@ -99,7 +83,7 @@ export class FileConnection extends BaseConnection {
     const source = {
       read: () => this.#reader.read(this.#splitter.pendingBytes === 0),
       isClosed: () => this.#seesEnd(),
-      open$: this.#open,
+      open$: this.#open.asObservable(),
       wake$: merge(this.#peerChanges(), this.#open.pipe(skip(1))),
     };
     this.#life.add(
@@ -109,7 +93,7 @@ export class FileConnection extends BaseConnection {
         complete: () => this.#peerEnded(),
       }),
     );
-    // Whoever does not look cannot judge: a side that ended long ago may have left frames behind.
+    // Paused, it does not judge: a side that ended long ago may have left frames to read.
     const peerLease = leasePath(directory, otherSide(side));
     const judged$ = this.#open.pipe(
       switchMap((isOpen) =>
@@ -129,45 +113,41 @@ export class FileConnection extends BaseConnection {
   }
 
   protected override finishWriting(): void {
-    this.#farewell = this.#sayFarewell();
+    this.#farewell = this.#sayFarewell().catch(this.#fail);
   }
 
   protected override async release(): Promise<void> {
     const { directory, side, tuning, released } = this.#place;
     this.#life.unsubscribe();
-    this.#ended.next();
     const steps = [
-      // The log is closed before the mark, so that whoever sees the mark can see all frames.
+      // The log is closed before the mark, so that a peer which sees the mark can see all frames.
       () => this.#outbox.stop(),
-      () => this.#farewell ?? Promise.resolve(),
+      () => this.#farewell,
       () => this.#reader.close(),
       () => this.#touching,
       () => createFile(closedPath(directory), tuning.fileMode),
-      // Tells a listener of ours that the directory is needed no more.
+      // Tells a listener of rxflare that the directory is no longer needed.
       () => (side === 'active' ? removeFile(leasePath(directory, side)) : Promise.resolve()),
-      released,
+      () => released?.() ?? Promise.resolve(),
     ];
     for (const step of steps) {
-      await step().catch((error: unknown) => log('%s while letting go: %s', this.describe(), error));
+      await step().catch((error: unknown) => log('%s while it is released: %s', this.describe(), error));
     }
   }
 
-  /** Writes everything, marks the end, and lets the other side read. Never rejects. */
+  /** Writes everything; where it lingers, marks the end and waits for the other side to read. */
   async #sayFarewell(): Promise<void> {
     const { directory, side, tuning, lingerMs } = this.#place;
-    try {
-      await this.#outbox.finish();
-      if (this.#life.closed) return;
-      if (lingerMs > 0) {
-        await createFile(closedPath(directory), tuning.fileMode);
-        const gone$ = untilGone(leasePath(directory, otherSide(side)), tuning);
-        const over$ = merge(gone$, timer(lingerMs)).pipe(take(1), takeUntil(this.#ended));
-        await lastValueFrom(over$, { defaultValue: undefined });
-      }
+    await this.#outbox.finish();
+    if (lingerMs === 0) {
       this.end();
-    } catch (error) {
-      this.#fail(error);
+      return;
     }
+    await createFile(closedPath(directory), tuning.fileMode);
+    if (this.#life.closed) return;
+    this.endAfter(lingerMs);
+    const gone$ = untilGone(leasePath(directory, otherSide(side)), tuning);
+    this.#life.add(gone$.subscribe({ next: () => this.end(), error: this.#fail }));
   }
 
   #deliver(chunk: Uint8Array): void {
@@ -184,10 +164,10 @@ export class FileConnection extends BaseConnection {
   }
 
   async #seesEnd(): Promise<boolean> {
-    // Both sides have the same mark, and this one is ours.
-    if (this.#farewell !== undefined) return false;
+    // Both sides mark their end by the same file, which is ours now.
+    if (this.isFinishing) return false;
     const isClosed = await exists(closedPath(this.#place.directory));
-    // Whoever has ended keeps no lease.
+    // A side that has ended touches its lease no more.
     if (isClosed) this.#judging.unsubscribe();
     return isClosed;
   }
@@ -209,10 +189,5 @@ export class FileConnection extends BaseConnection {
     );
   }
 
-  readonly #fail = (error: unknown): void => this.end(withContext(error, this.describe()));
-}
-
-function withContext(error: unknown, context: string): CommError {
-  if (!(error instanceof CommError)) return fromFileError(error, context);
-  return new CommError(error.code, `${context}: ${error.message}`, { cause: error });
+  readonly #fail = (error: unknown): void => this.end(fromFileError(error, this.describe()));
 }

@@ -6,8 +6,9 @@ export function isMissing(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes(systemCode(error));
 }
 
-/** What an error of the file system means for a connection: without its directory it is closed. */
+/** Makes an error a CommError with this context. A connection whose directory is gone is CLOSED. */
 export function fromFileError(error: unknown, context: string): CommError {
+  if (error instanceof CommError) return CommError.within(error, context);
   if (!isMissing(error) && systemCode(error) !== 'ESTALE') return fromNodeError(error, context);
   return CommError.from(error, `${context}: the directory is gone`, CommErrorCode.CLOSED);
 }

@@ -72,7 +72,7 @@ function listenIn(directory: ListenerDirectory, options: ListenOptions): Observa
         tap((connection) => connections.next(connection)),
       );
       const work$ = merge(accepted$, keepHouse(directory, tuning)).pipe(ignoreElements());
-      return concat(of({ url, connections$: connections }), work$);
+      return concat(of({ url, connections$: connections.asObservable() }), work$);
     }),
     finalize(() => {
       connections.complete();

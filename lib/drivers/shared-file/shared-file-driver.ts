@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 
-import { catchError, concatMap, defer, type MonoTypeOperatorFunction, Observable, throwError } from 'rxjs';
+import {
+  catchError,
+  concatMap,
+  defer,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  throwError,
+} from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
@@ -31,24 +38,23 @@ const log = logger('shared-file');
 const NAME_LENGTH = 8;
 
 /**
- * What all connectors of a driver have in common: settings that win over those of URLs and resources, as the
- * `shared-file` section of NVFlare's `comm_config.json` does. `max_log_size` is none of them, since both sides must
- * have the same.
+ * Settings for all connectors of a driver. They win over those of URLs and resources, as the `shared-file` section of
+ * NVFlare's `comm_config.json` does. `max_log_size` is not among them, since both sides must have the same.
  */
 export interface SharedFileOptions extends Omit<SharedFileSettings, 'max_log_size'> {
-  /** Where `startListener` makes directories, unless its resources say. */
+  /** Where `startListener` makes directories. Default: none; the resources of a listener may name one. */
   readonly root_dir?: string;
-  /** Whether to let the system tell of changes, which shortens waits on a local disk. True unless told. */
+  /** Whether to watch directories, which shortens waits on a local disk. Default: true. */
   readonly watch?: boolean;
 }
 
 /**
  * `shared-file://0/absolute/dir?poll_interval=...`: connections in a directory that both sides can reach, for sites
  * that share a file system and no network; wire-compatible with NVFlare 2.9 (`file_driver.py`). The query and the
- * resources may have {@link SharedFileSettings}. Who may use the directory is the only protection there is.
+ * resources may have {@link SharedFileSettings}. The permissions of the directory are the only protection.
  *
- * What was sent stays on disk until the other side has read `max_log_size` of it, and to the end of the connection
- * otherwise: reckon with a few times `max_log_size` per connection and direction.
+ * A log stays on disk until it is full (`max_log_size`) and read, or until the connection ends: allow for a few times
+ * `max_log_size` per connection and direction.
  *
  * @example
  * ```ts
@@ -60,16 +66,16 @@ export interface SharedFileOptions extends Omit<SharedFileSettings, 'max_log_siz
  */
 export class SharedFileDriver implements Driver {
   readonly schemes = [SHARED_FILE_SCHEME] as const;
-  /** As NVFlare's driver says of itself. */
+  /** The same as NVFlare's driver reports. */
   readonly capabilities: DriverCapabilities = { tls: false, heartbeat: true, listen: true };
   readonly #options: SharedFileOptions;
 
-  /** Without options: no root of its own, and NVFlare's tuning. */
+  /** Without options, the driver has no `root_dir` and NVFlare's tuning. */
   constructor(options: SharedFileOptions = {}) {
     this.#options = options;
   }
 
-  /** Emits once the listener has adopted the connection; where nobody listens it errors with `NOT_READY`. */
+  /** Emits once the listener has adopted the connection; errors with `NOT_READY` if nobody listens. */
   connect(params: DriverParams): Observable<Connection> {
     return defer(() => {
       const path = requireDirectory(params);
@@ -77,20 +83,16 @@ export class SharedFileDriver implements Driver {
       const watches = this.#options.watch ?? true;
       return dial(path, tuning, watches).pipe(
         inWordsOf(params),
-        concatMap(({ directory, owners }) => {
-          const released = () => Promise.resolve();
-          return lifeOf(
-            new FileConnection({ directory, side: 'active', owners, tuning, watches, lingerMs: 0, released }),
-            describeParams(params),
-          );
-        }),
+        concatMap((dialled) =>
+          new FileConnection({ ...dialled, side: 'active', tuning, watches, lingerMs: 0 }).lifetime(),
+        ),
       );
     });
   }
 
   /**
-   * Listens in the directory, which is made where it is missing. Where its lease may be somebody else's, who listens
-   * on another machine or with NVFlare, it is watched for two `lease_interval`s first; `BAD_CONFIG` where it is kept.
+   * Listens in the directory, and makes it if it is missing. A lease that may be of a live listener, on another machine
+   * or of NVFlare, is first watched for two `lease_interval`s; if it changes, this errors with `BAD_CONFIG`.
    */
   listen(params: DriverParams): Observable<Listener> {
     return defer(() => {
@@ -102,9 +104,9 @@ export class SharedFileDriver implements Driver {
   }
 
   /**
-   * Makes a directory for a listener under `root_dir`, which is made where it is missing, with a mark that it may
-   * be removed; removes what listeners that ended long ago have left there. The URL has the settings in its query, so that
-   * both sides use the same.
+   * Makes a directory for a listener under `root_dir`, with a marker that it may be removed, and removes what listeners
+   * that ended long ago have left there. `root_dir` is made if it is missing. The URL has the settings in its query, so
+   * that both sides use the same.
    *
    * @throws CommError `BAD_CONFIG` without a `root_dir`
    */
@@ -119,7 +121,7 @@ export class SharedFileDriver implements Driver {
     const directory = join(rootDirectory, name);
     try {
       await ensureDirectory(rootDirectory, directoryMode);
-      // Large ones take their time, and nobody needs to wait for it.
+      // Not awaited, since large directories take long.
       void collectListeners(rootDirectory);
       await makeDirectory(directory, directoryMode);
       await makeDirectory(join(directory, CONNECTIONS_DIRECTORY), directoryMode);
@@ -131,15 +133,6 @@ export class SharedFileDriver implements Driver {
     const url = formatFileUrl(directory, resources);
     return { connectUrl: url, listenUrl: url };
   }
-}
-
-/** Emits the connection and ends as it does; unsubscribing ends it. */
-function lifeOf(connection: FileConnection, context: string): Observable<Connection> {
-  return new Observable((subscriber) => {
-    subscriber.next(connection);
-    subscriber.add(connection.closed$.subscribe(subscriber));
-    return () => void connection.close(new CommError(CommErrorCode.CLOSED, `${context}: released`));
-  });
 }
 
 /** Makes every error a CommError that names the URL. */

@@ -1,12 +1,10 @@
 import { watch } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { firstValueFrom, Subscription } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { requireDirectory } from '../../../lib/drivers/shared-file/file-url.js';
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
 import type { Listener } from '../../../lib/drivers/index.js';
 import { CommErrorCode, parseUrl } from '../../../lib/index.js';
@@ -23,7 +21,7 @@ import {
   nextOf,
   numbered,
   numbersOf,
-  plantConnection,
+  untilEnd,
   urlOf,
 } from './workspace.js';
 
@@ -202,19 +200,17 @@ describe('a listener that ends', () => {
     const { listenUrl } = await driver.resolveUrls('shared-file', { root_dir: root, max_poll_interval: 20 });
     const { listener, release } = await listenUntilReleased(listenUrl);
     const accepted = nextOf(listener);
-    const path = await plantConnection(requireDirectory(parseUrl(listenUrl)), 'aaaaaaaaaaaa', {
-      'active.lease': new Uint8Array(0),
-    });
+    const active = await connectTo(listener.url);
     const passive = await accepted;
-    passive.frames$.subscribe();
+    const received = untilEnd(active);
+    active.pause();
     release();
     passive.send(numbered(1));
     const closing = passive.close();
+    const path = passive.properties.local_addr.split('#', 1)[0] ?? '';
     await eventually(async () => expect(await namesIn(path)).toContain('closed'));
-    // More than a side takes to end that the other has closed.
-    await sleep(600);
-    expect(await readFile(join(path, 'passive.0.log'))).toEqual(Buffer.from(numbered(1)));
-    await rm(join(path, 'active.lease'));
+    active.resume();
+    expect(await received).toEqual([1]);
     await closing;
     expect(await readdir(root)).toEqual([]);
   });

@@ -1,6 +1,5 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { firstValueFrom, Subject, type Subscription } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -139,14 +138,17 @@ describe('a peer that was killed', () => {
 
   it('is not judged while nobody looks, and what it left is read', async () => {
     const root = await makeRoot();
-    const accepted = nextOf(await listenOn(root, withLeases(0.05, 0.3)));
+    const listener = await listenOn(root, withLeases(0.05, 0.3));
+    const accepted = nextOf(listener);
     const path = await plantConnection(root, 'aaaaaaaaaaaa');
     const passive = await accepted;
     const all = untilEnd(passive);
     passive.pause();
     await appendFile(join(path, 'active.0.log'), numbered(1));
-    // Longer than the lease is good for.
-    await sleep(600);
+    // Another peer that is as dead, and came later, is given up first.
+    const other = nextOf(listener);
+    await plantConnection(root, 'bbbbbbbbbbbb');
+    await expect(untilEnd(await other)).rejects.toMatchObject({ code: CommErrorCode.TIMEOUT });
     await appendFile(join(path, 'active.0.log'), numbered(2));
     await writeFile(join(path, 'closed'), '');
     passive.resume();

@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
+import { firstValueFrom, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { ListenerDirectory } from '../../../lib/drivers/shared-file/listener-directory.js';
@@ -24,11 +24,14 @@ describe('ListenerDirectory', () => {
   it('takes the lease away after a step that is half done', async () => {
     const path = await makeRoot();
     const directory = ListenerDirectory.claim(path);
+    const gate = new Subject<void>();
+    const open = firstValueFrom(gate);
     const step = directory.run(async () => {
-      await sleep(10);
+      await open;
       await writeFile(directory.lease, '');
     });
     directory.release(true);
+    gate.next();
     await step;
     await directory.ready();
     expect(await readdir(path)).toEqual([]);

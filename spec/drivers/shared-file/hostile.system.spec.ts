@@ -170,7 +170,6 @@ describe('a file of a connection that is none', () => {
       tuning: DEFAULT_TUNING,
       watches: false,
       lingerMs: 0,
-      released: () => Promise.resolve(),
     });
     const failure = refusalOf(connection);
     connection.send(numbered(1));
