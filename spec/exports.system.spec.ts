@@ -57,7 +57,8 @@ function publicNames(): Record<'node' | 'browser', ReadonlyMap<string, string[]>
   };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
   const sources = entries.flatMap(({ node, browser }) => [sourceOf(node), sourceOf(browser)]);
-  const program = ts.createProgram(sources, options);
+  // Names need no types of the platform.
+  const program = ts.createProgram(sources, { ...options, noLib: true, types: [] });
   const checker = program.getTypeChecker();
   const namesOf = (published: string): string[] => {
     const source = program.getSourceFile(sourceOf(published));
