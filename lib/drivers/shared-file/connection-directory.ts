@@ -13,9 +13,9 @@ const log = logger('shared-file');
 /** Characters of a connection's name, as in NVFlare's `connect`. */
 const NAME_LENGTH = 12;
 
-/** What a listener makes of a directory that it has not seen before. */
+/** What a listener finds in a directory that it has not seen before. */
 export type Find =
-  /** A connection that waits for a listener. */
+  /** A connection that no listener has adopted. */
   | 'fresh'
   /** What is left of a connection. */
   | 'leftover'
@@ -58,7 +58,7 @@ export async function judgeDirectory(directory: string): Promise<Find> {
   return isTaken || !names.includes('active.0.log') ? 'leftover' : 'fresh';
 }
 
-/** Tells whoever is in a directory that it is over. */
+/** Marks a connection as ended, for the other side to see. */
 export async function markClosed(directory: string, { fileMode }: Tuning): Promise<void> {
   await createFile(closedPath(directory), fileMode);
 }

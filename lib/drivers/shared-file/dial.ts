@@ -24,17 +24,16 @@ import { type Owners, ownersOf, requireDirectory } from './trust.js';
 import type { Tuning } from './tuning.js';
 import { watchDirectory } from './watch-directory.js';
 
-/** A connection directory that was adopted, and whose files in it may be used. */
+/** A connection directory that was adopted, and the users whose files in it may be used. */
 export interface Dialled {
   readonly directory: string;
   readonly owners: Owners;
 }
 
 /**
- * Makes a connection directory in that of a listener and emits it when the listener has adopted it, which shows
- * in `passive.lease`. Errors with CommError `NOT_READY` where nobody listens, at once or before `lease_timeout`,
- * and with `BAD_DATA` where its `conns` is a link;
- * the directory is removed then, and also when this is unsubscribed before.
+ * Makes a connection directory for a listener and emits it once the listener has adopted it, as `passive.lease` shows.
+ * Errors with CommError `NOT_READY` if nobody listens, at once or after `lease_timeout`, and with `BAD_DATA` if `conns`
+ * is a link. The directory is removed then, and on unsubscribe before.
  */
 export function dial(listenerDirectory: string, tuning: Tuning, watches: boolean): Observable<Dialled> {
   const parent = join(listenerDirectory, CONNECTIONS_DIRECTORY);

@@ -20,43 +20,42 @@ const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY
 /** Windows has neither flag, and counts what is undefined as 0; there, looking before and after has to do. */
 const CAREFULLY = O_NOFOLLOW | O_NONBLOCK;
 
-/** Makes one directory; the mode holds whatever the umask is. */
+/** Makes one directory, with this mode under any umask. */
 export async function makeDirectory(path: string, mode: number): Promise<void> {
   await mkdir(path);
   await setDirectoryMode(path, mode);
 }
 
-/** Makes a directory and those above it, where they are missing. What was there keeps its mode. */
+/** Makes a directory and its missing parents. An existing directory keeps its mode. */
 export async function ensureDirectory(path: string, mode: number): Promise<void> {
   if ((await mkdir(path, { recursive: true })) !== undefined) await setDirectoryMode(path, mode);
 }
 
 /**
- * Opens a file to read it, where it is a regular one of an expected owner.
+ * Opens a regular file of an expected owner to read it.
  *
- * @throws CommError `BAD_DATA` where it is not
+ * @throws CommError `BAD_DATA` for any other file
  */
 export function openToRead(path: string, owners: Owners): Promise<FileHandle> {
   return openFound(path, O_RDONLY, owners);
 }
 
 /**
- * Opens a file to append to it, where it is a regular one of an expected owner. Where it is made now, the mode holds
- * whatever the umask is.
+ * Opens a regular file of an expected owner to append to it. A missing one is made, with this mode under any umask.
  *
- * @throws CommError `BAD_DATA` where it is another kind of file, or somebody else's
+ * @throws CommError `BAD_DATA` for any other file
  */
 export async function openToAppend(path: string, mode: number, owners: Owners): Promise<FileHandle> {
   return (await openNew(path, mode)) ?? openFound(path, O_WRONLY | O_APPEND, owners);
 }
 
-/** Makes an empty file, where there is nothing of that name. */
+/** Makes an empty file, unless the name is taken. */
 export async function createFile(path: string, mode: number): Promise<void> {
   const file = await openNew(path, mode);
   await file?.close();
 }
 
-/** Writes a file so that it is seen whole or not at all. What had its name goes, and is not written to. */
+/** Writes a file that others see whole or not at all. It replaces what had its name, and does not write into it. */
 export async function writeAtOnce(path: string, text: string, mode: number): Promise<void> {
   const draft = draftOf(path);
   await removeFile(draft);
@@ -76,10 +75,10 @@ export function draftOf(path: string): string {
 }
 
 /**
- * The text of a small file; `undefined` where there is none.
+ * The text of a small file; `undefined` if it is missing.
  *
- * @param maxBytes - what it may have; a longer one is cut
- * @throws CommError `BAD_DATA` where it is no regular file of an expected owner
+ * @param maxBytes - the most that is read; the rest of a longer file is ignored
+ * @throws CommError `BAD_DATA` if it is no regular file of an expected owner
  */
 export async function readText(path: string, maxBytes: number, owners: Owners): Promise<string | undefined> {
   const file = await openToRead(path, owners).catch(orUndefined);
@@ -93,9 +92,9 @@ export async function readText(path: string, maxBytes: number, owners: Owners): 
 }
 
 /**
- * Sets the time of change to now; makes the file where it is missing.
+ * Sets the modification time to now; makes the file if it is missing.
  *
- * @throws CommError `BAD_DATA` where it is no regular file of an expected owner
+ * @throws CommError `BAD_DATA` if it is no regular file of an expected owner
  */
 export async function touch(path: string, mode: number, owners: Owners): Promise<void> {
   const now = Date.now() / 1000;
@@ -108,12 +107,12 @@ export async function touch(path: string, mode: number, owners: Owners): Promise
   }
 }
 
-/** Whether a file, directory or anything else is there. */
+/** Whether anything has this path, were it a link to nowhere. */
 export async function exists(path: string): Promise<boolean> {
   return (await look(path)) !== undefined;
 }
 
-/** What is there, a link itself and not what it points to; `undefined` where there is nothing. */
+/** Describes what has this path, without following a link; `undefined` if nothing has. */
 export function look(path: string): Promise<Stats | undefined> {
   return lstat(path).catch(orUndefined);
 }
@@ -129,7 +128,7 @@ export async function namesIn(path: string): Promise<readonly string[]> {
   return names;
 }
 
-/** Removes a file, if it is there. */
+/** Removes a file, if it exists. */
 export async function removeFile(path: string): Promise<void> {
   try {
     await requireParent(path);
@@ -139,7 +138,7 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
-/** `undefined` where there is something of that name already, were it a link to nowhere. */
+/** `undefined` if the name is taken, were it by a link to nowhere. */
 async function openNew(path: string, mode: number): Promise<FileHandle | undefined> {
   await requireParent(path);
   let made: FileHandle;

@@ -26,7 +26,7 @@ import { isOwned } from './owned-directory.js';
 import { requireDirectory } from './trust.js';
 import type { Tuning } from './tuning.js';
 
-/** Beyond its longest wait a reader needs a moment to read. */
+/** The time that a reader needs to read, after its longest wait. */
 const LINGER_MS = 500;
 
 /** What to listen on. */
@@ -39,8 +39,8 @@ export interface ListenOptions {
 }
 
 /**
- * Claims a directory, which is made where it is missing, and emits the listener; then adopts connections until
- * unsubscribed. Errors with CommError `BAD_CONFIG` where somebody else listens there.
+ * Claims a directory, which is made if it is missing, and emits the listener; then adopts connections until
+ * unsubscribed. Errors with CommError `BAD_CONFIG` if another listener has the directory.
  */
 export function listen(options: ListenOptions): Observable<Listener> {
   return defer(() => from(makeReal(options))).pipe(
@@ -66,7 +66,7 @@ function listenIn(directory: ListenerDirectory, options: ListenOptions): Observa
   );
   return claim$.pipe(
     concatMap((isOurs) => {
-      // A directory of ours goes with its listener, so whoever still reads there is waited for a moment.
+      // A directory that `resolveUrls` made is removed with its listener: peers get time to read what is in it.
       const lingerMs = isOurs ? tuning.maxPollIntervalMs + LINGER_MS : 0;
       const accepted$ = accept(directory, { tuning, watches, lingerMs }).pipe(
         tap((connection) => connections.next(connection)),

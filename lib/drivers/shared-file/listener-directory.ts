@@ -10,7 +10,7 @@ import type { Tuning } from './tuning.js';
 
 const log = logger('shared-file');
 
-/** Those of this process that have a listener or connections, by real path. */
+/** The directories of this process that have a listener or connections, by real path. */
 const directories = new Map<string, ListenerDirectory>();
 
 /**
@@ -121,7 +121,7 @@ export class ListenerDirectory {
    */
   release(isOurLease: boolean): void {
     this.#isListening = false;
-    // Without a lease nobody waits to be adopted.
+    // Without a lease no peer waits to be adopted.
     void this.#tidy(() => (isOurLease ? removeFile(this.lease) : Promise.resolve()));
   }
 
@@ -136,7 +136,7 @@ export class ListenerDirectory {
 
   async #removeUnused(): Promise<void> {
     if (this.#isUsed()) return;
-    // Whoever made it: we were told to listen there.
+    // Of any user, since this process was given it to listen in.
     if (await isOwned(this.path, undefined)) await removeOwned(this.path);
     if (!this.#isUsed()) directories.delete(this.path);
   }

@@ -27,15 +27,15 @@ const LEASE_BYTES = 1024;
 /** The listener before may have run as any user. Its lease is read, and never written to. */
 const ANYBODY = undefined;
 
-/** Who wrote a lease. NVFlare leaves it empty and looks at its time only. */
+/** The listener that wrote a lease. NVFlare leaves leases empty, and compares their times only. */
 interface Owner {
-  /** Process IDs can be compared within one of these. */
+  /** A host and its PID namespace: process IDs are comparable within one realm. */
   readonly realm: string;
   readonly pid: number;
 }
 
 /**
- * Whether somebody else keeps a listener's lease alive. NVFlare does not ask: there, two listeners on one
+ * Whether another listener keeps a lease alive. NVFlare does not check this: there, two listeners on one
  * directory would both adopt each connection.
  *
  * Answers at once where there is no lease, or its owner was a process of this machine that has ended. Otherwise

@@ -7,16 +7,16 @@ import type { Tuning } from './tuning.js';
 import type { Owners } from './trust.js';
 import { untilGone } from './until-gone.js';
 
-/** So many full logs may wait for the reader, which deletes those that it has read. */
+/** The most full logs that wait for the reader, which deletes a log when it has read it. */
 const MAX_UNREAD_LOGS = 4;
 
 const NOTHING: Portion = { pieces: [], bytes: 0, frames: 0, endsLog: false };
 
-/** What an outbox tells. */
+/** Callbacks of an outbox. */
 export interface OutboxEvents {
   /** Less is waiting than before. */
   readonly written: () => void;
-  /** The reader has read what it was waited for. */
+  /** The reader has deleted the log that the outbox waited for. */
   readonly read: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -24,8 +24,8 @@ export interface OutboxEvents {
 /**
  * The way out of a connection: gathers the frames of one tick into one append, one append at a time.
  *
- * A file is never full. So that a slow reader does not fill the disk, nothing more is written while four logs of
- * `max_log_size` wait for it.
+ * A file is never full. To keep a slow reader from filling the disk, the outbox writes nothing while four full logs
+ * wait for the reader.
  */
 export class LogOutbox {
   readonly #directory: string;
@@ -34,7 +34,7 @@ export class LogOutbox {
   readonly #events: OutboxEvents;
   readonly #queue: LogQueue;
   readonly #writer: LogWriter;
-  /** From here on the reader is not waited for. */
+  /** Once it emits, the outbox no longer waits for the reader. */
   readonly #hurry = new ReplaySubject<void>(1);
   #inFlight = NOTHING;
   #flushing: Promise<void> | undefined;
@@ -49,12 +49,12 @@ export class LogOutbox {
     this.#writer = new LogWriter(directory, side, tuning, owners);
   }
 
-  /** Accepted and not written. */
+  /** Bytes accepted and not written. */
   get bytes(): number {
     return this.#queue.bytes + this.#inFlight.bytes;
   }
 
-  /** The same in frames. */
+  /** Frames accepted and not written. */
   get frames(): number {
     return this.#queue.frames + this.#inFlight.frames;
   }

@@ -1,6 +1,6 @@
 import { WriteBatch } from '../node/write-batch.js';
 
-/** From so many bytes on, frames are left for the next append. */
+/** A portion takes no more frames once it has this many bytes. */
 const PORTION_BYTES = 1024 * 1024;
 
 /** Whole frames for one append. */
@@ -29,7 +29,7 @@ export class LogQueue {
   #logBytes = 0;
   #frames = 0;
 
-  /** @param maxLogBytes - a log with so many bytes gets no more frames */
+  /** @param maxLogBytes - a log takes no more frames once it has this many bytes */
   constructor(maxLogBytes: number) {
     this.#maxLogBytes = maxLogBytes;
   }

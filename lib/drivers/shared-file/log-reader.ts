@@ -24,10 +24,10 @@ export class LogReader {
   readonly #maxLogBytes: number;
   readonly #owners: Owners;
   #file: FileHandle | undefined;
-  /** What was opened. */
+  /** The open log, to notice a replacement. */
   #opened: Stats | undefined;
   #index = 0;
-  /** How far the log at hand is read, and how far it is known to go. */
+  /** How far this log is read, and how far it is known to go, in bytes. */
   #offset = 0;
   #visible = 0;
   #total = 0;
@@ -36,7 +36,7 @@ export class LogReader {
 
   /**
    * @param side - whose logs
-   * @param maxLogBytes - a log is only sealed from this size on, so before that nobody looks for the seal
+   * @param maxLogBytes - the size from which on a log may be sealed; below it no seal is looked for
    * @param owners - whose logs are read
    */
   constructor(directory: string, side: Side, maxLogBytes: number, owners: Owners) {
@@ -64,11 +64,11 @@ export class LogReader {
     return chunk;
   }
 
-  /** Lets go of the log, once a read under way is done. */
+  /** Closes the log after the read under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#reading;
-    await this.#letGo();
+    await this.#closeLog();
   }
 
   async #read(isWhole: boolean): Promise<Uint8Array | undefined> {
@@ -87,13 +87,13 @@ export class LogReader {
     const bytesRead = await this.#readFrom(file, chunk);
     this.#offset += bytesRead;
     this.#total += bytesRead;
-    // A size that can be seen before the bytes: they come later.
+    // A networked file system may show the size before the bytes.
     if (bytesRead < room) this.#visible = this.#offset;
     // A plain Uint8Array, so that what leaves the driver has no Buffer semantics (its `slice` does not copy).
     return bytesRead === 0 ? undefined : new Uint8Array(chunk.buffer, 0, bytesRead);
   }
 
-  /** Nothing where the handle went stale, as when a file server comes back: the next look opens the log again. */
+  /** 0 for a stale handle, as after the restart of a file server: the next read opens the log again. */
   async #readFrom(file: FileHandle, chunk: Buffer): Promise<number> {
     try {
       const { bytesRead } = await file.read(chunk, 0, chunk.length, this.#offset);
@@ -101,7 +101,7 @@ export class LogReader {
     } catch (error) {
       if (systemCode(error) !== 'ESTALE') throw error;
       log('%s: %s', this.#path, error);
-      await this.#letGo().catch((failure: unknown) => log('%s: %s', this.#path, failure));
+      await this.#closeLog().catch((failure: unknown) => log('%s: %s', this.#path, failure));
       return 0;
     }
   }
@@ -137,7 +137,7 @@ export class LogReader {
     if (!isWhole)
       throw new CommError(CommErrorCode.BAD_DATA, `${this.#path} is sealed in the middle of a frame`);
     const consumed = this.#path;
-    await this.#letGo();
+    await this.#closeLog();
     this.#index += 1;
     this.#offset = 0;
     this.#visible = 0;
@@ -146,7 +146,7 @@ export class LogReader {
     return true;
   }
 
-  async #letGo(): Promise<void> {
+  async #closeLog(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     this.#opened = undefined;

@@ -44,7 +44,7 @@ export class LogWriter {
     await file?.close();
   }
 
-  /** Writes through first, whatever `fsync` says, so that the seal never tells of bytes that cannot be seen. */
+  /** Syncs first, whatever `fsync` says, so that no reader sees the seal before the bytes. */
   async #seal(file: FileHandle): Promise<void> {
     await file.sync();
     await this.close();
@@ -64,7 +64,7 @@ export class LogWriter {
   }
 }
 
-/** Writes everything; the system may take less at a time. */
+/** Writes everything; one `writev` may write less. */
 async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
   let rest = [...pieces];
   while (rest.length > 0) {

@@ -14,18 +14,18 @@ import {
   timer,
 } from 'rxjs';
 
-/** How long to wait for the next look after one that found something, or nothing. `undefined` ends it. */
+/** The wait before the next look, in milliseconds, given whether the last one found something. `undefined` ends the poll. */
 export type Pace = (found: boolean) => number | undefined;
 
-/** How much longer each wait is than the one before (NVFlare's `read_loop`). */
+/** The ratio of a wait to the one before (NVFlare's `read_loop`). */
 const GROWTH = 1.5;
 
 /**
- * Looks again and again, one look at a time, and emits what is found. The first look is at once.
+ * Polls: subscribes to `look$` at once and again after each wait, one look at a time, and emits what it finds.
  *
  * @param look$ - one look: a value, or `undefined` for nothing
- * @param pace - asked after each look
- * @param wake$ - ends a wait early; also one that comes while a look is under way. Never errors
+ * @param pace - called after each look
+ * @param wake$ - ends a wait early. If it emits during a look, the next look follows at once. Never errors
  */
 export function poll<T>(
   look$: Observable<T | undefined>,
@@ -62,7 +62,7 @@ export function poll<T>(
   });
 }
 
-/** At once after a find; otherwise after a wait that grows from `initialMs` to `maxMs`. */
+/** No wait after a find; otherwise one that grows from `initialMs` to `maxMs`. */
 export function backingOff(initialMs: number, maxMs: number): Pace {
   let waitMs = initialMs;
   return (found) => {
@@ -71,7 +71,7 @@ export function backingOff(initialMs: number, maxMs: number): Pace {
   };
 }
 
-/** At once after a find; ends after `count` looks in a row that found nothing. */
+/** No wait after a find; ends after `count` looks in a row that found nothing. */
 export function givingUp(intervalMs: number, count: number): Pace {
   let quiet = 0;
   return (found) => {

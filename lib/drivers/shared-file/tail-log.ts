@@ -3,7 +3,7 @@ import { concat, concatMap, defer, filter, from, map, type Observable, of, take,
 import { backingOff, givingUp, poll } from './poll.js';
 import type { Tuning } from './tuning.js';
 
-/** After the end of the other side its log is looked at so often more, until nothing new was found so many times. */
+/** After the other side has marked its end, its log is read until this many looks in a row find nothing. */
 const LAST_LOOKS = 20;
 const LAST_LOOK_MS = 50;
 
@@ -15,7 +15,7 @@ export interface TailSource {
   isClosed(): Promise<boolean>;
   /** Whether bytes are wanted: now, and on each change. */
   readonly open$: Observable<boolean>;
-  /** Something may have come. Never errors. */
+  /** Emits when something may have come. Never errors. */
   readonly wake$: Observable<unknown>;
 }
 
@@ -32,7 +32,7 @@ export function tailLog(source: TailSource, tuning: Tuning): Observable<Uint8Arr
   );
   const read$ = whenOpen$.pipe(
     concatMap(() => source.read()),
-    // Reading takes time, in which it may have been paused.
+    // It may have been paused during the read.
     concatMap((chunk) => (chunk === undefined ? of(chunk) : whenOpen$.pipe(map(() => chunk)))),
   );
   const readOrEnd$ = read$.pipe(

@@ -34,7 +34,7 @@ export async function removersOf(rootDirectory: string): Promise<Owners> {
 }
 
 /**
- * Refuses what is no regular file, has a second name, or belongs to somebody else. A second name (a hard link) may be
+ * Refuses what is no regular file, has a second name, or belongs to another user. A second name (a hard link) may be
  * that of a file which only this process can write.
  *
  * @throws CommError `BAD_DATA`

@@ -6,21 +6,21 @@ import { isTrue } from '../../transport/url.js';
  * listener, in the query of a URL, or for all connections of a driver. Times are seconds, as text or number.
  */
 export interface SharedFileSettings {
-  /** The first wait between two looks at a log. */
+  /** The first wait between two looks at a log. Default: 0.01. */
   readonly poll_interval?: number | string;
-  /** The longest wait: each is half as long again as the one before while nothing comes. */
+  /** The longest wait: while nothing comes, each is 1.5 times the one before. Default: 2. */
   readonly max_poll_interval?: number | string;
-  /** Bytes from which on a log is sealed and the next one begins. Must be the same on both sides. */
+  /** The bytes at which a log is sealed and the next one begins. Both sides must have the same. Default: 1 GiB. */
   readonly max_log_size?: number | string;
-  /** How often a side touches its lease, and looks at the other's. */
+  /** The time between two touches of a lease, and between two looks at the other side's. Default: 15. */
   readonly lease_interval?: number | string;
-  /** A side whose lease has not changed for so long is gone. */
+  /** A side whose lease has not changed for this long is gone. Default: 60. */
   readonly lease_timeout?: number | string;
-  /** Asks the system to write each append through. */
+  /** Whether to sync each append to the disk. Default: false. */
   readonly fsync?: boolean | string;
-  /** Octal text, or a number. */
+  /** The mode of new directories: octal text, or a number. Default: 0770. */
   readonly dir_mode?: number | string;
-  /** Octal text, or a number. */
+  /** The mode of new files: octal text, or a number. Default: 0660. */
   readonly file_mode?: number | string;
 }
 
@@ -57,10 +57,10 @@ type Named = Readonly<Record<string, unknown>>;
 const MIN_POLL_MS = 1;
 
 /**
- * Fills in the defaults. What the driver was given (`local`) wins over the parameters of the connector, except
+ * Fills in the defaults. The options of the driver (`local`) win over the parameters of the connector, except
  * for `max_log_size`: a reader looks for a seal only from that size on, so both sides must agree.
  *
- * @throws CommError `BAD_CONFIG` where a value is not of its kind
+ * @throws CommError `BAD_CONFIG` if a value is not of its kind
  */
 export function resolveTuning(params: Settings, local: Settings = {}): Tuning {
   const merged: Named = { ...params, ...local };

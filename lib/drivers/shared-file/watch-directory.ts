@@ -7,8 +7,8 @@ import { logger } from '../../log.js';
 const log = logger('shared-file');
 
 /**
- * The names of files that change in a directory, as far as the system tells: it knows nothing of what others do
- * on a networked file system, and has few watches to give. So this only shortens waits. It never errors.
+ * The names of files that change in a directory, as far as the system reports them: it does not see what other machines
+ * do on a networked file system, and limits the number of watches. So this only shortens waits. It never errors.
  */
 export function watchDirectory(path: string, isEnabled: boolean): Observable<string> {
   if (!isEnabled) return EMPTY;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { firstValueFrom, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import { removeFile } from '../../../lib/drivers/shared-file/files.js';
 import { ListenerDirectory } from '../../../lib/drivers/shared-file/listener-directory.js';
 import { CommErrorCode } from '../../../lib/index.js';
 import { makeRoot } from './workspace.js';
@@ -31,6 +32,8 @@ describe('ListenerDirectory', () => {
       await writeFile(directory.lease, '');
     });
     directory.release(true);
+    // A removal that was begun later is done.
+    await removeFile(join(path, 'nothing'));
     gate.next();
     await step;
     await directory.ready();
