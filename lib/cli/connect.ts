@@ -16,7 +16,7 @@ import {
   endWith,
 } from 'rxjs';
 
-import { Endpoint, EndpointState } from '../endpoint.js';
+import { Endpoint, isReady } from '../endpoint.js';
 import { Communicator } from '../index.js';
 import { textMessage } from '../message.js';
 import { Mode } from '../transport/driver.js';
@@ -33,7 +33,7 @@ interface ConnectOptions extends TlsOptions {
   readonly json: boolean;
 }
 
-/** `rxflare connect`: standard input out, messages in, until the input ends or the program is asked to. */
+/** `rxflare connect`: sends lines of standard input and prints messages, until the input ends or a signal comes. */
 export async function connectCommand(url: string, options: ConnectOptions): Promise<void> {
   const { name, app, linger, json } = options;
   const printer = new Printer(json);
@@ -52,15 +52,11 @@ export async function connectCommand(url: string, options: ConnectOptions): Prom
   await site.stop();
 }
 
-/** Sends a line as soon as the receiver is there and has room. */
+/** Sends a line as soon as the endpoint is READY; completes when its queue has room for the next one. */
 function sendWhenReady(site: Communicator, { to, app }: ConnectOptions, line: string) {
   return site.endpoints$.pipe(
-    map((endpoints) =>
-      [...endpoints.values()].find(
-        ({ name, state }) => state === EndpointState.READY && (to === undefined || name === to),
-      ),
-    ),
-    filter((endpoint) => endpoint !== undefined),
+    map((endpoints) => (to === undefined ? [...endpoints.values()].find(isReady) : endpoints.get(to))),
+    filter(isReady),
     take(1),
     switchMap((endpoint) => {
       site.send(endpoint, app, textMessage(line));

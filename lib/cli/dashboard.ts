@@ -12,16 +12,16 @@ import { pageServer } from './page-server.js';
 
 /** The page of a hub. */
 export interface Dashboard {
-  /** For a browser on this machine. */
+  /** The address for a browser on this machine. */
   readonly url: string;
-  /** Tells the page from all other endpoints. */
+  /** Whether an endpoint is the page. */
   readonly isPage: (endpoint: Endpoint) => boolean;
   readonly close: () => void;
 }
 
 /**
- * Serves the dashboard page, and the hub to it on the same port. For this machine alone: whoever has the page may
- * write in the name of the hub. Pages from elsewhere are refused by their origin.
+ * Serves the dashboard page, and on the same port a WebSocket listener of the hub for it. It listens on the loopback
+ * address only, since the page may send in the name of the hub. Pages of other sites are refused by their origin.
  *
  * @param app - the app ID whose messages the page shows and sends
  * @throws CommError `BAD_CONFIG` where the port is taken, `NOT_SUPPORTED` where the page was not built

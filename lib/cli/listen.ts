@@ -21,7 +21,7 @@ interface ListenOptions extends TlsOptions {
   readonly json: boolean;
 }
 
-/** `rxflare listen`: a hub that prints what happens, until it is asked to end. */
+/** `rxflare listen`: a hub that prints what happens, until a signal comes. */
 export async function listenCommand(urls: readonly string[], options: ListenOptions): Promise<void> {
   const { name, app, echo, json, stats, dashboardPort } = options;
   const printer = new Printer(json);

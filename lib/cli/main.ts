@@ -10,7 +10,7 @@ import { Printer } from './printer.js';
 import { topCommand } from './top.js';
 import { version } from './version.js';
 
-/** A number from a command line, at least `minimum`. */
+/** Reads a whole number of at least `minimum` from a command line. */
 function integer(minimum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -27,7 +27,7 @@ const program = new Command('rxflare')
   .showHelpAfterError()
   .exitOverride();
 
-/** A command with what all of them share. */
+/** A command with the options that all commands share. */
 function command(usage: string, description: string): Command {
   return program
     .command(usage)

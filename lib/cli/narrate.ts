@@ -1,9 +1,11 @@
-import { EMPTY, map, mergeMap, type Observable, of } from 'rxjs';
-import { match } from 'ts-pattern';
+import { filter, map, type Observable } from 'rxjs';
+import { match, P } from 'ts-pattern';
 
+import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
+import { describeEvent } from '../monitor/reported-event.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { ConnectionLimitError } from '../transport/connection-limiter.js';
 import type { Output } from './printer.js';
@@ -12,7 +14,10 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** The lifecycle of a communicator in the words of the command. */
 export function narrate(communicator: Communicator): Observable<Output> {
-  return communicator.lifecycle$.pipe(mergeMap((event) => tell(event)));
+  return communicator.lifecycle$.pipe(
+    map(outputOf),
+    filter((output) => output !== undefined),
+  );
 }
 
 /** The messages of an app ID in the words of the command. */
@@ -20,40 +25,33 @@ export function narrateMessages(communicator: Communicator, appId: number): Obse
   return communicator.messages(appId).pipe(map(tellMessage));
 }
 
-function tell(event: LifecycleEvent): Observable<Output> {
+/** What to print about an event; `undefined` for what is no news, or what another event says. */
+function outputOf(event: LifecycleEvent): Output | undefined {
   return (
     match(event)
-      .returnType<Observable<Output>>()
-      .with({ type: 'listening' }, ({ url }) => of({ event: 'listening', url }))
-      .with({ type: 'endpoint' }, ({ endpoint }) => of(tellEndpoint(endpoint)))
-      .with({ type: 'retrying' }, ({ error, delayMs }) =>
-        error === undefined
-          ? EMPTY
-          : of({ event: 'error', code: error.code, message: error.message, retryMs: Math.round(delayMs) }),
-      )
-      .with({ type: 'disconnected' }, ({ error }) =>
-        // A limit is told by an event of its own, which a flood cannot repeat for each connection.
-        error === undefined || error instanceof ConnectionLimitError
-          ? EMPTY
-          : of({ event: 'error', code: error.code, message: error.message }),
-      )
-      .with({ type: 'limited' }, ({ message, connections }) =>
-        of({ event: 'notice', message: `${message} (${connections} so far)` }),
-      )
-      .with({ type: 'evicted' }, ({ message }) => of({ event: 'notice', message }))
-      .with({ type: 'dropped' }, ({ reason, messages, bytes, endpointName }) =>
-        of({
-          event: 'notice',
-          message: `${messages} messages (${bytes} bytes) of ${endpointName} dropped: ${reason}`,
-        }),
-      )
-      .with({ type: 'callback-error' }, ({ error }) =>
-        of({ event: 'error', code: error.code, message: error.message }),
-      )
-      // What ends with an error is told as disconnected.
-      .with({ type: 'connected' }, { type: 'refused' }, () => EMPTY)
+      .returnType<Output | undefined>()
+      .with({ type: 'listening' }, ({ url }) => ({ event: 'listening', url }))
+      .with({ type: 'endpoint' }, ({ endpoint }) => tellEndpoint(endpoint))
+      .with({ type: P.union('limited', 'evicted', 'dropped') }, (notice) => ({
+        event: 'notice',
+        message: describeEvent(notice),
+      }))
+      .with({ type: 'retrying', error: P.nonNullable }, ({ error, delayMs }) => ({
+        ...tellError(error),
+        retryMs: Math.round(delayMs),
+      }))
+      .with({ type: 'callback-error' }, ({ error }) => tellError(error))
+      // One `limited` event stands for many such connections.
+      .with({ type: 'disconnected', error: P.instanceOf(ConnectionLimitError) }, () => undefined)
+      .with({ type: 'disconnected', error: P.nonNullable }, ({ error }) => tellError(error))
+      // A refused connection is reported by its `disconnected` event, which has the reason.
+      .with({ type: P.union('connected', 'refused', 'retrying', 'disconnected') }, () => undefined)
       .exhaustive()
   );
+}
+
+function tellError({ code, message }: CommError): Extract<Output, { event: 'error' }> {
+  return { event: 'error', code, message };
 }
 
 function tellEndpoint({ name, state, properties, connProps }: Endpoint): Output {
@@ -85,6 +83,6 @@ function readText(payload: Uint8Array | undefined): string | null {
   try {
     return payload === undefined ? '' : decoder.decode(payload);
   } catch {
-    return null; // Not UTF-8, so there is no text to show.
+    return null; // Not UTF-8.
   }
 }

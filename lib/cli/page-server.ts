@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 
-/** Seen from `dist/cli` and from `lib/cli`. */
+/** The same directory from `dist/cli` and from `lib/cli`. */
 const DIRECTORY = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
 };
 
-/** Nothing comes from elsewhere, and nobody may put the page into a frame. */
+/** The page loads nothing from other sites, and no other page may frame it. */
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
@@ -25,7 +25,7 @@ const HEADERS = {
 };
 
 /**
- * An HTTP server for the dashboard page of the package. It knows the files of the page and no others.
+ * An HTTP server for the dashboard page of the package. It serves the files of the page and no others.
  *
  * @throws CommError `NOT_SUPPORTED` where the page was not built
  */
@@ -41,7 +41,7 @@ export function pageServer(): Server {
 
 interface PageFile {
   readonly type: string;
-  /** Compressed. */
+  /** Compressed with gzip. */
   readonly content: Uint8Array;
 }
 

@@ -1,23 +1,11 @@
-import {
-  catchError,
-  concat,
-  defer,
-  EMPTY,
-  lastValueFrom,
-  mergeMap,
-  type Observable,
-  of,
-  takeUntil,
-  tap,
-} from 'rxjs';
-import { match } from 'ts-pattern';
+import { catchError, EMPTY, lastValueFrom, takeUntil, tap } from 'rxjs';
 
 import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
-import { probe, type ProbeEvent } from '../monitor/probe.js';
-import type { Connection } from '../transport/connection.js';
+import { probe } from '../monitor/probe.js';
 import { endRequested } from './end-requested.js';
-import { type Output, Printer } from './printer.js';
+import { narrateProbe } from './narrate-probe.js';
+import { Printer } from './printer.js';
 import { clientParams, newName, printDiagnosis } from './reach.js';
 import type { TlsOptions } from './tls-options.js';
 
@@ -46,49 +34,4 @@ export async function pingCommand(url: string, options: PingOptions): Promise<vo
     takeUntil(endRequested()),
   );
   await lastValueFrom(outputs$, { defaultValue: undefined });
-}
-
-/** The findings of a probe in the words of the command, and a summary of the round trips at the end. */
-function narrateProbe(events$: Observable<ProbeEvent>): Observable<Output> {
-  return defer(() => {
-    const rtts: number[] = [];
-    let connected: { connection: Connection; connectMs: number } | undefined;
-    const told$ = events$.pipe(
-      mergeMap((event) =>
-        match(event)
-          .returnType<Output[]>()
-          .with({ type: 'connected' }, (found) => {
-            connected = found;
-            return [];
-          })
-          .with({ type: 'ready' }, ({ endpoint, handshakeMs }) => [
-            {
-              event: 'ready',
-              name: endpoint.name,
-              address: connected?.connection.properties.peer_addr ?? '',
-              connectMs: connected?.connectMs ?? 0,
-              handshakeMs,
-              tls: connected?.connection.properties.tls ?? null,
-              peerCn: connected?.connection.properties.peer_cn ?? null,
-              properties: endpoint.properties,
-            },
-          ])
-          .with({ type: 'pong' }, ({ rttMs }) => {
-            rtts.push(rttMs);
-            return [{ event: 'pong', rttMs }];
-          })
-          .exhaustive(),
-      ),
-    );
-    return concat(
-      told$,
-      defer(() => of(summary(rtts))),
-    );
-  });
-}
-
-function summary(rtts: readonly number[]): Output {
-  const total = rtts.reduce((sum, rtt) => sum + rtt, 0);
-  const [minMs, maxMs, avgMs] = [Math.min(...rtts), Math.max(...rtts), total / rtts.length];
-  return { event: 'summary', sent: rtts.length, minMs, avgMs, maxMs };
 }

@@ -17,7 +17,7 @@ export function clientParams(url: string, options: TlsOptions): DriverParams {
   };
 }
 
-/** Prints why a peer cannot be reached, in one line, and makes the program end with 1. */
+/** Prints in one line why a peer cannot be reached, and sets the exit code to 1. */
 export function printDiagnosis(printer: Printer, thrown: unknown): void {
   const { diagnosis, text, error } = diagnose(thrown);
   printer.print({ event: 'error', code: error.code, message: `${text} (${error.message})`, diagnosis });
@@ -25,8 +25,8 @@ export function printDiagnosis(printer: Printer, thrown: unknown): void {
 }
 
 /**
- * A name that nobody has, since a second connection under a name closes the first. With a certificate it is one
- * below the certificate's name, which passes the name binding of mtls.
+ * A new endpoint name: a second connection under a name in use would close the first. With a certificate the name is a
+ * child of the certificate's common name, which the name binding of mtls accepts.
  */
 export function newName(command: string, certificate: string | undefined): string {
   const unique = `${command}-${randomBytes(4).toString('hex')}`;

@@ -6,21 +6,21 @@ const HOME = '\x1b[H';
 const CLEAR_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
-/** Ctrl-C is a key like others while the terminal sends them one by one. */
+/** In raw mode the terminal sends Ctrl-C as a character, and no SIGINT. */
 const QUIT: readonly string[] = ['q', 'Q', '\x03'];
 
-/** What a terminal has that does not tell its size, as the first ones had. */
+/** The size of a terminal that does not report one. */
 const USUAL_SIZE = { columns: 80, rows: 24 };
 
-/** Columns and rows. */
+/** The size of the terminal in characters. */
 export interface ScreenSize {
   readonly columns: number;
   readonly rows: number;
 }
 
 /**
- * Takes the whole screen of the terminal, without its cursor, and gives it back on unsubscribing; also where the
- * process ends otherwise. Emits the size, now and whenever it changes.
+ * Switches the terminal to its alternate screen and hides the cursor. Unsubscribing, or the end of the process,
+ * restores both. Emits the size now and after each change.
  */
 export function openScreen(): Observable<ScreenSize> {
   return new Observable((subscriber) => {
@@ -41,14 +41,14 @@ export function openScreen(): Observable<ScreenSize> {
   });
 }
 
-/** Shows lines, none wider than the screen, in the place of those before. */
+/** Draws lines over the last ones. No line may be wider than the screen. */
 export function draw(lines: readonly string[], { rows }: ScreenSize): void {
-  // A line is cleared before it is written: behind the last column the cursor still stands on the last character.
+  // Each line is cleared before it is written: after a full line the cursor is still on its last character.
   const text = lines.map((line) => CLEAR_LINE + line).join('\r\n');
   process.stdout.write(HOME + text + (lines.length < rows ? `\r\n${CLEAR_BELOW}` : ''));
 }
 
-/** Emits when `q` or Ctrl-C is pressed. What else is typed does not show up on the screen. */
+/** Emits when `q` or Ctrl-C is pressed. Raw mode keeps other keys from showing on the screen. */
 export function quitPressed(): Observable<unknown> {
   const { stdin } = process;
   if (!stdin.isTTY) return NEVER;

@@ -8,7 +8,7 @@ export interface TlsOptions {
   readonly connectionSecurity?: ConnectionSecurity;
 }
 
-/** The same as connector parameters, in NVFlare's names. */
+/** The options as connector parameters, under NVFlare's names. */
 export function tlsResources(options: TlsOptions, role: 'server' | 'client'): Resources {
   const { caCert, cert, key, connectionSecurity } = options;
   return {
@@ -19,7 +19,7 @@ export function tlsResources(options: TlsOptions, role: 'server' | 'client'): Re
   };
 }
 
-/** Whether the options ask for TLS, whatever the scheme. */
+/** Whether the options ask for TLS, even where the scheme does not. */
 export function asksForTls({ connectionSecurity }: TlsOptions): boolean {
   return connectionSecurity === ConnectionSecurity.TLS || connectionSecurity === ConnectionSecurity.MTLS;
 }

@@ -9,10 +9,10 @@ import { cut, pad, printable, widthOf } from './printable.js';
 import type { ScreenSize } from './screen.js';
 
 /** What the screen of `rxflare top` shows. */
-export interface TopPicture {
+export interface TopView {
   readonly stats: CommunicatorStats;
   readonly totals: StatsTotals;
-  /** The report before, to make rates of. */
+  /** The last but one report, from which rates are calculated. */
   readonly before: Pick<StatsReport, 'stats' | 'totals'> | undefined;
   /** The oldest first. */
   readonly events: readonly ReportedEvent[];
@@ -22,9 +22,9 @@ export interface TopPicture {
 interface Column {
   readonly title: string;
   readonly align: 'left' | 'right';
-  /** Where there is no room for all columns, the highest one goes first. */
+  /** The column of the highest rank is left out first where the screen is narrow. */
   readonly rank: number;
-  readonly cell: (endpoint: EndpointStats, picture: TopPicture) => string;
+  readonly cell: (endpoint: EndpointStats, view: TopView) => string;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -34,43 +34,43 @@ const COLUMNS: readonly Column[] = [
     title: 'VIA',
     align: 'left',
     rank: 6,
-    cell: (endpoint, picture) => connectionOf(endpoint, picture)?.scheme ?? '-',
+    cell: (endpoint, view) => connectionOf(endpoint, view)?.scheme ?? '-',
   },
   {
     title: 'ADDRESS',
     align: 'left',
     rank: 8,
-    cell: (endpoint, picture) => connectionOf(endpoint, picture)?.peerAddr ?? '-',
+    cell: (endpoint, view) => connectionOf(endpoint, view)?.peerAddr ?? '-',
   },
   {
     title: 'TLS',
     align: 'left',
     rank: 9,
-    cell: (endpoint, picture) => connectionOf(endpoint, picture)?.tls ?? '-',
+    cell: (endpoint, view) => connectionOf(endpoint, view)?.tls ?? '-',
   },
   {
     title: 'IN msg/s',
     align: 'right',
     rank: 2,
-    cell: (endpoint, picture) => count(rate(endpoint, picture, 'received').messages),
+    cell: (endpoint, view) => count(rate(endpoint, view, 'received').messages),
   },
   {
     title: 'IN B/s',
     align: 'right',
     rank: 4,
-    cell: (endpoint, picture) => bytes(rate(endpoint, picture, 'received').bytes),
+    cell: (endpoint, view) => bytes(rate(endpoint, view, 'received').bytes),
   },
   {
     title: 'OUT msg/s',
     align: 'right',
     rank: 3,
-    cell: (endpoint, picture) => count(rate(endpoint, picture, 'sent').messages),
+    cell: (endpoint, view) => count(rate(endpoint, view, 'sent').messages),
   },
   {
     title: 'OUT B/s',
     align: 'right',
     rank: 5,
-    cell: (endpoint, picture) => bytes(rate(endpoint, picture, 'sent').bytes),
+    cell: (endpoint, view) => bytes(rate(endpoint, view, 'sent').bytes),
   },
   { title: 'QUEUED', align: 'right', rank: 7, cell: ({ queued }) => count(queued.messages) },
   { title: 'LOST', align: 'right', rank: 7, cell: ({ dropped }) => count(dropped.messages) },
@@ -78,21 +78,21 @@ const COLUMNS: readonly Column[] = [
 
 const STATUS: Readonly<Record<StatsStatus, string>> = {
   live: 'connected',
-  silent: 'silent, though it is connected; this is the last picture',
-  away: 'not connected, trying again; this is the last picture',
-  ended: 'tells no more, asking again; this is the last picture',
+  silent: 'silent, though it is connected; this is the last report',
+  away: 'not connected, trying again; this is the last report',
+  ended: 'has ended its service, asking again; this is the last report',
 };
 
 const MIN_EVENTS = 3;
 
-/** The part of the screen that one column may take: a long name must not push the figures out. */
+/** The part of the screen that one column may take, so that a long name leaves room for the figures. */
 const MAX_PART = 0.5;
 
-/** The lines of one screen, none wider than it, at most as many as it has rows. */
-export function renderTop(picture: TopPicture, { columns: width, rows: height }: ScreenSize): string[] {
-  const { stats, totals, events, status } = picture;
+/** The lines of one screen: at most as many as it has rows, none wider than its columns. */
+export function renderTop(view: TopView, { columns: width, rows: height }: ScreenSize): string[] {
+  const { stats, totals, events, status } = view;
   const title = `${printable(stats.name)}  ${clock(stats.at)}  ${STATUS[status]}`;
-  const rows = renderTable(picture, width, Math.max(2, height - 4 - MIN_EVENTS));
+  const rows = renderTable(view, width, Math.max(2, height - 4 - MIN_EVENTS));
   const shown = rows.length - 1;
   const rest = shown < totals.endpoints ? `; the busiest ${shown}:` : '';
   const known = `${totals.ready} of ${totals.endpoints} endpoints ready, ${totals.connections} connections${rest}`;
@@ -104,7 +104,7 @@ export function renderTop(picture: TopPicture, { columns: width, rows: height }:
   ].slice(0, height);
 }
 
-/** The same in a few words, for where there is no screen: one line, and one for each event. */
+/** A report as text without a screen: one line for each event, and one for the totals. */
 export function summarize({ status, stats, totals, events }: StatsReport): string[] {
   if (status !== 'live') return [`${clock(stats.at)} ${printable(stats.name)}: ${STATUS[status]}`];
   const text = (tally: Tally): string => `${tally.messages} (${bytes(tally.bytes)})`;
@@ -114,11 +114,11 @@ export function summarize({ status, stats, totals, events }: StatsReport): strin
   return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}`];
 }
 
-function renderTable(picture: TopPicture, width: number, height: number): string[] {
-  const endpoints = busiest(picture, height - 1).sort(byStateAndName);
+function renderTable(view: TopView, width: number, height: number): string[] {
+  const endpoints = busiest(view, height - 1).sort(byStateAndName);
   const cells = COLUMNS.map(({ title, cell }) => [
     title,
-    ...endpoints.map((endpoint) => cut(printable(cell(endpoint, picture)), Math.floor(width * MAX_PART))),
+    ...endpoints.map((endpoint) => cut(printable(cell(endpoint, view)), Math.floor(width * MAX_PART))),
   ]);
   const widths = cells.map((column) => Math.max(...column.map(widthOf)));
   const shown = COLUMNS.map((_, index) => index);
@@ -144,12 +144,12 @@ function rankOf(index: number): number {
   return COLUMNS[index]?.rank ?? 0;
 }
 
-function connectionOf({ name }: EndpointStats, { stats }: TopPicture) {
+function connectionOf({ name }: EndpointStats, { stats }: TopView) {
   return stats.connections.find(({ endpointName }) => endpointName === name);
 }
 
-/** Counts begin anew with a hub that was started again; what was left out before has none yet. */
-function rate(endpoint: EndpointStats, { stats, before }: TopPicture, direction: 'received' | 'sent'): Tally {
+/** A restarted hub counts from 0, so a rate is at least 0. An endpoint that the last report left out has no rate yet. */
+function rate(endpoint: EndpointStats, { stats, before }: TopView, direction: 'received' | 'sent'): Tally {
   const seconds = before === undefined ? 0 : (stats.at - before.stats.at) / 1_000;
   const then = before?.stats.endpoints.find(({ name }) => name === endpoint.name)?.[direction];
   const wasLeftOut = then === undefined && before?.stats.endpoints.length !== before?.totals.endpoints;
@@ -161,12 +161,12 @@ function rate(endpoint: EndpointStats, { stats, before }: TopPicture, direction:
   };
 }
 
-/** As many as there is room for, in a new array. */
-function busiest(picture: TopPicture, room: number): EndpointStats[] {
-  const { endpoints } = picture.stats;
+/** The busiest endpoints, at most `room` of them, in a new array. */
+function busiest(view: TopView, room: number): EndpointStats[] {
+  const { endpoints } = view.stats;
   if (endpoints.length <= room) return [...endpoints];
   const bytesOf = (endpoint: EndpointStats): number =>
-    rate(endpoint, picture, 'received').bytes + rate(endpoint, picture, 'sent').bytes;
+    rate(endpoint, view, 'received').bytes + rate(endpoint, view, 'sent').bytes;
   return endpoints
     .map((endpoint) => ({ endpoint, bytes: bytesOf(endpoint) }))
     .sort((a, b) => b.bytes - a.bytes)

@@ -30,7 +30,7 @@ import { type Output, Printer } from './printer.js';
 import { clientParams, newName, printDiagnosis } from './reach.js';
 import { draw, openScreen, quitPressed } from './screen.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
-import { renderTop, type TopPicture } from './top-lines.js';
+import { renderTop, type TopView } from './top-lines.js';
 
 interface TopOptions extends TlsOptions {
   readonly name?: string;
@@ -42,13 +42,13 @@ interface TopOptions extends TlsOptions {
 
 const EVENTS = 100;
 
-/** A screen has no more. */
+/** No screen has more rows. */
 const MAX_ROWS = 200;
 
-/** A hub that ended its service is asked for it again after this long. */
+/** The time until a hub that has ended its service is asked again. */
 const REPEAT_MS = 5_000;
 
-/** `rxflare top`: the stats of a hub that serves them, on the screen or line by line. */
+/** `rxflare top`: the stats of a hub that serves them, on a screen or line by line. */
 export async function topCommand(url: string, options: TopOptions): Promise<void> {
   const { count, json } = options;
   const printer = new Printer(json);
@@ -76,7 +76,7 @@ export async function topCommand(url: string, options: TopOptions): Promise<void
   }
 }
 
-/** Connects once, to find out who is there; the name, or `undefined` after the diagnosis was printed. */
+/** Connects once to learn the name of the hub; `undefined` where that failed, after the diagnosis is printed. */
 function reach(
   url: string,
   local: Endpoint,
@@ -104,22 +104,22 @@ function reach(
   return lastValueFrom(found$, { defaultValue: undefined });
 }
 
-/** A picture that is drawn anew with each report and each change of the size. */
+/** Draws the screen after each report and each change of its size. */
 function onScreen(report$: Observable<StatsReport>): Observable<unknown> {
-  const picture$ = report$.pipe(
-    scan<StatsReport, TopPicture | undefined>(nextPicture, undefined),
-    filter((picture) => picture !== undefined),
+  const view$ = report$.pipe(
+    scan<StatsReport, TopView | undefined>(nextView, undefined),
+    filter((view) => view !== undefined),
   );
-  const shared$ = picture$.pipe(share());
+  const shared$ = view$.pipe(share());
   const size$ = during(openScreen(), shared$);
   return combineLatest([size$, shared$]).pipe(
-    tap(([size, picture]) => draw(renderTop(picture, size), size)),
+    tap(([size, view]) => draw(renderTop(view, size), size)),
     takeUntil(quitPressed()),
   );
 }
 
-/** A picture that is old keeps its rates. */
-function nextPicture(last: TopPicture | undefined, report: StatsReport): TopPicture {
+/** An old report keeps the rates of the last live one. */
+function nextView(last: TopView | undefined, report: StatsReport): TopView {
   const { status, stats, totals, events } = report;
   if (last !== undefined && status !== 'live') return { ...last, status };
   return {
@@ -131,7 +131,7 @@ function nextPicture(last: TopPicture | undefined, report: StatsReport): TopPict
   };
 }
 
-/** The reports one after the other, and what becomes of our own connection. */
+/** Prints the reports, and what happens to our own connection. */
 function asLines(
   site: Communicator,
   report$: Observable<StatsReport>,
@@ -144,7 +144,7 @@ function asLines(
   return merge(during(narrate(site), shared$), shared$).pipe(tap((output) => printer.print(output)));
 }
 
-/** As long as `main$` goes on. */
+/** Mirrors `other$` until `main$` ends. */
 function during<T>(other$: Observable<T>, main$: Observable<unknown>): Observable<T> {
   return other$.pipe(takeUntil(main$.pipe(ignoreElements(), endWith(undefined))));
 }

@@ -7,18 +7,19 @@ import type { Connection } from '../transport/connection.js';
 
 /** A lifecycle event as plain data, ready for JSON. */
 export interface ReportedEvent {
-  /** When it happened, in milliseconds since 1970. */
+  /** The time of the event, in milliseconds since 1970. */
   readonly at: number;
+  /** The type of the event. A later version may report others. */
   readonly type: LifecycleEvent['type'];
-  /** What happened, in one line of plain words. */
+  /** What happened, in one line of plain words. Names and reasons in it are those of peers: escape what you print. */
   readonly text: string;
-  /** The endpoint it is about, where it is about one. */
+  /** The endpoint concerned, if any. */
   readonly endpointName?: string;
-  /** The code of the error that caused it, where there was one. */
+  /** The code of the error that caused it, if any. */
   readonly code?: string;
 }
 
-/** A lifecycle event as plain data; `at` is now, in milliseconds since 1970. */
+/** A lifecycle event as plain data. `at` is the time of the event, in milliseconds since 1970. */
 export function reportEvent(event: LifecycleEvent, at: number): ReportedEvent {
   return { at, type: event.type, text: describeEvent(event), ...endpointOf(event), ...codeOf(event) };
 }
@@ -39,7 +40,8 @@ export function describeEvent(event: LifecycleEvent): string {
       { type: 'refused' },
       ({ endpointName, peerAddr, reason }) => `${endpointName} (${peerAddr}) may not join: ${reason}`,
     )
-    .with({ type: 'limited' }, { type: 'evicted' }, ({ message }) => message)
+    .with({ type: 'limited' }, ({ message, connections }) => `${message} (${connections} so far)`)
+    .with({ type: 'evicted' }, ({ message }) => message)
     .with(
       { type: 'dropped' },
       ({ messages, bytes, endpointName, reason }) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { renderTop, summarize, type TopPicture } from '../../lib/cli/top-lines.js';
+import { renderTop, summarize, type TopView } from '../../lib/cli/top-lines.js';
 import { type CommunicatorStats, EndpointState, type EndpointStats } from '../../lib/index.js';
 import type { ReportedEvent, StatsReport } from '../../lib/monitor/index.js';
 import { totalsOf } from '../../lib/monitor/stats-totals.js';
@@ -50,7 +50,7 @@ const now = stats(NOON + 2_000, [
   endpoint('site-2', 8),
 ]);
 
-const picture: TopPicture = {
+const view: TopView = {
   before: { stats: before, totals: totalsOf(before) },
   stats: now,
   totals: totalsOf(now),
@@ -64,7 +64,7 @@ const report = (events: readonly ReportedEvent[]): StatsReport => {
 
 describe('the screen of rxflare top', () => {
   it('shows endpoints with their rates, those that are ready first', () => {
-    expect(renderTop(picture, { columns: 130, rows: 40 })).toEqual([
+    expect(renderTop(view, { columns: 130, rows: 40 })).toEqual([
       'hub  12:00:02  connected',
       '2 of 3 endpoints ready, 2 connections',
       '',
@@ -81,24 +81,24 @@ describe('the screen of rxflare top', () => {
   });
 
   it.each([200, 100, 80, 60, 40, 20, 8])('keeps to %d columns, and to the most important ones', (width) => {
-    const lines = renderTop(picture, { columns: width, rows: 40 });
+    const lines = renderTop(view, { columns: width, rows: 40 });
     expect(lines.filter((line) => line.length > width)).toEqual([]);
     expect(lines[3]).toContain('ENDPOINT');
     expect(lines[3]?.includes('ADDRESS')).toBe(width >= 100);
   });
 
   it.each([40, 12, 9, 7])('keeps to %d rows, with the newest events', (height) => {
-    const lines = renderTop(picture, { columns: 100, rows: height });
+    const lines = renderTop(view, { columns: 100, rows: height });
     expect(lines.length).toBeLessThanOrEqual(height);
     expect(lines.at(-1)).toBe('12:00:00 event 4');
   });
 
   it.each([
-    ['silent', 'silent, though it is connected; this is the last picture'],
-    ['away', 'not connected, trying again; this is the last picture'],
-    ['ended', 'tells no more, asking again; this is the last picture'],
+    ['silent', 'silent, though it is connected; this is the last report'],
+    ['away', 'not connected, trying again; this is the last report'],
+    ['ended', 'has ended its service, asking again; this is the last report'],
   ] as const)('says that what it shows is old: %s', (status, text) => {
-    expect(renderTop({ ...picture, status }, { columns: 130, rows: 40 })[0]).toBe(`hub  12:00:02  ${text}`);
+    expect(renderTop({ ...view, status }, { columns: 130, rows: 40 })[0]).toBe(`hub  12:00:02  ${text}`);
     expect(summarize({ ...report([]), status })).toEqual([`12:00:02 hub: ${text}`]);
   });
 
@@ -108,7 +108,7 @@ describe('the screen of rxflare top', () => {
       [...Array(20).keys()].map((n) => endpoint(`site-${n}`, n * 10)),
     );
     const totals = { ...totalsOf(many), endpoints: 10_000 };
-    const whole = { ...picture, stats: many, totals, before: { stats: before, totals: totalsOf(before) } };
+    const whole = { ...view, stats: many, totals, before: { stats: before, totals: totalsOf(before) } };
     const lines = renderTop(whole, { columns: 100, rows: 12 });
     expect(lines[1]).toBe('20 of 10000 endpoints ready, 20 connections; the busiest 4:');
     expect(lines.slice(4, 8).map((line) => line.split(' ', 1)[0])).toEqual([
@@ -124,9 +124,7 @@ describe('the screen of rxflare top', () => {
 
   it('lets nobody write to the terminal', () => {
     const events = [{ at: NOON, type: 'endpoint', text: 'bad\x1b[2J\r\nnews\u009b' } as const];
-    expect(renderTop({ ...picture, events }, { columns: 100, rows: 40 }).at(-1)).toBe(
-      '12:00:00 bad?[2J??news?',
-    );
+    expect(renderTop({ ...view, events }, { columns: 100, rows: 40 }).at(-1)).toBe('12:00:00 bad?[2J??news?');
     expect(summarize(report(events))[0]).toBe('12:00:00 bad?[2J??news?');
   });
 

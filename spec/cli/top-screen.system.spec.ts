@@ -119,13 +119,13 @@ describe.skipIf(!pythonAvailable())('the screen of rxflare top, in a terminal', 
     expect(await terminal.ended()).toEqual({ status: 0, echoes: true });
   });
 
-  it('says that the hub tells no more', async () => {
+  it('says that the hub has ended its service', async () => {
     const { hub, url } = await listeningHub(() => undefined);
     const service = serveStats(hub);
     await using terminal = top(url);
     await terminal.until(isDrawn);
     service.unsubscribe();
-    await terminal.until(([title = '']) => title.includes('tells no more, asking again'));
+    await terminal.until(([title = '']) => title.includes('has ended its service, asking again'));
     expect(isDrawn(terminal.lines)).toBe(true);
     terminal.press('q');
     expect(await terminal.ended()).toEqual({ status: 0, echoes: true });

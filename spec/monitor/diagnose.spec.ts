@@ -23,7 +23,7 @@ function everyAddress(code: string): CommError {
   return fromNodeError(Object.assign(new AggregateError([error, error], ''), { code }), 'tcp://hub:8002');
 }
 
-const connecting = (error: unknown) =>
+const connecting = (error: Error) =>
   new Probing(
     {},
     throwError(() => error),

@@ -1,0 +1,68 @@
+import { connect, filter, map, merge, type Observable, scan, toArray } from 'rxjs';
+import { match } from 'ts-pattern';
+
+import type { ProbeEvent } from '../monitor/probe.js';
+import type { Output } from './printer.js';
+
+type Found<T extends ProbeEvent['type']> = Extract<ProbeEvent, { readonly type: T }>;
+
+/** The findings of a probe in the words of the command, and a summary of the round trips at the end. */
+export function narrateProbe(event$: Observable<ProbeEvent>): Observable<Output> {
+  return event$.pipe(connect((shared$) => merge(findings(shared$), summary(shared$))));
+}
+
+interface Finding {
+  readonly connected: Found<'connected'> | undefined;
+  /** What to print about the last event. */
+  readonly output: Output | undefined;
+}
+
+const NOTHING: Finding = { connected: undefined, output: undefined };
+
+function findings(event$: Observable<ProbeEvent>): Observable<Output> {
+  return event$.pipe(
+    scan(nextFinding, NOTHING),
+    map(({ output }) => output),
+    filter((output) => output !== undefined),
+  );
+}
+
+function nextFinding({ connected }: Finding, event: ProbeEvent): Finding {
+  return match(event)
+    .returnType<Finding>()
+    .with({ type: 'connected' }, (found) => ({ connected: found, output: undefined }))
+    .with({ type: 'ready' }, (found) => ({ connected, output: describeReady(connected, found) }))
+    .with({ type: 'pong' }, ({ rttMs }) => ({ connected, output: { event: 'pong', rttMs } }))
+    .exhaustive();
+}
+
+function describeReady(
+  connected: Found<'connected'> | undefined,
+  { endpoint, handshakeMs }: Found<'ready'>,
+): Output {
+  const { connectMs = 0, connection } = connected ?? {};
+  const { peer_addr = '', tls = null, peer_cn = null } = connection?.properties ?? {};
+  return {
+    event: 'ready',
+    name: endpoint.name,
+    address: peer_addr,
+    connectMs,
+    handshakeMs,
+    tls,
+    peerCn: peer_cn,
+    properties: endpoint.properties,
+  };
+}
+
+function summary(event$: Observable<ProbeEvent>): Observable<Output> {
+  return event$.pipe(
+    filter((event) => event.type === 'pong'),
+    map(({ rttMs }) => rttMs),
+    toArray(),
+    map((rtts): Output => {
+      const total = rtts.reduce((sum, rtt) => sum + rtt, 0);
+      const [minMs, maxMs, avgMs] = [Math.min(...rtts), Math.max(...rtts), total / rtts.length];
+      return { event: 'summary', sent: rtts.length, minMs, avgMs, maxMs };
+    }),
+  );
+}
