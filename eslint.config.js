@@ -1,4 +1,5 @@
 import eslint from '@eslint/js';
+import vitest from '@vitest/eslint-plugin';
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 import { importX } from 'eslint-plugin-import-x';
 import rxjsX from 'eslint-plugin-rxjs-x';
@@ -72,6 +73,17 @@ export default defineConfig(
   {
     files: ['*.config.ts', 'spec/**/*.ts'],
     rules: { 'import-x/no-default-export': 'off' },
+  },
+  {
+    files: ['spec/**/*.ts'],
+    plugins: { vitest },
+    rules: {
+      // A test must be able to fail. What only has to end says so with `expect.assertions(0)`, and why.
+      'vitest/expect-expect': [
+        'error',
+        { assertFunctionNames: ['expect*', 'expect.*', 'expect.*.*', 'play', 'marbles'] },
+      ],
+    },
   },
   {
     files: ['spec/**/*.ts'],

@@ -1,10 +1,9 @@
-import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Mode } from '../lib/index.js';
+import { type Connection, Mode } from '../lib/index.js';
 import { FrameType } from '../lib/wire/prefix.js';
 import { framed, rawCall } from './drivers/grpc/raw-call.js';
-import { communicator, startListening, stopAll, untilState } from './support/communicators.js';
+import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';
 import { hello, RawPeer } from './support/raw-peer.js';
 
 const PEERS = 10;
@@ -75,7 +74,9 @@ describe(`${PEERS} peers that declare 2 GiB each and send 16 bytes`, () => {
     hub.addConnector(`${scheme}://127.0.0.1:0`, Mode.PASSIVE);
     const url = await startListening(hub);
     const before = process.memoryUsage();
+    const boasted: { connection: Connection; activity: number }[] = [];
     for (let n = 0; n < PEERS; n += 1) {
+      const connected = nextEvent(hub, 'connected');
       const boaster = await BOASTERS[scheme]?.(url);
       if (boaster === undefined) throw new Error(`no peer for ${scheme}`);
       peers.push(boaster.peer);
@@ -83,10 +84,14 @@ describe(`${PEERS} peers that declare 2 GiB each and send 16 bytes`, () => {
         boaster.greet(hello({ endpoint_name: `raw-${n}` }));
         await untilState(hub, `raw-${n}`);
       }
+      const { connection } = await connected;
+      boasted.push({ connection, activity: connection.activity });
       boaster.boast();
     }
-    // Time enough for the hub to read all of it.
-    await firstValueFrom(hub.stats$(50).pipe(take(4), toArray()));
+    // The hub has read what they sent.
+    await expect
+      .poll(() => boasted.filter(({ connection, activity }) => connection.activity > activity).length)
+      .toBe(PEERS);
     const after = process.memoryUsage();
     // Each may have the 1 MiB that a frame of any size gets at once.
     expect((after.rss - before.rss) / MIB).toBeLessThan(100);

@@ -1,4 +1,4 @@
-import { EMPTY, filter, firstValueFrom, map, take, toArray } from 'rxjs';
+import { EMPTY, firstValueFrom, map, take, takeWhile, toArray } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
 
 import {
@@ -59,7 +59,7 @@ it('the whole story: two endpoints meet, talk, part and meet again', async () =>
   const again = communicator('site-1');
   again.addConnector(url, Mode.ACTIVE);
   await again.start();
-  await untilState(hub, 'site-1');
+  await Promise.all([untilState(hub, 'site-1'), untilState(again, 'hub')]);
   expect(await seenByHub).toEqual([
     'listening',
     'connected',
@@ -73,12 +73,16 @@ it('the whole story: two endpoints meet, talk, part and meet again', async () =>
   // The hub stops: what it accepted is delivered first.
   const last = firstValueFrom(again.messages(9).pipe(take(1_000), toArray()));
   for (let n = 0; n < 1_000; n += 1) hub.send('site-1', 9, { headers: { n } });
+  const states = firstValueFrom(
+    again.endpoint('hub').pipe(
+      map((known) => known?.state),
+      takeWhile((state) => state !== EndpointState.DISCONNECTED, true),
+      toArray(),
+    ),
+  );
   await hub.stop();
   expect((await last).map(({ message: { headers } }) => headers?.n)).toEqual(
     Array.from({ length: 1_000 }, (_, n) => n),
   );
-  expect(again.findEndpoint('hub')?.state).not.toBe(EndpointState.IDLE);
-  await firstValueFrom(
-    again.endpoint('hub').pipe(filter((known) => known?.state === EndpointState.DISCONNECTED)),
-  );
+  expect(await states).toEqual([EndpointState.READY, EndpointState.DISCONNECTED]);
 });

@@ -217,7 +217,7 @@ export function driverContract(name: string, subject: ContractSubject): void {
       const { passive, connecting } = await open();
       const ended = endOf(passive);
       connecting.unsubscribe();
-      await ended;
+      expect(await ended).toEqual([]);
     });
 
     it('stops listening when listen is unsubscribed; the connections go on and the address is free', async () => {
@@ -255,6 +255,9 @@ export function driverContract(name: string, subject: ContractSubject): void {
         listenParams: () => Promise.resolve({ ...params, ...parseUrl(listenUrl) }),
         connectParams: () => subject.connectParams(connectUrl),
       });
+      const received = collect(made.passive, 1);
+      made.active.send(encodedHead(5, 0));
+      expect((await received).map(numberOf)).toEqual([5]);
       await made.release();
     });
   });

@@ -54,6 +54,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.getByRole('heading', { level: 1, name: 'hub' }).waitFor();
     await page.getByText('this page', { exact: true }).waitFor();
     await page.getByText('Nobody else has joined yet.').waitFor();
+    expect(await page.locator('[data-endpoint]').count()).toBe(1);
   });
 
   it('shows who joins, over which transport and from where, and who leaves', async () => {
@@ -86,6 +87,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
         .waitFor();
       await page.getByRole('img', { name: /^Bytes a second: [1-9][\d.]* kB received/ }).waitFor();
       await page.getByText(/^\s*median [\d.]+ ms\s*$/).waitFor();
+      expect(await row('site-1').textContent()).toContain('READY');
     } finally {
       clearInterval(traffic);
     }
@@ -132,6 +134,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
         .waitFor();
       await peer.kill();
       await untilShown('python-site', 'DISCONNECTED');
+      expect(await row('python-site').textContent()).not.toContain('READY');
     },
   );
 
@@ -142,6 +145,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     hub.thaw();
     await page.getByText(/^Told by the hub at/).waitFor();
     await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
+    expect(await page.getByText('The hub is connected and says nothing.').count()).toBe(0);
   });
 
   it('says that the hub has gone, and follows it when it comes back', async () => {

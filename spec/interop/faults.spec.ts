@@ -34,7 +34,7 @@ describe.skipIf(inject('interopObstacle') !== '')('a connection to a real NVFlar
     const site = communicator('site-1', HEARTBEAT);
     site.addConnector(proxy.url, Mode.ACTIVE);
     await site.start();
-    await survives({ typescript: site, python, proxy, name: 'hub', type, isNvflareActive: false });
+    await expectSurvival({ typescript: site, python, proxy, name: 'hub', type, isNvflareActive: false });
   });
 
   it.each(CASES)('$scheme: comes back after $type, TypeScript listens', async ({ scheme, type }) => {
@@ -43,7 +43,7 @@ describe.skipIf(inject('interopObstacle') !== '')('a connection to a real NVFlar
     const proxy = await proxyTo(await startListening(hub));
     const python = await startPython('site-1');
     await python.connect(proxy.url);
-    await survives({ typescript: hub, python, proxy, name: 'site-1', type, isNvflareActive: true });
+    await expectSurvival({ typescript: hub, python, proxy, name: 'site-1', type, isNvflareActive: true });
   });
 });
 
@@ -59,7 +59,14 @@ interface Case {
 }
 
 /** Messages go both ways before the fault and after it, and TypeScript sees the other go and come. */
-async function survives({ typescript, python, proxy, name, type, isNvflareActive }: Case): Promise<void> {
+async function expectSurvival({
+  typescript,
+  python,
+  proxy,
+  name,
+  type,
+  isNvflareActive,
+}: Case): Promise<void> {
   await untilState(typescript, name);
   await echo(typescript, name, 'before');
   const gone = untilState(typescript, name, EndpointState.DISCONNECTED);

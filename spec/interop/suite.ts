@@ -151,7 +151,7 @@ export function interopSuite(schemes: readonly string[]): void {
       await untilState(typescript, names.python, EndpointState.DISCONNECTED);
       const again = await startPython(cell, url);
       await untilState(typescript, names.python);
-      await echo(typescript, again, names.python);
+      await expectEcho(typescript, again, names.python);
       done.add('Python restarts');
     });
 
@@ -163,7 +163,7 @@ export function interopSuite(schemes: readonly string[]): void {
       const again = await startTypescript(cell, url);
       await untilState(again, names.python);
       if (noticesCleanEnd(cell)) await python.next(isEndpoint(names.typescript, 'READY'));
-      await echo(again, python, names.python);
+      await expectEcho(again, python, names.python);
       done.add('TypeScript restarts');
     });
   });
@@ -216,7 +216,11 @@ async function startTypescript(
 }
 
 /** One message there and back. */
-async function echo(typescript: Communicator, python: NvflarePeer, name: string): Promise<ReceivedMessage> {
+async function expectEcho(
+  typescript: Communicator,
+  python: NvflarePeer,
+  name: string,
+): Promise<ReceivedMessage> {
   await python.receive(APP + 1, true);
   const back = firstValueFrom(typescript.messages(APP + 1));
   typescript.send(name, APP + 1, { payload: pattern(1000) });

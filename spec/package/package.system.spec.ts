@@ -170,7 +170,7 @@ describe('with TypeScript', () => {
 });
 
 describe('under a bundler for the browser', () => {
-  const bundled = (file: string): string => {
+  const expectBundle = (file: string): string => {
     const bundle = readFileSync(join(project.directory, file), 'utf8');
     expect(bundle).toContain('/f3');
     expect(bundle).not.toMatch(/\bfrom\s*["']node:|require\(["']node:|__vite-browser-external/);
@@ -187,7 +187,7 @@ describe('under a bundler for the browser', () => {
       inputs: Record<string, unknown>;
     };
     const rooms = Object.keys(inputs).flatMap((path) => /\/rxflare\/dist\/(\w+)\//.exec(path)?.[1] ?? []);
-    return { bytes: bundled(`${name}.bundle.js`).length, rooms: [...new Set(rooms)].sort() };
+    return { bytes: expectBundle(`${name}.bundle.js`).length, rooms: [...new Set(rooms)].sort() };
   };
 
   it('esbuild makes a bundle without anything of Node, and of the entries that a page imports', async () => {
@@ -205,7 +205,7 @@ describe('under a bundler for the browser', () => {
       await project.write('index.html', '<script type="module" src="/page.js"></script>');
       await project.run('npx', 'vite', 'build', '--logLevel', 'error', '--outDir', 'vite');
       const [name = ''] = readdirSync(join(project.directory, 'vite', 'assets'));
-      bundled(join('vite', 'assets', name));
+      expectBundle(join('vite', 'assets', name));
     },
     TIMEOUT_MS,
   );

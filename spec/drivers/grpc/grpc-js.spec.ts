@@ -48,13 +48,13 @@ afterEach(() => {
 describe('a peer made with @grpc/grpc-js', () => {
   it('as a server takes our frames and sends its own, of all sizes', async () => {
     const { connection, call } = await toGrpcJsServer();
-    await exchange(connection, call);
+    await expectExchange(connection, call);
     await connection.close();
   });
 
   it('as a client takes our frames and sends its own, of all sizes', async () => {
     const { connection, call } = await fromGrpcJsClient();
-    await exchange(connection, call);
+    await expectExchange(connection, call);
     call.end();
     expect(await endOf(connection)).toBe('complete');
   });
@@ -122,7 +122,7 @@ describe('a peer made with @grpc/grpc-js', () => {
   });
 });
 
-async function exchange(connection: Connection, call: Call): Promise<void> {
+async function expectExchange(connection: Connection, call: Call): Promise<void> {
   connection.maxFrameBytes = 32 * MIB;
   const atUs = firstValueFrom(connection.frames$.pipe(take(SIZES.length), toArray()));
   const atPeer = framesOf(call, SIZES.length);

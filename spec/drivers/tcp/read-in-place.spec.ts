@@ -43,8 +43,11 @@ describe('readInPlace', () => {
 
   it('begins paused', async () => {
     const { server, peer, socket, reads } = await accept(new Uint8Array(5));
-    peer.write('hello');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => peer.write('hello', resolve));
+    // When what was sent later, the other way, has arrived, the system has reported this too.
+    socket.write('hi');
+    await once(peer, 'data');
+    await new Promise(setImmediate);
     expect(reads).toEqual([]);
     socket.resume();
     await expect.poll(() => reads).toEqual(['hello']);
