@@ -6,7 +6,4 @@ export { formatUrl } from '../transport/url.js';
 export { splitFrames } from '../wire/split-frames.js';
 export { InProcessDriver, type InProcessOptions } from './in-process/in-process-driver.js';
 export { InboxFullError } from './websocket/frame-inbox.js';
-export {
-  NativeWebSocketDriver,
-  type NativeWebSocketOptions,
-} from './websocket/native-websocket-driver.js';
+export { NativeWebSocketDriver, type NativeWebSocketOptions } from './websocket/native-websocket-driver.js';

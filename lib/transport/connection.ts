@@ -2,11 +2,11 @@ import type { Observable } from 'rxjs';
 
 import type { CommError } from '../comm-error.js';
 
-/** What is known of a connection, under NVFlare's names. */
+/** The properties of a connection, under NVFlare's names. */
 export interface ConnectionProperties {
-  /** `host:port` of this side, or what stands for it on other transports. */
+  /** `host:port` of this side, or the transport's own form of address. */
   readonly local_addr: string;
-  /** `host:port` of the other side. */
+  /** `host:port` of the other side, or the transport's own form of address. */
   readonly peer_addr: string;
   /**
    * The common name of the peer's certificate. Absent without TLS, where no certificate was verified, and where the
@@ -18,76 +18,76 @@ export interface ConnectionProperties {
    * does. Only then may a side that connects under mtls accept a listener without `peer_cn`.
    */
   readonly peer_cert_hidden?: true;
-  /** The TLS version, where the connection is encrypted: `TLSv1.3`. */
+  /** The TLS version, such as `TLSv1.3`. Absent without TLS. */
   readonly tls?: string;
 }
 
 /**
- * One socket, stream or directory that carries frames. It knows nothing of what they mean, save their length.
+ * One socket, stream or directory that carries frames. Of their content it knows only the length.
  *
- * Back pressure runs both ways: `send` returns false when the connection has enough to write, until `drained$`
- * emits; `pause` stops the frames, until `resume`.
+ * Back pressure works both ways: `send` returns false while the connection is full, until `drained$` emits; `pause`
+ * stops the frames until `resume`.
  */
 export interface Connection {
-  /** Unique in the process: `CN00001`, `CN00002`, ... as NVFlare names them. */
+  /** Unique in the process, as NVFlare names them: `CN00001`, `CN00002`, ... */
   readonly name: string;
   readonly properties: ConnectionProperties;
   /**
-   * Whole frames, in the order sent. Hot: reading begins with the first subscription. Completes on a clean
-   * close; errors with a CommError otherwise. A frame may be a view on a larger buffer.
+   * Whole frames, in the order sent. Hot: reading begins with the first subscription. Completes on a clean close,
+   * errors with a CommError otherwise. A frame may be a view on a larger buffer.
    */
   readonly frames$: Observable<Uint8Array>;
-  /** The end alone: completes or errors as `frames$` does, also for a late subscriber. */
+  /** The end only: completes or errors as `frames$` does, for late subscribers too. */
   readonly closed$: Observable<never>;
   /** Emits when frames have gone to the operating system. Completes when the connection ends. */
   readonly written$: Observable<void>;
-  /** Emits when a connection that was full takes frames again. Completes when the connection ends. */
+  /** Emits when a connection that was full accepts frames again. Completes when the connection ends. */
   readonly drained$: Observable<void>;
   /** Frames can be sent: neither closing nor closed. */
   readonly isOpen: boolean;
   /** The largest frame accepted from the peer, in bytes. A session raises it after the handshake. */
   maxFrameBytes: number;
-  /** From this many buffered bytes on, `send` answers false. */
+  /** `send` returns false from this many buffered bytes on. Default: 1 MiB. */
   highWaterMarkBytes: number;
   /**
-   * A number that grows whenever the peer shows life: bytes came from it, or it took bytes that had been
-   * waiting. The heartbeat compares two readings.
+   * A number that grows with each sign of life of the peer: bytes came from it, or it read bytes that had been waiting.
+   * The heartbeat compares two readings.
    */
   readonly activity: number;
-  /** Bytes accepted by `send` that are not with the operating system yet. */
+  /** Bytes that `send` accepted and the operating system has not. */
   readonly bufferedBytes: number;
-  /** The same in frames. After the end: what was accepted and never written. */
+  /** Frames that `send` accepted and the operating system has not. After the end: those never written. */
   readonly bufferedFrames: number;
 
   /**
    * Sends one frame: `head` is its prefix and headers, `payload` what follows.
    *
-   * `head` is copied before the call returns. `payload` may be kept by reference until it is written.
+   * `head` is copied before the call returns. `payload` is kept by reference until it is written: do not change it.
    *
-   * @returns false when the connection is full; the frame is accepted all the same
+   * @returns false if the connection is full; the frame is accepted nevertheless
    * @throws CommError `CLOSED` after the end
    */
   send(head: Uint8Array, payload?: Uint8Array): boolean;
   /**
-   * Stops the frames; what the peer sends meanwhile waits on its side. Several may pause one connection: the frames
-   * come again when each of them has resumed it.
+   * Stops the frames, so that what the peer sends waits on its side. A connection may have several pause owners: the
+   * frames go on when each of them has resumed it.
    *
-   * @param owner - who pauses; the user of the connection unless told. To pause twice is to pause once.
+   * @param owner - the pause owner. Default: the application. A second pause of one owner changes nothing.
    */
   pause(owner?: object): void;
   /**
    * Ends the pause of one owner.
    *
-   * @param owner - as given to `pause`; one that has not paused changes nothing
+   * @param owner - as given to `pause`. Without a pause of this owner nothing changes.
    */
   resume(owner?: object): void;
-  /** Somebody has paused it. */
+  /** Whether any owner has paused it. */
   readonly isPaused: boolean;
   /**
-   * Closes the connection. Idempotent. Without a reason, what was accepted is flushed first; with one, it ends at
-   * once and `frames$` errors with the reason.
+   * Closes the connection. Idempotent. Without a reason, what was accepted is written first. With one, the connection
+   * ends at once, and `frames$` errors with the reason.
    *
-   * @returns when nothing of it is left open
+   * @returns when nothing of the connection is left open
    */
   close(reason?: CommError): Promise<void>;
 }

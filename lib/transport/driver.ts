@@ -8,7 +8,7 @@ export const Mode = { ACTIVE: 'active', PASSIVE: 'passive' } as const;
 /** One of the values of {@link Mode}. */
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
-/** How much TLS does: nothing, the server shows a certificate, or both sides do. */
+/** The use of TLS: none, the listener shows a certificate, or both sides do. */
 export const ConnectionSecurity = { CLEAR: 'clear', TLS: 'tls', MTLS: 'mtls' } as const;
 
 /** One of the values of {@link ConnectionSecurity}. */
@@ -24,7 +24,7 @@ export type Pem = string | Uint8Array;
 export interface DriverParams {
   readonly url?: string;
   readonly scheme: string;
-  /** Empty for any address, which a URL spells `0`. */
+  /** Empty for every address, which a URL spells `0`. */
   readonly host?: string;
   readonly port?: number;
   readonly path?: string;
@@ -43,14 +43,14 @@ export interface DriverParams {
   readonly [name: string]: unknown;
 }
 
-/** Ports to choose from: `8000`, `"8000-9000"`, `"-9000"`, `"8000-"`, or a list of those. */
+/** Ports to choose from: `8000`, `"8000-9000"`, `"-9000"`, `"8000-"`, or a list of these. */
 export type PortRanges = number | string | readonly (number | string)[];
 
-/** What a user gives `addConnector` and `startListener` beside the URL or scheme. */
+/** Parameters of `addConnector` and `startListener` beside the URL or scheme. */
 export interface Resources {
   /** The host to advertise. */
   readonly host?: string;
-  /** The host to bind, where it is not the one to advertise. */
+  /** The host to bind, if it is not the one to advertise. */
   readonly listen_host?: string;
   readonly port?: number;
   readonly ports?: PortRanges;
@@ -60,9 +60,9 @@ export interface Resources {
 
 /** What a driver can do. */
 export interface DriverCapabilities {
-  /** It can encrypt, so `secure` and secure schemes are allowed. */
+  /** It can encrypt: `secure` and secure schemes are allowed. */
   readonly tls: boolean;
-  /** Its connections can die without a sign, so PINGs are useful. */
+  /** Its connections can be lost without an event, so they need PINGs. */
   readonly heartbeat: boolean;
   /** It can be passive. */
   readonly listen: boolean;
@@ -70,9 +70,9 @@ export interface DriverCapabilities {
 
 /** A bound listener. */
 export interface Listener {
-  /** Where it listens, with the real port where port 0 was asked for. */
+  /** The URL it listens on, with the real port instead of 0. */
   readonly url: string;
-  /** Each accepted connection. */
+  /** Each accepted connection. Hot. */
   readonly connections$: Observable<Connection>;
 }
 
@@ -85,8 +85,8 @@ export interface ListenerUrls {
 }
 
 /**
- * Makes connections for some URL schemes. Subscribing acquires, unsubscribing releases; there is no reconnecting
- * here, and nothing of what frames mean.
+ * Makes connections for some URL schemes. Subscribing acquires, unsubscribing releases. A driver does not reconnect, and
+ * does not know what frames mean.
  *
  * Every driver passes the suite in `spec/contract`; `docs/writing-a-driver.md` shows how.
  */
@@ -95,19 +95,19 @@ export interface Driver {
   readonly schemes: readonly string[];
   readonly capabilities: DriverCapabilities;
   /**
-   * Connects once. Emits the connection; completes when that ends cleanly, and errors with a CommError when it
-   * cannot be made or breaks. Unsubscribing ends it at once.
+   * Connects once. Emits the connection, completes when that ends cleanly, and errors with a CommError if it cannot be
+   * made or breaks: see `BaseConnection.lifetime`. Unsubscribing ends the connection at once.
    */
   connect(params: DriverParams): Observable<Connection>;
   /**
-   * Binds. Emits the listener once it is bound; errors with a CommError when it cannot be. Unsubscribing stops
-   * the listening; connections already accepted go on.
+   * Binds. Emits the listener once it is bound; errors with a CommError if it cannot be. Unsubscribing stops the
+   * listening; accepted connections go on.
    */
   listen(params: DriverParams): Observable<Listener>;
   /**
    * Chooses an address for `startListener`.
    *
-   * @throws CommError `BAD_CONFIG` when no port of the ranges is free
+   * @throws CommError `BAD_CONFIG` if no port of the ranges is free
    */
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls>;
 }

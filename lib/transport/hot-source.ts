@@ -1,13 +1,13 @@
 import { Observable, type Observer, Subject, type Subscriber } from 'rxjs';
 
 /**
- * A Subject for the path of each message: while there is one subscriber, a value goes straight to it.
+ * A Subject for the path of messages: a lone subscriber gets each value by a direct call.
  *
- * A Subject makes a closure and an iterator for each value, which takes four times as long (measured by
- * `spec/bench/hot-source.ts`), and a message passes two or three of them. In all else this behaves as one.
+ * A Subject makes a closure and an iterator per value, which takes four times as long (measured by
+ * `spec/bench/hot-source.ts`), and a message passes two or three of them. Everything else is as with a Subject.
  */
 export class HotSource<T> implements Observer<T> {
-  /** Hot: a subscriber gets what comes from then on, and the end where that has been. */
+  /** Hot: a subscriber gets the values from then on, and the end if there was one. */
   readonly values$: Observable<T>;
   readonly #subject = new Subject<T>();
   #subscribers: readonly Subscriber<T>[] = [];
@@ -20,12 +20,12 @@ export class HotSource<T> implements Observer<T> {
     });
   }
 
-  /** Whether anybody listens. */
+  /** Whether there is a subscriber. */
   get observed(): boolean {
     return this.#subscribers.length > 0;
   }
 
-  /** Hands a value to everyone who listens. */
+  /** Emits a value to all subscribers. */
   next(value: T): void {
     const [only] = this.#subscribers;
     if (this.#subscribers.length === 1 && only !== undefined) only.next(value);

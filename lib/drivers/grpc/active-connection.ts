@@ -10,11 +10,11 @@ import { fromStatus, GrpcCode, type GrpcStatus, readStatus } from './status.js';
 
 type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
 
-/** The stream of a client, on a session of its own. */
+/** The client's side of a stream, on an HTTP/2 session of its own. */
 export class ActiveConnection extends GrpcConnection {
   #status: GrpcStatus | undefined;
 
-  /** Calls, and does not wait for an answer: NVFlare's server sends no headers before its first message. */
+  /** Calls without waiting for the response: NVFlare's server sends no headers before its first message. */
   constructor({ session, socket, authority }: OpenSession) {
     const stream = session.request({
       ':method': 'POST',
@@ -49,7 +49,7 @@ export class ActiveConnection extends GrpcConnection {
 
   protected override async release(): Promise<void> {
     await super.release();
-    // As of a TCP socket that is destroyed, the peer shall see an end and not a failure, if that gets through at once.
+    // As with a TCP socket, the peer should see an end and no failure, if that can be sent at once.
     this.stream.end();
     await setImmediate();
     await setImmediate();
@@ -58,7 +58,7 @@ export class ActiveConnection extends GrpcConnection {
     await untilClosed(this.socket);
   }
 
-  /** NVFlare's server answers the end of our side by cancelling, when it has read everything. */
+  /** NVFlare's server cancels as its answer to the end of our side, when it has read everything. */
   #isAnswerToOurEnd(isCancelled: boolean): boolean {
     return this.isFinishing && isCancelled;
   }
@@ -69,7 +69,7 @@ export class ActiveConnection extends GrpcConnection {
     else this.end(error);
   }
 
-  /** Anything but 200 and gRPC comes from a server, or a proxy on the way, that has no gRPC there. */
+  /** Anything but 200 and gRPC comes from a server or proxy without gRPC at this address. */
   #answered(headers: ResponseHeaders): void {
     this.#status = readStatus(headers);
     const { ':status': httpStatus = 0, 'content-type': type = 'no content type' } = headers;

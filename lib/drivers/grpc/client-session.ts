@@ -6,12 +6,12 @@ import { type Subscription, timer } from 'rxjs';
 import { untilClosed } from '../node/until-closed.js';
 import { ESTABLISH_MS, LINGER_MS, SERVER_OPTIONS, WINDOW_BYTES } from './http2.js';
 
-/** The HTTP/2 session with a client. There may be more than one stream on it: Python's channels share theirs. */
+/** The HTTP/2 session with a client. Several streams may share it, as those of Python's channels do. */
 export class ClientSession {
   readonly session: ServerHttp2Session;
   readonly socket: Socket;
   #streams = 0;
-  /** Runs until the first stream comes, and again when the last one goes. */
+  /** Destroys the socket; runs until the first stream, and again after the last. */
   #patience: Subscription;
 
   constructor(socket: Socket) {
@@ -22,17 +22,17 @@ export class ClientSession {
     socket.once('close', () => this.#patience.unsubscribe());
   }
 
-  /** One more stream. */
+  /** Adds a stream. */
   join(): void {
     this.#streams += 1;
     this.#patience.unsubscribe();
   }
 
   /**
-   * One stream less, which is about to close. After the last one the client has a moment to take what is on its way,
-   * and then the socket goes.
+   * Removes a stream that is about to close. After the last one the client has a moment to read what is in flight, then
+   * the socket is destroyed.
    *
-   * @returns when nothing of the stream is left, nor of a socket that no other stream is on
+   * @returns when the stream is closed, and after the last stream the socket
    */
   async leave(stream: ServerHttp2Stream): Promise<void> {
     this.#streams -= 1;

@@ -1,33 +1,33 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { plainBytes } from '../node/plain-bytes.js';
 
-/** What stands before each message of a gRPC stream: whether it is compressed, and its length as a u32. */
+/** The prefix of each message of a gRPC stream: whether it is compressed, and its length as a u32. */
 export const PREFIX_BYTES = 5;
 
-/** Tags of the fields of `Frame { int32 seq = 1; bytes data = 2; }`: the field's number, and how it is encoded. */
+/** Tags of the fields of `Frame { int32 seq = 1; bytes data = 2; }`: the field's number and its wire type. */
 const SEQ_TAG = (1 << 3) | 0;
 const DATA_TAG = (2 << 3) | 2;
 
-/** How a field is encoded, the low three bits of its tag. 3 and 4, groups, are long gone from protobuf. */
+/** How a field is encoded: the low three bits of its tag. 3 and 4 are groups, which protobuf has removed. */
 const WireType = { VARINT: 0, FIXED64: 1, BYTES: 2, FIXED32: 5 } as const;
 
-/** A varint has seven bits in a byte and stands for at most 64. */
+/** A varint has seven bits in each byte, for at most 64. */
 const MAX_VARINT_BYTES = 10;
 
-/** How much larger than its frame a message may be: two tags, `seq` and a length, each as long as it can be. */
+/** How much larger than its frame a message may be: two tags, `seq` and a length, each of maximum size. */
 export const MESSAGE_OVERHEAD_BYTES = 2 * (1 + MAX_VARINT_BYTES);
 
-/** Shared by all connections: what is in it counts until the next message. */
+/** Shared by all connections. Its content is valid until the next message. */
 const scratch = Buffer.alloc(16 * 1024);
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
- * Begins a message of a gRPC stream, prefix included: one `streamer.Frame` whose data is `head` and then
- * `payloadBytes` more, which follow what is returned.
+ * Encodes the start of a message of a gRPC stream, prefix included: one `streamer.Frame` whose data is `head`, followed by
+ * `payloadBytes` more that the caller writes.
  *
  * @param seq - from 0 to 2^31 - 1
- * @returns a view on memory that the next call writes to
+ * @returns a view on memory that the next call overwrites
  */
 export function beginFrameMessage(seq: number, head: Uint8Array, payloadBytes: number): Uint8Array {
   const dataBytes = head.length + payloadBytes;
@@ -45,11 +45,11 @@ export function beginFrameMessage(seq: number, head: Uint8Array, payloadBytes: n
 }
 
 /**
- * Takes the data out of an encoded `streamer.Frame`: a view on it, empty where the message has none. Nobody looks
- * at `seq`; fields of other numbers are skipped, and of a field that comes twice the last counts, as protobuf has it.
+ * Decodes a `streamer.Frame`: a view on its data, empty if it has none. `seq` is ignored, as are unknown fields. Of a field
+ * that occurs twice the last one counts, as in protobuf.
  *
  * @param bytes - holds the message from `start` to `end`
- * @throws CommError `BAD_DATA` where it is not such a message
+ * @throws CommError `BAD_DATA` if it is not such a message
  */
 export function decodeFrameMessage(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
   const reader: Reader = { bytes, at: start, end };
@@ -93,7 +93,7 @@ function advance(reader: Reader, count: number): void {
   reader.at += count;
 }
 
-/** Reads a varint. Above 2^53 it is not exact, which no length and no tag that we know of can be. */
+/** Reads a varint. The result is inexact above 2^53, which is no valid length or tag. */
 function readVarint(reader: Reader): number {
   let value = 0;
   let unit = 1;

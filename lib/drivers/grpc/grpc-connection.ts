@@ -17,12 +17,12 @@ import { fromHttp2Error } from './status.js';
 const MAX_SEQ = 0x7fffffff;
 
 /**
- * Frames as the messages of one gRPC stream, which is one stream of HTTP/2. All messages of one tick leave in one
- * write. Clients and servers differ in how a stream ends; that is for the two classes made of this one.
+ * Frames as the messages of one gRPC stream, which is one stream of HTTP/2. All messages of one tick leave in one write.
+ * The two subclasses end a stream, which clients and servers do differently.
  */
 export abstract class GrpcConnection extends BaseConnection {
   protected readonly stream: Http2Stream;
-  /** What the session of the stream runs on. A server may have more than one stream there. */
+  /** The socket of the stream's session. A server may have several streams on it. */
   protected readonly socket: Socket;
   readonly #writer: SocketWriter;
   readonly #splitter = new MessageSplitter();
@@ -52,17 +52,17 @@ export abstract class GrpcConnection extends BaseConnection {
   }
 
   /**
-   * Counts bytes and not messages, since a large one is on its way for long. A peer that takes what waits for it
-   * shows here too: under HTTP/2 it must tell us to go on.
+   * Counts bytes and not messages, since a large message takes long. It grows when the peer reads too: HTTP/2 then
+   * sends window updates.
    */
   override get activity(): number {
     return this.socket.bytesRead;
   }
 
-  /** The peer says that nothing more comes, and everything before that was read. */
+  /** The peer has ended its side, and everything before that was read. */
   protected abstract peerFinished(): void;
 
-  /** The stream is over, for whatever reason. */
+  /** The stream is closed, for any reason. */
   protected abstract streamClosed(): void;
 
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
@@ -76,7 +76,7 @@ export abstract class GrpcConnection extends BaseConnection {
     this.stream.on('data', (chunk: Uint8Array) => this.#receiveChunk(chunk));
   }
 
-  /** The window of HTTP/2 fills up, and the peer has to wait. */
+  /** Lets the HTTP/2 window fill up, so that the peer has to wait. */
   protected override pauseReading(): void {
     this.stream.pause();
   }
@@ -90,7 +90,7 @@ export abstract class GrpcConnection extends BaseConnection {
     return Promise.resolve();
   }
 
-  /** Ends because the peer has: cleanly, unless it was in the middle of a message. */
+  /** Ends because the peer did: with an error if it was in the middle of a message. */
   protected endOfPeer(): void {
     const { pendingBytes } = this.#splitter;
     if (pendingBytes === 0 || !this.isOpen) this.end();
@@ -113,7 +113,7 @@ export abstract class GrpcConnection extends BaseConnection {
     return new CommError(CommErrorCode.CLOSED, `${this.describe()}: ${text}`, { detail });
   }
 
-  /** Node's clients, and with them grpc-js, say the end before they cancel: what follows at once counts. */
+  /** Node's clients, grpc-js among them, send the end before they cancel, so a reset that follows at once counts. */
   async #ended(): Promise<void> {
     await setImmediate();
     if (this.stream.rstCode === 0) this.peerFinished();

@@ -15,8 +15,8 @@ import { listenGrpc } from './listen.js';
 import { openSession } from './open-session.js';
 
 /**
- * `grpc` and `grpcs` (also `agrpc` and `agrpcs`): frames as the messages of one bidirectional stream, with TLS where
- * it is asked for.
+ * `grpc` and `grpcs` (also `agrpc` and `agrpcs`): frames as the messages of one bidirectional stream, with TLS if the
+ * connector asks for it.
  */
 export class GrpcDriver implements Driver {
   readonly schemes = ['grpc', 'grpcs', 'agrpc', 'agrpcs'] as const;

@@ -41,7 +41,7 @@ export function listenGrpc(params: DriverParams): Observable<Listener> {
   });
 }
 
-/** The answer to a request that is not for us: in the words of HTTP where it is not gRPC, and else of gRPC. */
+/** The answer to a request that is refused: an HTTP status if it is not gRPC, else a gRPC status. */
 function refusalOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefined {
   const { ':method': method, ':path': path, 'content-type': type = '' } = headers;
   if (!type.startsWith('application/grpc')) return { ':status': 415 };

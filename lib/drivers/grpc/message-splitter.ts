@@ -6,13 +6,13 @@ import { decodeFrameMessage, MESSAGE_OVERHEAD_BYTES, PREFIX_BYTES } from './fram
 const NOTHING = new Uint8Array(0);
 
 /**
- * Cuts the bytes of a gRPC stream into messages and takes the frame out of each: `push` a chunk, then `shift` frames
- * until there are none.
+ * Cuts the bytes of a gRPC stream into messages and decodes the frame of each: `push` a chunk, then `shift` frames until
+ * there are none. It repeats `FrameSplitter`, since one class for both made frames of TCP 2 to 9 percent slower.
  *
  * A frame inside one chunk is a view on it. One that straddles chunks is copied into memory of its own.
  */
 export class MessageSplitter {
-  /** The chunk at hand, and how much of it is consumed. */
+  /** The current chunk, and how much of it is consumed. */
   #chunk: Uint8Array = NOTHING;
   #consumed = 0;
   /** A message that straddles chunks. */
@@ -33,7 +33,7 @@ export class MessageSplitter {
    * The next whole frame, or `undefined` when more bytes are needed.
    *
    * @param maxFrameBytes - the largest frame to accept
-   * @throws CommError `BAD_DATA` where a message is compressed, too large or no `Frame`: the stream cannot go on
+   * @throws CommError `BAD_DATA` if a message is compressed, too large or no `Frame`: the stream cannot go on
    */
   shift(maxFrameBytes: number): Uint8Array | undefined {
     const start = this.#consumed;
@@ -54,15 +54,15 @@ export class MessageSplitter {
     return this.#collect(length) ? frameOf(this.#straddling.take(), 0, length, maxFrameBytes) : undefined;
   }
 
-  /** Moves bytes from the chunk to the message until it has `target` bytes; says whether it has. */
+  /** Moves bytes from the chunk to the message until that has `target` bytes; returns whether it has. */
   #collect(target: number): boolean {
     this.#consumed += this.#straddling.collect(target, this.#chunk, this.#consumed);
-    if (this.#consumed === this.#chunk.length) this.push(NOTHING); // An idle connection keeps no chunk alive.
+    if (this.#consumed === this.#chunk.length) this.push(NOTHING); // An idle connection retains no chunk.
     return this.#straddling.length >= target;
   }
 }
 
-/** The length of a message and its prefix, checked the moment it is known. */
+/** The length of a message with its prefix, checked as soon as it is known. */
 function messageLength(bytes: Uint8Array, at: number, maxFrameBytes: number): number {
   if (bytes[at] !== 0) throw badMessage('it is compressed, which was not agreed on');
   const high = ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);

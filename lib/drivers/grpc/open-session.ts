@@ -12,19 +12,19 @@ import { clientTls } from '../node/tls.js';
 import { CLIENT_OPTIONS, ESTABLISH_MS, WINDOW_BYTES } from './http2.js';
 import { fromHttp2Error } from './status.js';
 
-/** An HTTP/2 session with a server, and what it runs on. */
+/** An HTTP/2 session with a server, and its socket. */
 export interface OpenSession {
   readonly session: ClientHttp2Session;
   readonly socket: Socket;
-  /** `host:port`, as requests name the server. */
+  /** `host:port`, which requests name as the server. */
   readonly authority: string;
 }
 
 /**
- * Connects to a server until HTTP/2 is agreed on, and emits one session, which then belongs to the subscriber. An
- * attempt that is unsubscribed leaves nothing open.
+ * Connects to a server until both sides speak HTTP/2, and emits one session, which then belongs to the subscriber.
+ * Unsubscribing before that leaves nothing open.
  *
- * It cannot wait for more: a passive F3 peer says nothing before the HELLO of the active one.
+ * It cannot wait for a gRPC response: a passive F3 peer sends nothing before the HELLO of the active one.
  */
 export function openSession(params: DriverParams): Observable<OpenSession> {
   const context = describeParams(params);
@@ -64,7 +64,7 @@ function attempt(params: DriverParams, context: string): Observable<OpenSession>
 interface Opening {
   readonly socket: Socket;
   readonly readyEvent: 'connect' | 'secureConnect';
-  /** Tells Node no more than the scheme: where to connect is settled, and the request names the server. */
+  /** Tells Node the scheme only: the socket is given, and the request names the server. */
   readonly origin: string;
   readonly authority: string;
 }

@@ -8,7 +8,7 @@ import { GrpcConnection } from './grpc-connection.js';
 import { LINGER_MS, RESPONSE_HEADERS } from './http2.js';
 import { statusHeaders, toStatus } from './status.js';
 
-/** The stream of a client, as its server has it. */
+/** The server's side of a stream. */
 export class PassiveConnection extends GrpcConnection {
   readonly #stream: ServerHttp2Stream;
   readonly #client: ClientSession;
@@ -24,7 +24,7 @@ export class PassiveConnection extends GrpcConnection {
     stream.on('wantTrailers', () => stream.sendTrailers(statusHeaders(toStatus(this.#reason))));
   }
 
-  /** For a server the status ends both directions, behind all messages. */
+  /** Sends the status, which ends both directions behind all messages. */
   protected override finishWriting(): void {
     this.#stream.end();
     this.#linger ??= timer(LINGER_MS).subscribe(() => this.#reset());
@@ -45,7 +45,7 @@ export class PassiveConnection extends GrpcConnection {
     super.end(reason);
   }
 
-  /** The client is told why, if it takes that much. */
+  /** Tells the client why, if it reads that far. */
   protected override async release(): Promise<void> {
     await super.release();
     if (!this.#stream.destroyed) {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 import { interval, type Subscription } from 'rxjs';
 
-/** How long a write may take until its socket is read from. */
+/** How often a socket with a pending write is read. */
 const STALL_MS = 10;
 
 interface Internals {
@@ -10,12 +10,11 @@ interface Internals {
 }
 
 /**
- * Reads from a socket while a write is on its way, which HTTP/2 in Node does not (seen in Node 20). Two such peers that
- * send more at once than the socket buffers between them can hold wait for each other for ever. And where TLS finds
- * that the peer was killed, the write may never end: then nothing would tell that the peer has gone. One call is
- * enough for each write, and further ones are harmless.
+ * Reads from a socket while a write is pending, which HTTP/2 in Node does not do (seen in Node 20). Without it, two such
+ * peers that send more than the socket buffers hold wait for each other for ever. And if TLS finds that the peer was
+ * killed, the write may never end, and no event reports that the peer is gone. Reading again is harmless.
  *
- * @param isWriting - asked from time to time; when it says no, the watch has ended
+ * @param isWriting - polled; the watch ends when it returns false
  */
 export function watchWrites(socket: Socket, isWriting: () => boolean): Subscription {
   const looking = interval(STALL_MS).subscribe(() => {

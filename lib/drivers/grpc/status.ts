@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { fromNodeError, systemCode } from '../node/node-errors.js';
 
-/** The status codes of gRPC that are looked for, or sent. */
+/** The gRPC status codes that are used here. */
 export const GrpcCode = {
   OK: 0,
   CANCELLED: 1,
@@ -15,9 +15,9 @@ export const GrpcCode = {
   UNAVAILABLE: 14,
 } as const;
 
-/** What a status means, where it is more than an ERROR to a communicator. */
+/** The CommError codes of a peer's status. Any other status is `ERROR`. */
 const COMM_CODES: Readonly<Record<number, CommErrorCode>> = {
-  1: CommErrorCode.CLOSED, // CANCELLED, which is how NVFlare ends a connection
+  1: CommErrorCode.CLOSED, // CANCELLED, by which NVFlare ends a connection
   3: CommErrorCode.BAD_DATA, // INVALID_ARGUMENT
   4: CommErrorCode.TIMEOUT, // DEADLINE_EXCEEDED
   7: CommErrorCode.BAD_CONFIG, // PERMISSION_DENIED
@@ -25,13 +25,13 @@ const COMM_CODES: Readonly<Record<number, CommErrorCode>> = {
   10: CommErrorCode.CLOSED, // ABORTED
   11: CommErrorCode.BAD_DATA, // OUT_OF_RANGE
   12: CommErrorCode.NOT_SUPPORTED, // UNIMPLEMENTED: it speaks gRPC, but not F3
-  13: CommErrorCode.CLOSED, // INTERNAL, which gRPC libraries say of a stream that broke or a write that failed
-  14: CommErrorCode.CLOSED, // UNAVAILABLE: the peer has gone
+  13: CommErrorCode.CLOSED, // INTERNAL, for a broken stream or failed write in gRPC libraries
+  14: CommErrorCode.CLOSED, // UNAVAILABLE: the peer is gone
   15: CommErrorCode.BAD_DATA, // DATA_LOSS
   16: CommErrorCode.BAD_CONFIG, // UNAUTHENTICATED
 };
 
-/** What a client is told of why we end its stream. */
+/** The status that a client gets for the reason its stream ends. */
 const STATUS_CODES: Readonly<Record<CommErrorCode, number>> = {
   ERROR: GrpcCode.UNKNOWN,
   NOT_READY: GrpcCode.UNAVAILABLE,
@@ -42,7 +42,7 @@ const STATUS_CODES: Readonly<Record<CommErrorCode, number>> = {
   TIMEOUT: GrpcCode.DEADLINE_EXCEEDED,
 };
 
-/** Only what a peer did wrong is told in full: other reasons may name other peers, or a secret. */
+/** Generic details: only a peer's own fault is sent in full, since other reasons may name other peers or a secret. */
 const DETAILS: Partial<Record<CommErrorCode, string>> = {
   ERROR: 'the listener failed',
   NOT_READY: 'no more is taken now',
@@ -50,22 +50,22 @@ const DETAILS: Partial<Record<CommErrorCode, string>> = {
   CLOSED: 'closed',
 };
 
-/** Peers take no more than a few KiB of headers. */
+/** In characters. Peers accept no more than a few KiB of headers. */
 const MAX_DETAILS = 1024;
 
-/** How a stream ended, as its server puts it. */
+/** How a server ended a stream. */
 export interface GrpcStatus {
   readonly code: number;
   readonly details: string;
 }
 
-/** The status for a connection that ends, cleanly or for a reason. */
+/** The status for a connection that ends cleanly, or with an error. */
 export function toStatus(reason: CommError | undefined): GrpcStatus {
   if (reason === undefined) return { code: GrpcCode.OK, details: 'OK' };
   return { code: STATUS_CODES[reason.code], details: DETAILS[reason.code] ?? reason.message };
 }
 
-/** The error that a peer's status is; `undefined` where it is OK. */
+/** The error of a peer's status; `undefined` for OK. */
 export function fromStatus({ code, details }: GrpcStatus, context: string): CommError | undefined {
   if (code === GrpcCode.OK) return undefined;
   const cause = new Error(`gRPC status ${code}: ${details}`);
@@ -73,7 +73,7 @@ export function fromStatus({ code, details }: GrpcStatus, context: string): Comm
   return new CommError(COMM_CODES[code] ?? CommErrorCode.ERROR, `${context}: ${text}`, { cause });
 }
 
-/** The status in headers or trailers, if they have one. */
+/** The status in headers or trailers; `undefined` if they have none. */
 export function readStatus(headers: IncomingHttpHeaders): GrpcStatus | undefined {
   const { 'grpc-status': code, 'grpc-message': details } = headers;
   if (typeof code !== 'string') return undefined;
@@ -86,8 +86,8 @@ export function statusHeaders({ code, details }: GrpcStatus): OutgoingHttpHeader
 }
 
 /**
- * The error of an HTTP/2 session or stream, or of the socket under it: the peer broke the protocol (BAD_DATA), it
- * reset the stream or the session (CLOSED), or what the system says.
+ * The error of an HTTP/2 session or stream, or of its socket: `BAD_DATA` if the peer broke the protocol, `CLOSED` if it
+ * reset the stream or session, else that of the system error.
  */
 export function fromHttp2Error(error: Error, context: string): CommError {
   const code = systemCode(error);
@@ -97,7 +97,7 @@ export function fromHttp2Error(error: Error, context: string): CommError {
   return fromNodeError(error, context);
 }
 
-/** `grpc-message` is UTF-8, with a percent sign and two digits for each byte that is not printable ASCII. */
+/** Encodes `grpc-message`: UTF-8, with a percent sign and two digits for each byte that is not printable ASCII. */
 function encoded(details: string): string {
   const bytes = Array.from(Buffer.from(details));
   return bytes.map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : percent(byte))).join('');
@@ -111,7 +111,7 @@ function percent(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-/** A peer's text need not be well formed; then it is shown as it came. */
+/** Decodes `grpc-message`. A text that is not well formed is returned as it is. */
 function decoded(details: string): string {
   try {
     return decodeURIComponent(details);

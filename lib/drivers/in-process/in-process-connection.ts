@@ -4,12 +4,12 @@ import { CommError, CommErrorCode } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 
-/** Frames are copied into blocks of this size, which is much faster than one allocation each. */
+/** Frames are copied into blocks of this size, which is much faster than one allocation per frame. */
 const BLOCK_BYTES = 64 * 1024;
 
 /** How a pair of connections delivers. */
 export interface DeliveryOptions {
-  /** From `send` to `frames$`. */
+  /** Milliseconds from `send` to `frames$`. */
   readonly latencyMs: number;
   readonly scheduler: SchedulerLike;
 }
@@ -19,14 +19,14 @@ interface FrameInFlight {
   readonly dueAt: number;
 }
 
-/** One end of a pair inside the process: what is sent here comes out there, in order, after the latency. */
+/** One end of a connection inside the process: the other end receives what is sent here, in order, after the latency. */
 export class InProcessConnection extends BaseConnection {
   readonly #options: DeliveryOptions;
   #other: InProcessConnection | undefined;
-  /** Frames on their way to this end. */
+  /** Frames in flight to this end. */
   #inbox: FrameInFlight[] = [];
   #taken = 0;
-  /** What we sent and the other side has not taken. */
+  /** What was sent here and not yet received at the other end. */
   #bufferedBytes = 0;
   #bufferedFrames = 0;
   #isDelivering = false;
@@ -41,7 +41,7 @@ export class InProcessConnection extends BaseConnection {
     this.#options = options;
   }
 
-  /** Two ends of one connection: of the side that connects, and of the one that listens. */
+  /** Both ends of one connection: the active and the passive one. */
   static pair(address: string, options: DeliveryOptions): [InProcessConnection, InProcessConnection] {
     const active = new InProcessConnection({ local_addr: `${address}#active`, peer_addr: address }, options);
     const passive = new InProcessConnection({ local_addr: address, peer_addr: `${address}#active` }, options);
@@ -111,9 +111,9 @@ export class InProcessConnection extends BaseConnection {
     }, delayMs);
   }
 
-  /** Passes on the frames that are due, and the end of the other side behind them. */
+  /** Delivers the frames that are due, and the end of the other side behind them. */
   #deliver(): void {
-    if (this.#isDelivering) return; // A receiver that pauses and resumes comes by here.
+    if (this.#isDelivering) return; // A receiver that pauses and resumes re-enters.
     this.#isDelivering = true;
     const now = this.#options.latencyMs === 0 ? 0 : this.#options.scheduler.now();
     let next: FrameInFlight | undefined;
@@ -142,14 +142,14 @@ export class InProcessConnection extends BaseConnection {
     this.#bufferedFrames -= 1;
   }
 
-  /** Both ends are done: everything that the other side sent has arrived here. */
+  /** Ends both sides: everything that the other one sent has arrived here. */
   #endBoth(): void {
     const other = this.#other;
     this.end();
     other?.end();
   }
 
-  /** The frame in memory of its own, since `head` is only lent and the other side may keep it. */
+  /** Copies the frame, since `head` is only lent and the receiver may keep it. */
   #join(head: Uint8Array, payload: Uint8Array | undefined): Uint8Array {
     const length = head.length + (payload?.length ?? 0);
     const frame = length > BLOCK_BYTES / 4 ? new Uint8Array(length) : this.#allocate(length);

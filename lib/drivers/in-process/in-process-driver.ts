@@ -15,15 +15,15 @@ import { InProcessConnection } from './in-process-connection.js';
 
 /** How an in-process network behaves. */
 export interface InProcessOptions {
-  /** From `send` to the other side. 0 unless told. */
+  /** Milliseconds from `send` to the other side. Default: 0. */
   readonly latencyMs?: number;
-  /** Where time comes from: `asapScheduler` unless told, a `TestScheduler` for virtual time. */
+  /** The clock; a `TestScheduler` for virtual time. Default: `asapScheduler`. */
   readonly scheduler?: SchedulerLike;
-  /** The listeners by name. Drivers that share a map share a network; by default all of the process do. */
+  /** The listeners by name. Drivers that share a map share a network. Default: one map for the process. */
   readonly listeners?: Map<string, Subject<Connection>>;
 }
 
-/** The network of all drivers that were not given one of their own. */
+/** The default network. */
 const processListeners = new Map<string, Subject<Connection>>();
 
 let names = 0;
@@ -37,7 +37,7 @@ export class InProcessDriver implements Driver {
   readonly capabilities: DriverCapabilities = { tls: false, heartbeat: false, listen: true };
   readonly #options: Required<InProcessOptions>;
 
-  /** Without options: no latency, and one network for the whole process. */
+  /** Without options there is no latency, and one network for the process. */
   constructor({
     latencyMs = 0,
     scheduler = asapScheduler,

@@ -5,13 +5,13 @@ import type { Debugger } from 'debug';
 import { isPowerOfTwo } from '../../transport/power-of-two.js';
 import { remoteAddress } from './socket-properties.js';
 
-/** The most that a listener waits for at a time. A real peer is done within a few round trips. */
+/** Maximum sockets per listener. A real peer becomes a connection within a few round trips. */
 const MAX_GREETING = 4_000;
 
 /**
- * Sockets of a listener that are no connections yet: in the middle of their TLS handshake, or before their HTTP
- * request or gRPC call. Beyond a limit the oldest one is closed to make room, so that silent ones keep no peer out. They are
- * known by their address, since under TLS a server shows two objects for each.
+ * The sockets of a listener that are not connections yet: in the TLS handshake, or before their HTTP request or gRPC
+ * call. Beyond a limit the oldest is closed, so that silent sockets cannot keep peers out. The key is the remote
+ * address, since a TLS server emits two objects per socket.
  */
 export class GreetingSockets {
   readonly #log: Debugger;
@@ -22,7 +22,7 @@ export class GreetingSockets {
     this.#log = log;
   }
 
-  /** A socket has been accepted. */
+  /** Adds a socket that was accepted. */
   add(socket: Socket): void {
     const address = remoteAddress(socket);
     this.#sockets.set(address, socket);
@@ -32,12 +32,12 @@ export class GreetingSockets {
     if (this.#sockets.size > MAX_GREETING) this.#closeOldest();
   }
 
-  /** A socket has become a connection. */
+  /** Removes a socket that has become a connection. */
   release(address: string): void {
     this.#sockets.delete(address);
   }
 
-  /** The listening ends. */
+  /** Closes all of them, at the end of the listening. */
   destroy(): void {
     for (const socket of this.#sockets.values()) socket.destroy();
   }

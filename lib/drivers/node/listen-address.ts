@@ -14,9 +14,9 @@ import { fromNodeError, systemCode } from './node-errors.js';
 /**
  * Chooses the URLs of an ad-hoc listener on TCP, by NVFlare's rules (`net_utils.py`).
  *
- * `host` is advertised, `localhost` unless told. `listen_host` is bound; without it `localhost` and no host bind
- * 127.0.0.1, a loopback IPv4 literal binds itself, and anything else binds every address. A secure listener
- * advertises and binds the secure scheme.
+ * `host` is advertised. Default: `localhost`. `listen_host` is bound. Default: 127.0.0.1 for `localhost`, the address
+ * itself for a loopback IPv4 literal, every address for any other host. A secure listener advertises and binds the
+ * secure scheme.
  *
  * @throws CommError `BAD_CONFIG` when no port of the ranges is free
  */
@@ -31,7 +31,7 @@ export async function resolveTcpUrls(scheme: string, resources: Resources): Prom
   };
 }
 
-/** The host in the words of node:net: nothing for any address, and IPv4 for localhost, where Python looks. */
+/** The host as node:net expects it: `undefined` for every address, and IPv4 for `localhost`, as Python connects there. */
 export function bindHost(host: string | undefined): string | undefined {
   if (host === undefined || host === '' || host === '0') return undefined;
   return isLocalhost(host) ? '127.0.0.1' : host;
@@ -80,7 +80,7 @@ async function choosePort({ port, ports }: Resources, host: string | undefined):
   );
 }
 
-/** Binds a port for a moment; port 0 lets the system choose. `undefined` where it is taken. */
+/** Binds a port for a moment and returns it, `undefined` if it is taken. Port 0 lets the system choose. */
 function probe(port: number, host: string | undefined): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -1,6 +1,6 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 
-/** What the errors of node:net and node:tls mean for a communicator. Anything else is an ERROR. */
+/** The CommError codes of system errors. Any other error is `ERROR`. */
 const CODES: Readonly<Record<string, CommErrorCode>> = {
   EADDRINUSE: CommErrorCode.BAD_CONFIG,
   EADDRNOTAVAIL: CommErrorCode.BAD_CONFIG,
@@ -16,12 +16,12 @@ const CODES: Readonly<Record<string, CommErrorCode>> = {
   ECONNRESET: CommErrorCode.CLOSED,
   ECONNABORTED: CommErrorCode.CLOSED,
   EPIPE: CommErrorCode.CLOSED,
-  // Bytes that were changed on their way: we saw it, or the peer did.
+  // Bytes were changed in transit: we noticed, or the peer did.
   ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: CommErrorCode.BAD_DATA,
   ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC: CommErrorCode.BAD_DATA,
 };
 
-/** Certificates that one side will not have; OpenSSL's own codes begin with ERR_SSL. */
+/** Codes of certificates that one side refuses. OpenSSL's own codes begin with ERR_SSL. */
 const CERTIFICATE = /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROTO$)/;
 
 /** Turns an error of node:net, node:tls or node:fs into a CommError that names the connection or URL. */
@@ -31,7 +31,7 @@ export function fromNodeError(error: unknown, context: string): CommError {
   return CommError.from(withMessage(error, code), context, commCode);
 }
 
-/** `ECONNREFUSED` and the like; empty where there is none. */
+/** The code of a system error, such as `ECONNREFUSED`. Empty if there is none. */
 export function systemCode(error: unknown): string {
   if (error instanceof AggregateError) return systemCode(error.errors[0]);
   if (error instanceof CommError) return systemCode(error.cause);
@@ -39,7 +39,7 @@ export function systemCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** A connection attempt to many addresses at once fails with an AggregateError, which has no message. */
+/** Gives an AggregateError a message: a connection attempt to several addresses fails with one that has none. */
 function withMessage(error: unknown, code: string): unknown {
   if (!(error instanceof AggregateError) || error.message !== '') return error;
   const messages = error.errors.map((each: unknown) => (each instanceof Error ? each.message : String(each)));

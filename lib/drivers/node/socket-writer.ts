@@ -3,22 +3,22 @@ import type { Duplex } from 'node:stream';
 import { returnMemory } from './borrowed-memory.js';
 import { WriteBatch } from './write-batch.js';
 
-/** The most that is handed to the socket at once. Between two such writes a slow peer shows that it lives. */
+/** The largest write. A slow peer shows a sign of life between two of them. */
 const WRITE_BYTES = 1024 * 1024;
 
-/** What a writer asks and tells its connection. */
+/** The connection of a writer. */
 export interface WriterHost {
   /** Whether messages may still go out. */
   isOpen(): boolean;
   /**
-   * A write is with the operating system.
+   * A write has gone to the operating system.
    *
-   * @param waited - it had to wait for the peer
+   * @param waited - whether it had to wait for the peer
    */
   written(waited: boolean): void;
 }
 
-/** Writes a batch to a socket: all that was added in one tick leaves together. */
+/** Writes a batch to a socket. Everything that was added in one tick leaves together. */
 export class SocketWriter {
   /** Add here, then call {@link SocketWriter.schedule}. */
   readonly batch = new WriteBatch();
@@ -43,7 +43,7 @@ export class SocketWriter {
     return this.batch.frames + this.#inFlightFrames;
   }
 
-  /** Writes at the end of this tick, or when the write before is done. */
+  /** Writes at the end of this tick, or after the write in flight. */
   schedule(): void {
     if (this.#isScheduled || this.#inFlightBytes > 0) return;
     this.#isScheduled = true;
@@ -70,7 +70,7 @@ export class SocketWriter {
   };
 
   readonly #written = (error?: Error | null): void => {
-    if (error !== undefined && error !== null) return; // The socket's error event tells.
+    if (error !== undefined && error !== null) return; // The socket's error event reports it.
     if (this.#borrowed !== undefined) returnMemory(this.#borrowed);
     this.#borrowed = undefined;
     this.#inFlightBytes = 0;

@@ -6,22 +6,22 @@ import type { ConnectionProperties } from '../../transport/connection.js';
 import { ConnectionSecurity, type DriverParams, type Pem } from '../../transport/driver.js';
 import { describeParams, needsTls } from '../../transport/url.js';
 
-/** Certificates and rules for one side of a TLS connection, in the words of node:tls. */
+/** The certificates and rules of one side of a TLS connection, as options of node:tls. */
 export interface TlsMaterial {
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
-  /** A server asks the client for its certificate. */
+  /** Whether a server requests the client's certificate. */
   readonly requestCert: boolean;
   readonly rejectUnauthorized: boolean;
   readonly minVersion: SecureVersion;
 }
 
 /**
- * What a listener needs for TLS; `undefined` in the clear. Files are read at each call, so that a renewed
- * certificate counts from the next start.
+ * The TLS options of a listener; `undefined` without TLS. Files are read at each call, so that a renewed certificate
+ * is used from the next start on.
  *
- * @throws CommError `BAD_CONFIG` where one is missing or unreadable
+ * @throws CommError `BAD_CONFIG` if a certificate or key is missing or unreadable
  */
 export function serverTls(params: DriverParams): TlsMaterial | undefined {
   const security = securityOf(params);
@@ -37,7 +37,7 @@ export function serverTls(params: DriverParams): TlsMaterial | undefined {
   return checked(material, params);
 }
 
-/** What an active side needs for TLS; `undefined` in the clear. As {@link serverTls}. */
+/** The TLS options of a side that connects. As {@link serverTls}. */
 export function clientTls(params: DriverParams): TlsMaterial | undefined {
   const security = securityOf(params);
   if (security === ConnectionSecurity.CLEAR) return undefined;
@@ -79,7 +79,7 @@ function securityOf(params: DriverParams): ConnectionSecurity {
 
 type Role = 'server' | 'client';
 
-/** The pair of one's own role; a side that lacks it but has the other role's complete pair uses that one. */
+/** The certificate and key of the own role, or the other role's pair if only that one is complete. */
 function readPair(params: DriverParams, own: Role, other: Role): { cert: Buffer; key: Buffer } {
   const hasOwn = params[`${own}_cert`] !== undefined || params[`${own}_key`] !== undefined;
   const hasOther = params[`${other}_cert`] !== undefined && params[`${other}_key`] !== undefined;
@@ -110,7 +110,7 @@ function readPem(params: DriverParams, name: PemName): Buffer {
   }
 }
 
-/** Lets OpenSSL look at the material now, so that a wrong file is told as such and not as a failed handshake. */
+/** Checks the material with OpenSSL now, so that a wrong file is reported as such and not as a failed handshake. */
 function checked(material: TlsMaterial, params: DriverParams): TlsMaterial {
   try {
     createSecureContext(material);

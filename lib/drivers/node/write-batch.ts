@@ -1,42 +1,42 @@
 import { borrowMemory } from './borrowed-memory.js';
 
-/** Small frames are copied one behind the other into slabs of this size, so that many leave in one write. */
+/** Small frames are copied into slabs of this size, so that many leave in one write. */
 const SLAB_BYTES = 64 * 1024;
 
-/** A payload over this goes by reference: copying it would cost more than one more piece in the write. */
+/** A larger payload is written by reference: a copy would cost more than one more piece in the write. */
 const COPY_BYTES = 8 * 1024;
 
-/** The slab in use. One for all connections: ten thousand idle ones need none of their own. */
+/** The current slab. All connections share it, so that idle ones need no memory. */
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let slabEnd = 0;
 
 const NO_SLAB = Buffer.alloc(0);
 
-/** A large payload whose bytes are only made when they are written, in memory that is used again afterwards. */
+/** A large payload whose bytes are produced when they are written, into memory that is reused afterwards. */
 export interface LazyPayload {
   readonly length: number;
-  /** A part of it. */
+  /** A part of the payload. */
   subarray(begin: number, end?: number): LazyPayload;
-  /** Makes all bytes of it. */
+  /** Writes all its bytes to `target`. */
   writeTo(target: Uint8Array): void;
 }
 
-/** Pieces to write together. */
+/** Pieces for one write. */
 export interface Batch {
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
   /** How many frames end in these pieces. */
   readonly frames: number;
-  /** Where lazy payloads were written to: to be returned when nobody reads the pieces any more. */
+  /** The memory of lazy payloads, to be returned when the write is done. */
   readonly borrowed?: Uint8Array | undefined;
 }
 
-/** Gathers frames into few pieces of memory for one vectored write. */
+/** Collects frames into few pieces of memory for one vectored write. */
 export class WriteBatch {
   #pieces: (Uint8Array | LazyPayload)[] = [];
   /** How many frames end in each piece. */
   #pieceFrames: number[] = [];
-  /** The piece that grows: a part of a slab, from its start to its end so far. */
+  /** The open piece: the part of a slab from `#start` to `#end`, which grows. */
   #slab = NO_SLAB;
   #start = 0;
   #end = 0;
@@ -52,7 +52,7 @@ export class WriteBatch {
     return this.#frames;
   }
 
-  /** Adds one frame. `head` is copied, a large or lazy `payload` is kept by reference. */
+  /** Adds one frame. Copies `head`; keeps a large or lazy `payload` by reference. */
   add(head: Uint8Array, payload: Uint8Array | LazyPayload | undefined): void {
     this.#frames += 1;
     this.#bytes += head.length;
@@ -70,7 +70,7 @@ export class WriteBatch {
     this.#openFrames += 1;
   }
 
-  /** Takes out the oldest pieces, up to `maxBytes`. A large payload is cut there. */
+  /** Removes the oldest pieces, up to `maxBytes`. A large payload is split there. */
   take(maxBytes: number): Batch {
     this.#seal();
     let count = 0;
@@ -100,7 +100,7 @@ export class WriteBatch {
     return { pieces: made(pieces, borrowed), bytes, frames, borrowed };
   }
 
-  /** Copies into the slab that all connections share. The open piece grows unless another one wrote behind it. */
+  /** Copies into the shared slab. The open piece grows unless another connection wrote behind it. */
   #copy(bytes: Uint8Array): void {
     if (slab.length - slabEnd < bytes.length) {
       slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes.length));
@@ -116,14 +116,14 @@ export class WriteBatch {
     this.#end = slabEnd;
   }
 
-  /** An idle connection must not keep a slab alive that others have long left. */
+  /** Drops the reference to the slab: an idle connection must not retain one that is no longer current. */
   #forgetSlab(): void {
     this.#slab = NO_SLAB;
     this.#start = 0;
     this.#end = 0;
   }
 
-  /** Makes what was copied since the last time a piece. */
+  /** Turns what was copied since the last piece into one. */
   #seal(): void {
     if (this.#end === this.#start) return;
     this.#pieces.push(this.#slab.subarray(this.#start, this.#end));
@@ -133,7 +133,7 @@ export class WriteBatch {
   }
 }
 
-/** The pieces with the lazy ones among them written to the memory, one behind the other. */
+/** The pieces, with the lazy ones written to `memory` one behind the other. */
 function made(pieces: readonly (Uint8Array | LazyPayload)[], memory: Uint8Array): Uint8Array[] {
   let end = 0;
   return pieces.map((piece) => {

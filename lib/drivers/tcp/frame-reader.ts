@@ -6,35 +6,35 @@ import { allocateUnsafe } from '../node/allocate-unsafe.js';
 import { plainBytes } from '../node/plain-bytes.js';
 import { ReadSlab } from './read-slab.js';
 
-/** Where sockets read that have nothing better. One for all: each read is copied out of it before the next begins. */
+/** The read buffer that sockets share. Each read is copied out of it before the next begins. */
 const sharedBuffer = new Uint8Array(256 * 1024);
 
-/** Behind a large frame there is often another one: this is enough to know it, and little to copy. */
+/** Read behind a large frame: enough to see the next frame's prefix, and little to copy. */
 const peekBuffer = sharedBuffer.subarray(0, 4 * 1024);
 
-/** What a reader asks and tells its connection. */
+/** The connection of a reader. */
 export interface ReaderHost {
   /** The largest frame to accept. It may change at any time. */
   maxFrameBytes(): number;
-  /** Bytes came in, whether they complete a frame or not. */
+  /** Bytes arrived, whether they complete a frame or not. */
   alive(): void;
   received(frame: Uint8Array): void;
-  /** The stream has ended, behind a whole frame. */
+  /** The stream ended behind a whole frame. */
   ended(): void;
-  /** The bytes are no frames, or the stream has ended in the middle of one. */
+  /** The bytes are no frames, or the stream ended in the middle of one. */
   failed(error: unknown): void;
 }
 
 /**
  * Reads the frames of a socket.
  *
- * Node gives each read fresh memory of 64 KiB, from which a large frame would have to be copied together. A socket
- * made with {@link FrameReader.onread} reads the rest of a large frame straight into the frame's memory instead, in
- * reads as large as that, which is twice as fast; and many small frames at once into a slab that they are views on.
- * Other sockets (of TLS) are read in the common way.
+ * Node gives each read fresh memory of 64 KiB, from which a large frame must be copied together. A socket made with
+ * {@link FrameReader.onread} reads the rest of a large frame straight into the frame's memory instead, in one read where
+ * possible, which is twice as fast. A busy one reads many small frames at once into a slab; the frames are views on it.
+ * Other streams, TLS sockets among them, are read by `data` events.
  */
 export class FrameReader {
-  /** For the making of a socket. It must be paused until {@link FrameReader.start}. */
+  /** Option for creating a socket, which must stay paused until {@link FrameReader.start}. */
   readonly onread = {
     buffer: () => this.#nextBuffer(),
     callback: (bytes: number, buffer: Uint8Array) => this.#read(bytes, buffer),
@@ -43,7 +43,7 @@ export class FrameReader {
   readonly #slab = new ReadSlab();
   #host: ReaderHost | undefined;
   #isInPlace = false;
-  /** The last read went straight into a frame. */
+  /** Whether the last read went straight into a frame. */
   #wasLarge = false;
 
   /** Begins to read. */
@@ -54,7 +54,7 @@ export class FrameReader {
     socket.on('end', () => this.#finish(host));
   }
 
-  /** The socket is closed. */
+  /** Frees the slab, when the socket is closed. */
   stop(): void {
     this.#slab.free();
   }

@@ -1,16 +1,16 @@
 import { type OnReadOpts, Socket } from 'node:net';
 
-/** What Node has behind a socket, as far as it matters here; the type names no more than what is looked at. */
+/** The internals of a Node socket that are used here. */
 interface Internals {
   _handle?: { readonly useUserBuffer?: unknown } | null;
 }
 
 /**
- * Gives an accepted socket an `onread`. Node takes one for a socket that is made, but not for one that a server
- * accepts; so a new socket is made for the connection, and the accepted one is left empty. On a runtime where that
- * cannot be done, it returns the accepted socket.
+ * Gives an accepted socket an `onread`. Node takes that option only when a socket is created, not when a server accepts
+ * one. So this moves the handle to a new socket, and the accepted socket is left empty. On a runtime without such a
+ * handle it returns the accepted socket.
  *
- * @param accepted - by a server with `pauseOnConnect`, so that nothing was read yet
+ * @param accepted - a socket of a server with `pauseOnConnect`, so that nothing was read yet
  */
 export function readInPlace(accepted: Socket, onread: OnReadOpts): Socket {
   const internals = accepted as Internals;

@@ -2,25 +2,25 @@ import { allocateUnsafe } from '../node/allocate-unsafe.js';
 
 const SLAB_BYTES = 256 * 1024;
 
-/** A read of so many bytes makes a socket a busy one. A slab with less room is used up, so a full read is one too. */
+/** A read of this many bytes makes a socket busy. A slab with less room is replaced. */
 const BUSY_BYTES = 32 * 1024;
 
-/** A busy socket that falls silent keeps its slab until it reads again. Not more than so many may. */
+/** Maximum slabs of the process: a busy socket that falls silent retains its slab until it reads again. */
 const MAX_SLABS = 16;
 
 let slabs = 0;
 
-/** Memory of its own for a socket that is busy: what is read there needs no copy. Others have none. */
+/** Read memory of a busy socket: what is read there needs no copy. A socket that is not busy has none. */
 export class ReadSlab {
   #memory: Uint8Array | undefined;
   #end = 0;
 
-  /** Where the next read may go. */
+  /** Where the next read goes; `undefined` if the socket is not busy. */
   get room(): Uint8Array | undefined {
     return this.#memory?.subarray(this.#end);
   }
 
-  /** A read took so many bytes, into `room` where there was one. */
+  /** Notes a read of `bytes` bytes, into `room` if there was one. */
   noteRead(bytes: number): void {
     this.#end += bytes;
     if (bytes < BUSY_BYTES) this.free();
@@ -28,7 +28,7 @@ export class ReadSlab {
     else if (this.#memory.length - this.#end < BUSY_BYTES) this.#renew();
   }
 
-  /** Nothing more is read here. Views on it stay as they are. */
+  /** Gives the slab up. Views on it stay valid. */
   free(): void {
     if (this.#memory === undefined) return;
     this.#memory = undefined;

@@ -8,7 +8,7 @@ import { SocketWriter } from '../node/socket-writer.js';
 import { untilClosed } from '../node/until-closed.js';
 import type { FrameReader } from './frame-reader.js';
 
-/** After our last byte a peer has this long to close its side too; only then is it sure that it got everything. */
+/** How long the peer may take to close its side after our last byte; its close shows that it got everything. */
 const LINGER_MS = 1_000;
 
 /** Frames back to back on a socket, or on another Node stream. All frames of one tick leave in one write. */
@@ -17,7 +17,7 @@ export class TcpConnection extends BaseConnection {
   readonly #writer: SocketWriter;
   readonly #reader: FrameReader;
 
-  /** @param reader - whose `onread` the socket was made with, where that can be */
+  /** @param reader - the one whose `onread` the socket was created with, if it was */
   constructor(socket: Duplex, reader: FrameReader, properties: ConnectionProperties) {
     super(properties);
     this.#socket = socket;

@@ -26,10 +26,10 @@ import { TcpConnection } from './tcp-connection.js';
 
 const log = logger('tcp');
 
-/** A client that has not finished its TLS handshake by then is let go. */
+/** How long a client may take for its TLS handshake. */
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** `tcp` and `stcp` (also `atcp` and `satcp`): frames back to back on a socket, with TLS where it is asked for. */
+/** `tcp` and `stcp` (also `atcp` and `satcp`): frames back to back on a socket, with TLS if the connector asks for it. */
 export class TcpDriver implements Driver {
   readonly schemes = ['tcp', 'stcp', 'atcp', 'satcp'] as const;
   readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };

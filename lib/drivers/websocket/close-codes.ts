@@ -1,6 +1,6 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 
-/** The close codes that are used here (RFC 6455, 7.4.1). */
+/** WebSocket close codes (RFC 6455, 7.4.1). */
 export const CloseCode = {
   NORMAL: 1000,
   GOING_AWAY: 1001,
@@ -20,13 +20,13 @@ export const CloseCode = {
 /** One of the values of {@link CloseCode}. */
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
-/** A browser may send 1000 and codes from 3000 on; ours begin here, in the order of the standard ones. */
+/** A browser may only send 1000 and codes from 3000 on, so the standard codes are shifted by 3000 there. */
 const PRIVATE_CODES = 4000;
 const STANDARD_CODES = 1000;
 
 const CLEAN: ReadonlySet<number> = new Set([CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.NO_CODE]);
 
-/** What the refusals of a peer mean for a communicator. Anything else is CLOSED. */
+/** The CommError codes of a peer's close codes. Any other code is `CLOSED`. */
 const ERRORS: Readonly<Record<number, readonly [CommErrorCode, string]>> = {
   [CloseCode.PROTOCOL_ERROR]: [CommErrorCode.BAD_DATA, 'the peer found a protocol error'],
   [CloseCode.UNSUPPORTED_DATA]: [CommErrorCode.BAD_DATA, 'the peer cannot take this kind of message'],
@@ -41,7 +41,7 @@ const ERRORS: Readonly<Record<number, readonly [CommErrorCode, string]>> = {
   [CloseCode.TRY_AGAIN_LATER]: [CommErrorCode.NOT_READY, 'the peer takes no more now'],
 };
 
-/** The error that a close code stands for; `undefined` for a clean end. */
+/** The error of a close code; `undefined` for a clean end. */
 export function closeError(code: number, reason: string, context: string): CommError | undefined {
   const standard = isPrivate(code) ? code - PRIVATE_CODES + STANDARD_CODES : code;
   if (CLEAN.has(standard)) return undefined;
@@ -50,7 +50,7 @@ export function closeError(code: number, reason: string, context: string): CommE
   return new CommError(errorCode, `${context}: ${meaning} (close code ${code})${words}`);
 }
 
-/** What to tell the peer when a connection ends for this reason. */
+/** The close code for a connection that ends with this error. */
 export function closeCodeOf(reason: CommError | undefined): CloseCode {
   switch (reason?.code) {
     case undefined:
@@ -68,7 +68,7 @@ export function closeCodeOf(reason: CommError | undefined): CloseCode {
   }
 }
 
-/** The same, in the codes that a browser lets a page send. */
+/** The same code in the range that a browser may send. */
 export function privateCodeOf(code: CloseCode): number {
   const isClean = code === CloseCode.NORMAL || code === CloseCode.GOING_AWAY;
   return isClean ? CloseCode.NORMAL : code - STANDARD_CODES + PRIVATE_CODES;

@@ -17,14 +17,14 @@ import { WebSocketConnection } from './websocket-connection.js';
 import { webSocketUrl } from './websocket-url.js';
 import { WS_OPTIONS } from './ws-options.js';
 
-/** What an active side can be told beside its URL. */
+/** The options of a side that connects, beside its URL. */
 export interface ConnectOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly agent: Agent | undefined;
   readonly generateMask: GenerateMask;
 }
 
-/** Connects once, by the rules of `Driver.connect`. */
+/** Connects once, by the contract of `Driver.connect`. */
 export function connectWebSocket(params: DriverParams, options: ConnectOptions): Observable<Connection> {
   return new Observable((subscriber) => {
     const context = describeParams(params);
@@ -48,7 +48,7 @@ export function connectWebSocket(params: DriverParams, options: ConnectOptions):
     });
     return () => {
       if (ws.readyState !== ws.CONNECTING) return;
-      // `ws` tells an attempt that was given up as an error.
+      // `ws` reports an attempt that was given up as an error.
       ws.off('error', fail).on('error', () => undefined);
       ws.terminate();
     };
@@ -63,8 +63,8 @@ function openWebSocket(params: DriverParams, { headers, agent }: ConnectOptions)
       ...WS_OPTIONS,
       headers,
       ...(agent === undefined ? {} : { agent }),
-      // As in NVFlare, identity is the certificate's common name and not the host name. Node takes what is
-      // returned for an error, whatever the types of `ws` say: false is none.
+      // As in NVFlare, identity is the certificate's common name and not the host name. Whatever the types of `ws`
+      // say, Node takes a truthy result for an error.
       ...(material === undefined ? {} : { ...material, checkServerIdentity: () => false }),
     });
   } catch (error) {
@@ -72,14 +72,14 @@ function openWebSocket(params: DriverParams, { headers, agent }: ConnectOptions)
   }
 }
 
-/** An error of the system or of TLS, or else a server that does not speak HTTP and WebSocket as it should. */
+/** A system or TLS error, or `BAD_DATA` for a server that breaks HTTP or the WebSocket handshake. */
 function handshakeError(error: Error, context: string): CommError {
   const code = systemCode(error);
   if (code !== '' && !code.startsWith('HPE_')) return fromNodeError(error, context);
   return CommError.from(error, `${context}: bad handshake`, CommErrorCode.BAD_DATA);
 }
 
-/** A server that has no WebSocket there (BAD_CONFIG), or a proxy that cannot reach it now (NOT_READY). */
+/** `BAD_CONFIG` for a server without a WebSocket at this path, `NOT_READY` for a proxy that cannot reach it now. */
 function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage, context: string): CommError {
   const code = statusCode >= 500 || statusCode === 429 ? CommErrorCode.NOT_READY : CommErrorCode.BAD_CONFIG;
   return new CommError(code, `${context}: expected a WebSocket, got ${statusCode} ${statusMessage}`);

@@ -1,9 +1,9 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 
-/** The most frames that wait; in bytes the limit is the connection's option. */
+/** Maximum frames. The limit in bytes is an option. */
 const MAX_WAITING_FRAMES = 65_536;
 
-/** A connection that cannot pause its peer was paused for so long that too much came in meanwhile. */
+/** Too much arrived on a paused connection whose transport cannot pause the peer. */
 export class InboxFullError extends CommError {
   override readonly name = 'InboxFullError';
 
@@ -17,12 +17,12 @@ export class InboxFullError extends CommError {
   }
 }
 
-/** Holds the frames of a connection while it is paused. It begins shut. */
+/** Keeps the frames of a connection while it is paused. Initially shut. */
 export class FrameInbox {
   readonly #maxBytes: number;
   readonly #deliver: (frame: Uint8Array) => void;
   #frames: Uint8Array[] = [];
-  /** The first that has not been passed on. */
+  /** Index of the first frame that has not been passed on. */
   #next = 0;
   #bytes = 0;
   #isOpen = false;
@@ -33,10 +33,10 @@ export class FrameInbox {
   }
 
   /**
-   * Passes a frame on, or keeps it.
+   * Passes a frame on if open, keeps it if shut.
    *
    * @param context - names the connection
-   * @throws InboxFullError where it holds too much
+   * @throws InboxFullError beyond the limits
    */
   add(frame: Uint8Array, context: string): void {
     if (this.#isOpen) {
@@ -50,18 +50,18 @@ export class FrameInbox {
       throw new InboxFullError(context, count, this.#bytes);
   }
 
-  /** Keeps what comes from now on. */
+  /** Keeps the frames from now on. */
   shut(): void {
     this.#isOpen = false;
   }
 
-  /** Passes on what it holds, and then what comes. A receiver may shut and open it meanwhile. */
+  /** Passes on the frames it keeps, then those that arrive. A receiver may shut and open it during that. */
   open(): void {
     this.#isOpen = true;
     for (let frame = this.#take(); frame !== undefined; frame = this.#take()) this.#deliver(frame);
   }
 
-  /** Lets go of everything. */
+  /** Drops the frames it keeps. */
   clear(): void {
     this.#frames = [];
     this.#next = 0;

@@ -19,7 +19,7 @@ import { customPath, DEFAULT_PATH } from './websocket-url.js';
 
 type Origins = UpgradeRules['origins'];
 
-/** Listens on a server of its own, by the rules of `Driver.listen`. */
+/** Listens on a server of its own, by the contract of `Driver.listen`. */
 export function listenAlone(params: DriverParams, origins: Origins): Observable<Listener> {
   return new Observable((subscriber) => {
     const connections = new Subject<Connection>();
@@ -47,8 +47,8 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
 }
 
 /**
- * Listens on a server that belongs to somebody else, beside what it serves. Waits until that listens; ends with
- * CLOSED when that closes, and leaves nothing behind.
+ * Listens on a server of the application, beside what it serves. Waits until the server listens, and errors with
+ * `CLOSED` when it closes.
  */
 export function listenAttached(
   server: HttpServer | HttpsServer,
@@ -85,7 +85,7 @@ export function listenAttached(
   });
 }
 
-/** Where it listens, with the real port and the scheme that clients need. */
+/** The URL of the listener, with the real port and the scheme that clients need. */
 function urlOf(params: DriverParams, server: HttpServer | HttpsServer): string {
   const { host = '', path } = params;
   const scheme = server instanceof TlsServer ? secureScheme(params.scheme) : params.scheme;

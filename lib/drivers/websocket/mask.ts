@@ -1,13 +1,13 @@
 import { randomFillSync } from 'node:crypto';
 import { createRequire } from 'node:module';
 
-/** Fills in the four bytes of a masking key. */
+/** Writes the four bytes of a masking key. */
 export type GenerateMask = (mask: Uint8Array) => void;
 
-/** Masks the bytes of `buffer`, or takes the mask off again. */
+/** Masks the bytes of `buffer`, or unmasks them, which is the same. */
 type MaskInPlace = (buffer: Uint8Array, mask: Uint8Array) => void;
 
-/** Writes `length` bytes of `source`, masked, to `target` from `offset` on. */
+/** Writes `length` masked bytes of `source` to `target` from `offset` on. */
 type MaskTo = (
   source: Uint8Array,
   mask: Uint8Array,
@@ -19,7 +19,7 @@ type MaskTo = (
 const pool = new Uint8Array(8 * 1024);
 let poolUsed = pool.length;
 
-/** Unpredictable masks, as the standard demands them. */
+/** Writes an unpredictable key, as the standard demands. */
 export function randomMask(mask: Uint8Array): void {
   if (poolUsed === pool.length) {
     randomFillSync(pool);
@@ -30,26 +30,26 @@ export function randomMask(mask: Uint8Array): void {
 }
 
 /**
- * `bufferutil` masks in native code, 35 times as fast as a loop over bytes; `ws` uses it too, where it is installed.
- * Without it four bytes are masked at once, six times as fast.
+ * `bufferutil`, which `ws` uses too, masks in native code, 35 times as fast as a loop over bytes. Without it, a loop
+ * over words of four bytes is six times as fast.
  */
 const native = loadNative();
 
 /** Masks in place. */
 export const maskInPlace: MaskInPlace = native?.unmask ?? maskWords;
 
-/** Masks into other memory. */
+/** Masks into another buffer. */
 export const maskTo: MaskTo = native?.mask ?? maskCopy;
 
 function loadNative(): { readonly mask: MaskTo; readonly unmask: MaskInPlace } | undefined {
   try {
     return createRequire(import.meta.url)('bufferutil') as { mask: MaskTo; unmask: MaskInPlace };
   } catch {
-    return undefined; // It is optional.
+    return undefined; // An optional dependency.
   }
 }
 
-/** In plain JavaScript. */
+/** {@link maskTo} in plain JavaScript. */
 export function maskCopy(
   source: Uint8Array,
   mask: Uint8Array,
@@ -61,12 +61,12 @@ export function maskCopy(
   maskWords(target.subarray(offset, offset + length), mask);
 }
 
-/** The mask of what comes so many bytes later. */
+/** The masking key rotated by `bytes`, for a payload that starts there. */
 export function maskAfter(mask: Uint8Array, bytes: number): Uint8Array {
   return mask.map((_, index) => mask[(index + bytes) % 4] ?? 0);
 }
 
-/** In plain JavaScript. */
+/** {@link maskInPlace} in plain JavaScript. */
 export function maskWords(buffer: Uint8Array, mask: Uint8Array): void {
   const lead = (4 - (buffer.byteOffset % 4)) % 4;
   if (buffer.length < lead) {

@@ -6,7 +6,7 @@ export class MaskedPayload implements LazyPayload {
   readonly #payload: Uint8Array;
   readonly #mask: Uint8Array;
 
-  /** @param mask - of its first byte and those that follow */
+  /** @param mask - the masking key, rotated so that it begins at the first byte */
   constructor(payload: Uint8Array, mask: Uint8Array) {
     this.#payload = payload;
     this.#mask = mask;

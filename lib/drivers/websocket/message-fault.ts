@@ -7,19 +7,19 @@ export interface MessageFault {
   readonly detail: string;
 }
 
-/** The peer sent text. */
+/** The fault of a text message. */
 export const TEXT_FAULT: MessageFault = {
   closeCode: CloseCode.UNSUPPORTED_DATA,
   detail: 'expected binary messages, got text',
 };
 
-/** The peer sent more than it may. */
+/** The fault of a message over the limit. */
 export function tooLarge(maxFrameBytes: number, got: number | string): MessageFault {
   const detail = `expected at most ${maxFrameBytes} bytes, got ${got}`;
   return { closeCode: CloseCode.TOO_LARGE, detail };
 }
 
-/** What is wrong with a message that should be one whole frame; `undefined` where nothing is. */
+/** The fault of a message that should be one whole frame; `undefined` if it is one. */
 export function faultOf(message: Uint8Array, maxFrameBytes: number): MessageFault | undefined {
   const { length } = message;
   if (length > maxFrameBytes) return tooLarge(maxFrameBytes, length);

@@ -11,34 +11,34 @@ const MASKED = 0x80;
 /** Room for the longest header, 14 bytes, so that what follows is aligned for masking word by word. */
 const HEADER_ROOM = 16;
 
-/** A larger payload is only masked when it is written. */
+/** A larger payload is masked when it is written. */
 const SCRATCH_BYTES = HEADER_ROOM + 8 * 1024;
 
-/** Shared by all connections: nothing stays in it once a message is framed. */
+/** Shared by all connections. Its content is copied before the next message is framed. */
 const scratch = Buffer.alloc(SCRATCH_BYTES);
 
 /**
- * Puts messages into WebSocket frames (RFC 6455, 5.2), one each.
+ * Puts each message into one WebSocket frame (RFC 6455, 5.2).
  *
- * `ws` could do this, but takes one buffer per message, which costs a copy of each payload, and a client's in new
- * memory. Here a large payload goes out by reference; a client's is masked as it is written.
+ * `ws` takes one buffer per message, which costs a copy of each payload, for a client into new memory. Here a large
+ * payload is written by reference, and a client's is masked when it is written.
  */
 export class MessageFramer {
   readonly #generateMask: GenerateMask | undefined;
   readonly #mask = new Uint8Array(4);
   readonly #maskWord = new Uint32Array(this.#mask.buffer);
 
-  /** @param generateMask - a client's: the standard wants its messages masked, and a server's not */
+  /** @param generateMask - for a client; the standard forbids a server to mask */
   constructor(generateMask?: GenerateMask) {
     this.#generateMask = generateMask;
   }
 
-  /** Whether messages are masked. */
+  /** Whether it masks messages. */
   get isClient(): boolean {
     return this.#generateMask !== undefined;
   }
 
-  /** Adds one binary message. `head` is copied; a large `payload` is kept by reference. */
+  /** Adds one binary message. Copies `head`; keeps a large `payload` by reference. */
   message(batch: WriteBatch, head: Uint8Array, payload?: Uint8Array): void {
     this.#frame(batch, Opcode.BINARY, head, payload);
   }
@@ -81,7 +81,7 @@ export class MessageFramer {
     );
   }
 
-  /** Writes a header that ends at `HEADER_ROOM`, and tells where it begins. */
+  /** Writes a header that ends at `HEADER_ROOM`; returns where it begins. */
   #writeHeader(target: Buffer, opcode: Opcode, length: number): number {
     const { isClient } = this;
     const lengthBytes = length < 126 ? 0 : length < 0x1_0000 ? 2 : 8;
@@ -96,7 +96,7 @@ export class MessageFramer {
   }
 }
 
-/** Memory for a header and so many bytes, until the next message. */
+/** Memory for a header and `bytes` more, valid until the next message. */
 function scratchFor(bytes: number): Buffer {
   return HEADER_ROOM + bytes > SCRATCH_BYTES ? Buffer.allocUnsafeSlow(HEADER_ROOM + bytes) : scratch;
 }

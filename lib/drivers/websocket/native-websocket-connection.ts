@@ -7,30 +7,30 @@ import { CloseCode, closeCodeOf, closeError, privateCodeOf } from './close-codes
 import { FrameInbox } from './frame-inbox.js';
 import { faultOf, type MessageFault, TEXT_FAULT } from './message-fault.js';
 
-/** A browser does not say when it has sent something. It is asked this often, while there is need to know. */
+/** How often `bufferedAmount` is read while something is buffered: a browser has no event for it. */
 const POLL_MS = 10;
 
-/** After our close frame, a peer has this long for its own. */
+/** How long the peer may take for its close frame after ours. */
 const LINGER_MS = 1_000;
 
-/** Frames up to this size are put together in memory that is used again, since `WebSocket.send` copies. */
+/** Frames up to this size are joined in memory that is reused, since `WebSocket.send` copies. */
 const SCRATCH_BYTES = 64 * 1024;
 
 const scratch = new Uint8Array(SCRATCH_BYTES);
 
-/** So many sizes of frames that were sent long ago are kept before they are let go. */
+/** How many sizes of frames are kept that are no longer buffered. */
 const MAX_OLD_SIZES = 1_024;
 
 /**
- * One binary message per frame on the WebSocket of a browser. That cannot make its peer wait, so a paused
- * connection collects what comes, up to a limit. Nor does it tell of a message before the whole of it is there,
- * so one that takes long to come in is no sign of life until its end.
+ * One binary message per frame on the WebSocket of a browser. A browser cannot pause its peer, so a paused connection
+ * keeps what arrives, up to a limit. It reports a message only when the whole message has arrived, so a long one is no
+ * sign of life until its end.
  */
 export class NativeWebSocketConnection extends BaseConnection {
   readonly #ws: WebSocket;
   readonly #inbox: FrameInbox;
   #closeCode: CloseCode | undefined;
-  /** Sizes of the frames that may still be buffered, oldest first. */
+  /** Sizes of the frames that may still be buffered, the oldest first. */
   #sizes: number[] = [];
   /** Runs while something is buffered. */
   #polling: Subscription | undefined;
@@ -41,7 +41,7 @@ export class NativeWebSocketConnection extends BaseConnection {
     this.#ws = ws;
     this.#inbox = new FrameInbox(maxPausedBytes, (frame) => this.receive(frame));
     ws.addEventListener('message', (event: MessageEvent<unknown>) => this.#receiveMessage(event.data));
-    // The close event that follows says more.
+    // The close event that follows has the reason.
     ws.addEventListener('error', () => undefined);
     ws.addEventListener('close', ({ code, reason }) => this.#closed(code, reason));
   }

@@ -15,20 +15,21 @@ import { WEBSOCKET_SCHEMES, webSocketUrl } from './websocket-url.js';
 
 const DEFAULT_MAX_PAUSED_BYTES = 64 * 1024 * 1024;
 
-/** What a {@link NativeWebSocketDriver} can be told. */
+/** The options of a {@link NativeWebSocketDriver}. */
 export interface NativeWebSocketOptions {
   /**
-   * A browser cannot make its peer wait: what comes in while a connection is paused is kept, up to this many
-   * bytes, 64 MiB unless told. Beyond that the connection ends with an {@link InboxFullError}.
+   * Maximum bytes that a paused connection keeps, since a browser cannot pause its peer. Beyond it the connection ends
+   * with an {@link InboxFullError}. Default: 64 MiB.
    */
   readonly maxPausedBytes?: number;
-  /** The class to use; the global one unless told. */
+  /** The WebSocket class. Default: the global one. */
   readonly WebSocket?: typeof WebSocket;
 }
 
 /**
- * `http` and `https` (also `ws` and `wss`) on the WebSocket of a browser, or of Node from version 22 on. It can
- * connect, but not listen. Certificates are the browser's business, not the connector's.
+ * `http` and `https` (also `ws` and `wss`) on the WebSocket of a browser, or of Node from version 22 on. It can connect,
+ * but not listen. The browser verifies the listener's certificate and does not show it, so that connections over TLS
+ * have `peer_cert_hidden`.
  */
 export class NativeWebSocketDriver implements Driver {
   readonly schemes = WEBSOCKET_SCHEMES;
@@ -46,7 +47,7 @@ export class NativeWebSocketDriver implements Driver {
       const context = describeParams(params);
       const ws = this.#open(params);
       ws.binaryType = 'arraybuffer';
-      // Pages are not told why, on purpose; the browser's console is.
+      // A browser hides the reason from pages on purpose. Its console has it.
       const fail = () =>
         subscriber.error(new CommError(CommErrorCode.NOT_READY, `${context}: cannot connect`));
       ws.addEventListener('error', fail);
@@ -84,13 +85,13 @@ export class NativeWebSocketDriver implements Driver {
     try {
       return new Class(webSocketUrl(params));
     } catch (error) {
-      // A bad URL, or a page from https that may not connect in the clear.
+      // A bad URL, or a page from https, which must not connect without TLS.
       throw CommError.from(error, describeParams(params), CommErrorCode.BAD_CONFIG);
     }
   }
 }
 
-/** A page knows no address of its own, not which TLS version was agreed on, and not whose certificate it was. */
+/** A page cannot see its own address, the TLS version or the certificate. */
 function propertiesOf({ url }: WebSocket): ConnectionProperties {
   const { location } = globalThis as { location?: { origin: string } };
   const { protocol, hostname, port } = new URL(url);

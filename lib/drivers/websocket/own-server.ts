@@ -16,25 +16,25 @@ import { pathOf } from './upgrades.js';
 
 const log = logger('http');
 
-/** A client that has not finished its TLS handshake, or sent its request, by then is let go. */
+/** How long a client may take for its TLS handshake, and for its request. */
 const GREETING_TIMEOUT_MS = 10_000;
 
 /** How often the server looks for clients that are late. */
 const CHECK_INTERVAL_MS = 2_500;
 
-/** An HTTP server that serves nothing but upgrades. */
+/** An HTTP server that only serves upgrades. */
 export interface OwnServer {
   readonly server: HttpServer | HttpsServer;
-  /** Tells that a socket became a WebSocket, which outlives the server. */
+  /** Notes that a socket became a WebSocket, which outlives the server. */
   readonly release: (address: string) => void;
-  /** Stops listening, and ends what has not become a WebSocket. */
+  /** Stops listening, and closes the sockets that have not become WebSockets. */
   readonly close: () => void;
 }
 
 /**
- * Makes the server of a listener that was not given one.
+ * Creates the server of a listener that was given none.
  *
- * @throws CommError `BAD_CONFIG` where TLS is asked for and material is missing
+ * @throws CommError `BAD_CONFIG` if a certificate for TLS is missing
  */
 export function ownServer(params: DriverParams, paths: ReadonlySet<string>): OwnServer {
   const material = serverTls(params);
@@ -63,7 +63,7 @@ export function ownServer(params: DriverParams, paths: ReadonlySet<string>): Own
   };
 }
 
-/** Says what this port is for. */
+/** Answers requests that are no upgrades with what this port is for. */
 function answerRequest(paths: ReadonlySet<string>): RequestListener {
   return (request, response) => {
     const status = paths.has(pathOf(request)) ? 426 : 404;

@@ -7,18 +7,18 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 import { WS_OPTIONS } from './ws-options.js';
 
-/** Which upgrades a listener takes. */
+/** Which upgrades a listener accepts. */
 export interface UpgradeRules {
   readonly paths: ReadonlySet<string>;
-  /** Of browsers; absent for all. */
+  /** The allowed origins of browsers; `undefined` for all. */
   readonly origins: readonly string[] | undefined;
-  /** Called with each WebSocket that is made. */
+  /** Called with each new WebSocket. */
   accept(ws: WebSocket, socket: Duplex): void;
-  /** Called for every other path. */
+  /** Called for each upgrade of another path. */
   decline(request: IncomingMessage, socket: Duplex): void;
 }
 
-/** Takes WebSocket upgrades of an HTTP server, by the rules. Returns what stops it again. */
+/** Accepts WebSocket upgrades of an HTTP server by the rules. Returns a function that stops it. */
 export function takeUpgrades(server: HttpServer | HttpsServer, rules: UpgradeRules): () => void {
   const upgrader = new WebSocketServer({ ...WS_OPTIONS, noServer: true, clientTracking: false });
   const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -31,7 +31,7 @@ export function takeUpgrades(server: HttpServer | HttpsServer, rules: UpgradeRul
   return () => server.off('upgrade', listener);
 }
 
-/** Answers an upgrade with an error and closes. */
+/** Answers an upgrade with an HTTP status and closes the socket. */
 export function rejectUpgrade(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
@@ -41,8 +41,8 @@ export function rejectUpgrade(socket: Duplex, status: number): void {
 }
 
 /**
- * Leaves an upgrade to the other listeners of the server. Where there is none, Node would have treated it as an
- * ordinary request, if it were not for ours; so the application gets it as one.
+ * Leaves an upgrade to the server's other `upgrade` listeners. If there are none, the application gets it as an ordinary
+ * request, as Node would do without our listener.
  */
 export function leaveToOthers(server: HttpServer | HttpsServer): UpgradeRules['decline'] {
   return (request, socket) => {
@@ -60,7 +60,7 @@ export function leaveToOthers(server: HttpServer | HttpsServer): UpgradeRules['d
   };
 }
 
-/** The path that a request asks for, without the query. */
+/** The path of a request, without the query. */
 export function pathOf({ url = '' }: IncomingMessage): string {
   return url.split('?', 1)[0] ?? '';
 }

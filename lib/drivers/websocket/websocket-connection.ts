@@ -13,15 +13,15 @@ import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
 import { faultOf, type MessageFault, TEXT_FAULT, tooLarge } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
 
-/** What WebSocket framing may add to a frame in fragments, and what a chunk may hold of the next one. */
+/** Bytes beyond the limit of a frame that are no fault: framing of its fragments, and the start of the next message. */
 const SLACK_BYTES = 64 * 1024;
 
-/** The clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
+/** Clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
 const NVFLARE_CLIENT_BYTES = 4 * 1024 * 1024;
 
-/** What a WebSocket connection is made of. */
+/** The parts of a WebSocket connection. */
 export interface WebSocketParts {
-  /** Open, and made with `WS_OPTIONS`. */
+  /** Open, and created with `WS_OPTIONS`. */
   readonly ws: WebSocket;
   /** The socket under it. */
   readonly socket: Duplex;
@@ -30,8 +30,8 @@ export interface WebSocketParts {
 }
 
 /**
- * One binary WebSocket message per frame. `ws` has made the connection, reads it and closes it; messages are
- * written to its socket directly, see {@link MessageFramer}.
+ * One binary WebSocket message per frame. `ws` opens, reads and closes the connection; messages are written to its
+ * socket directly, see {@link MessageFramer}.
  */
 export class WebSocketConnection extends BaseConnection {
   readonly #ws: WebSocket;
@@ -59,9 +59,9 @@ export class WebSocketConnection extends BaseConnection {
     ws.on('ping', (data) => this.#answerPing(data));
     ws.on('error', (error) => this.end(CommError.from(error, this.describe(), CommErrorCode.BAD_DATA)));
     ws.on('close', (code, reason) => this.#closed(code, reason.toString()));
-    // The close event that follows may know better: a peer that closed for a reason resets what comes after it.
+    // Kept for the close event, which may have a better reason: a peer that has closed resets what comes after it.
     socket.on('error', (error) => (this.#socketError = error));
-    // Before `ws` itself takes the chunk, so that nothing over the limit is collected.
+    // Runs before `ws` reads the chunk, so that nothing over the limit is collected.
     socket.prependListener('data', (chunk: Uint8Array) => this.#countChunk(chunk.length));
   }
 
@@ -103,7 +103,7 @@ export class WebSocketConnection extends BaseConnection {
   protected override async release(): Promise<void> {
     if (this.#socket.closed) return;
     if (this.bufferedBytes === 0 && this.#ws.readyState === this.#ws.OPEN) {
-      // The peer is told why. `ws` ends the socket itself when it does not take even that.
+      // Tells the peer why. `ws` destroys the socket if the peer does not answer in time.
       this.#ws.close(this.#closeCode);
       this.#socket.end(() => this.#ws.terminate());
     } else {
@@ -117,7 +117,7 @@ export class WebSocketConnection extends BaseConnection {
     this.wrote();
   }
 
-  /** `ws` has one limit for the whole life of a connection; this one grows with the handshake. */
+  /** Applies `maxFrameBytes`, which grows after the handshake; `ws` has one limit for the whole connection. */
   #countChunk(bytes: number): void {
     this.alive();
     this.#receivedBytes += bytes;
@@ -137,7 +137,7 @@ export class WebSocketConnection extends BaseConnection {
     else this.#refuse(fault);
   }
 
-  /** Pongs go the way of the messages: a large one may be half written. A peer that takes nothing gets none. */
+  /** Queues a pong behind the messages, since a large one may be half written. A peer that reads nothing gets none. */
   #answerPing(data: Uint8Array): void {
     if (this.bufferedBytes >= this.highWaterMarkBytes || this.#ws.readyState !== this.#ws.OPEN) return;
     this.#framer.pong(this.#writer.batch, data);

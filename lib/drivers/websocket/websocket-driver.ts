@@ -20,27 +20,27 @@ import { listenAlone, listenAttached } from './listen.js';
 import { type GenerateMask, randomMask } from './mask.js';
 import { WEBSOCKET_SCHEMES } from './websocket-url.js';
 
-/** What a {@link WebSocketDriver} can be told. */
+/** The options of a {@link WebSocketDriver}. */
 export interface WebSocketDriverOptions {
   /**
-   * A server to attach listeners to, beside an Express, Nest or Angular SSR application, say. They take the
-   * upgrades of their own path alone, `/f3` unless the connector's URL names another. Its host, port and
-   * certificates are then the server's. It is never closed here.
+   * A server to attach listeners to, beside an Express, Nest or Angular SSR application for example. They accept only
+   * the upgrades of their path. Default: `/f3`, unless the connector's URL names another. Host, port and certificates are
+   * the server's. The driver never closes it.
    */
   readonly server?: HttpServer | HttpsServer;
-  /** Sent with each handshake of an active side; the connector parameter `headers` adds to them. */
+  /** HTTP headers of each handshake of an active side. The connector parameter `headers` adds to them. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Makes the sockets of active sides, through a proxy for example. The connector parameter `agent` wins. */
+  /** Creates the sockets of active sides, through a proxy for example. The connector parameter `agent` overrides it. */
   readonly agent?: Agent;
   /**
-   * The web pages that may connect to listeners, as `https://app.example.com`; all unless told. A browser sends
-   * its page's origin, other programs send none and are not concerned.
+   * The origins of web pages that may connect to listeners, such as `https://app.example.com`. Default: all. A browser
+   * sends its page's origin; other programs send none, and are not restricted.
    */
   readonly origins?: readonly string[];
   /**
-   * Makes the mask of each message of an active side; random unless told, as the standard demands. Masks keep
-   * proxies that do not know WebSockets from reading a message as a request. On a network without such proxies
-   * one that leaves the four bytes 0 spares both sides the work.
+   * Writes the masking key of each message of an active side. Default: random keys, as the standard demands, so that a
+   * proxy that does not know WebSockets cannot take a message for a request. On a network without such proxies, a
+   * function that leaves the four bytes 0 saves both sides the work.
    */
   readonly generateMask?: GenerateMask;
 }
@@ -64,7 +64,7 @@ export class WebSocketDriver implements Driver {
   readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
   readonly #options: WebSocketDriverOptions;
 
-  /** Without options: listeners of its own, open to all pages. */
+  /** Without options, listeners have a server of their own and accept all pages. */
   constructor(options: WebSocketDriverOptions = {}) {
     this.#options = options;
   }
@@ -100,7 +100,7 @@ function headersOf(params: DriverParams): Record<string, string> {
 function agentOf(params: DriverParams): Agent | undefined {
   const { agent } = params;
   if (agent === undefined) return undefined;
-  // Not `instanceof`: the agents of proxies are often made for another copy of the class.
+  // Not `instanceof`: a proxy agent often extends another copy of the class.
   if (typeof agent === 'object' && agent !== null && 'addRequest' in agent) return agent as unknown as Agent;
   throw badParameter(params, 'agent', 'an http.Agent');
 }

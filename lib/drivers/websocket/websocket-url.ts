@@ -5,19 +5,19 @@ import { describeParams, formatUrl, hostToConnect, needsTls } from '../../transp
 /** The schemes of both WebSocket drivers. NVFlare knows `http` and `https`, and `ws` and `wss` up to 2.5. */
 export const WEBSOCKET_SCHEMES = ['http', 'https', 'ws', 'wss'] as const;
 
-/** Where NVFlare listens from 2.6 on; earlier versions take any path. */
+/** Where NVFlare listens from 2.6 on. Earlier versions accept any path. */
 export const DEFAULT_PATH = '/f3';
 
 /**
- * The `ws://` or `wss://` URL that an active side asks for: its own path if it has one, `/f3` otherwise. The query
- * is left out, since it carries connector parameters.
+ * The `ws://` or `wss://` URL that an active side requests. Default path: `/f3`. The query is omitted, since it carries
+ * connector parameters.
  *
- * @throws CommError `BAD_CONFIG` where the port cannot be
+ * @throws CommError `BAD_CONFIG` for an invalid port
  */
 export function webSocketUrl(params: DriverParams): string {
   const isSecure = needsTls(params);
   const host = hostToConnect(params);
-  // Code that is not typed may bring a port as text.
+  // Untyped code may pass a port as text.
   const port = Number(String(params.port ?? (isSecure ? 443 : 80)));
   if (!Number.isInteger(port) || port < 1 || port > 0xffff) {
     const detail = `expected a port from 1 to 65535, got ${String(params.port)}`;
@@ -26,7 +26,7 @@ export function webSocketUrl(params: DriverParams): string {
   return formatUrl(isSecure ? 'wss' : 'ws', host, port, customPath(params) ?? DEFAULT_PATH);
 }
 
-/** The path that a URL names, in the form that travels; `undefined` where it names none. */
+/** The path of a URL, encoded for HTTP; `undefined` if it has none. */
 export function customPath({ path = '' }: DriverParams): string | undefined {
   return path === '' || path === '/' ? undefined : new URL(`http://host${path}`).pathname;
 }

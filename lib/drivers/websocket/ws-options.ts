@@ -1,20 +1,20 @@
 import { MAX_FRAME_BYTES } from '../../wire/prefix.js';
 
-/** After our close frame, a peer has this long for its own. */
+/** How long the peer may take for its close frame after ours. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-/** What clients and servers of `ws` are told here. */
+/** The options of `ws` for clients and servers. */
 export const WS_OPTIONS = {
-  // NVFlare does not compress, and model weights do not become smaller.
+  // NVFlare does not compress, and model weights would not become smaller.
   perMessageDeflate: false,
-  // Connections have their own limit, which grows with the handshake.
+  // Connections have their own limit, which grows after the handshake.
   maxPayload: MAX_FRAME_BYTES,
-  // The largest message in the pieces of a browser, which are of 64 KiB or more, and in chunks of 1 KiB.
+  // Enough for the largest message in fragments of a browser, of 64 KiB or more, and in chunks of 1 KiB.
   maxFragments: MAX_FRAME_BYTES / (32 * 1024),
   maxBufferedChunks: MAX_FRAME_BYTES / 1024,
-  // Pongs are sent between messages, by the connection.
+  // The connection sends pongs between messages.
   autoPong: false,
-  // Text is refused anyway.
+  // Text messages are refused anyway.
   skipUTF8Validation: true,
   closeTimeout: CLOSE_TIMEOUT_MS,
 } as const;
