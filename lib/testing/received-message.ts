@@ -4,7 +4,6 @@ import type { Endpoint } from '../endpoint.js';
 import { AppIds, type MessageHeaders, textMessage } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { testEndpoint } from './test-endpoint.js';
-import { VirtualConnection } from './virtual-connection.js';
 import { VirtualLink } from './virtual-link.js';
 
 /** What {@link receivedMessage} can be told. */
@@ -32,7 +31,7 @@ export function receivedMessage(parts: ReceivedMessageParts = {}): ReceivedMessa
   const endpoint = typeof from === 'string' ? testEndpoint(from) : from;
   const bytes = typeof payload === 'string' ? textMessage(payload).payload : payload;
   const link = new VirtualLink(`${endpoint.name} and this endpoint`, asapScheduler, 0);
-  const [, connection] = VirtualConnection.pair(link, endpoint.name, 'virtual');
+  const [, connection] = link.pair(endpoint.name, 'virtual');
   return {
     endpoint,
     connection,

@@ -10,7 +10,6 @@ import type {
   ListenerUrls,
 } from '../transport/driver.js';
 import { describeParams } from '../transport/url.js';
-import { VirtualConnection } from './virtual-connection.js';
 import type { VirtualLink } from './virtual-link.js';
 
 /** What the drivers of one network share. */
@@ -42,7 +41,7 @@ export class VirtualDriver implements Driver {
       const listener = this.#switch.listeners.get(name);
       if (listener === undefined)
         throw new CommError(CommErrorCode.NOT_READY, `${describeParams(params)}: nobody listens there`);
-      const [active, passive] = VirtualConnection.pair(link, this.#owner, name);
+      const [active, passive] = link.pair(this.#owner, name);
       listener.next(passive);
       return active.lifetime();
     });

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import type { VirtualConnection } from './virtual-connection.js';
+import { InProcessConnection, type Link } from '../drivers/in-process/in-process-connection.js';
 
 /**
  * What a link does with frames.
@@ -14,13 +14,13 @@ import type { VirtualConnection } from './virtual-connection.js';
 export type LinkState = 'up' | 'down' | 'stalled' | 'lossy';
 
 /** What lies between two endpoints: all their connections run over it. */
-export class VirtualLink {
+export class VirtualLink implements Link {
   /** For messages: `site-1 and hub`. */
   readonly name: string;
   readonly scheduler: SchedulerLike;
   /** From `send` to the other side. */
   latencyMs: number;
-  readonly #connections = new Set<VirtualConnection>();
+  readonly #connections = new Set<InProcessConnection>();
   #state: LinkState = 'up';
 
   constructor(name: string, scheduler: SchedulerLike, latencyMs: number) {
@@ -33,6 +33,25 @@ export class VirtualLink {
     return this.#state;
   }
 
+  get isStalled(): boolean {
+    return this.#state === 'stalled';
+  }
+
+  get isLossy(): boolean {
+    return this.#state === 'lossy';
+  }
+
+  /** Both ends of a connection over this link: of the endpoint that connects, and of the one that listens. */
+  pair(active: string, passive: string): [InProcessConnection, InProcessConnection] {
+    const ends = InProcessConnection.pair(active, passive, this);
+    for (const end of ends) {
+      this.#connections.add(end);
+      const forget = () => this.#connections.delete(end);
+      end.closed$.subscribe({ error: forget, complete: forget });
+    }
+    return ends;
+  }
+
   /** Puts the link into another state. */
   change(state: LinkState): void {
     this.#state = state;
@@ -40,16 +59,6 @@ export class VirtualLink {
       if (state === 'down') void connection.close(this.downError());
       else connection.deliverSoon();
     }
-  }
-
-  /** Lets a connection run over this link, until it ends. */
-  attach(connection: VirtualConnection): void {
-    this.#connections.add(connection);
-  }
-
-  /** Forgets a connection that has ended. */
-  detach(connection: VirtualConnection): void {
-    this.#connections.delete(connection);
   }
 
   /** Why a connection broke, or could not be made. */

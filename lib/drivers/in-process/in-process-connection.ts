@@ -7,11 +7,15 @@ import type { ConnectionProperties } from '../../transport/connection.js';
 /** Frames are copied into blocks of this size, which is much faster than one allocation per frame. */
 const BLOCK_BYTES = 64 * 1024;
 
-/** How a pair of connections delivers. */
-export interface DeliveryOptions {
+/** What lies between the two ends of a connection. Its fields may change at any time. */
+export interface Link {
   /** Milliseconds from `send` to `frames$`. */
   readonly latencyMs: number;
   readonly scheduler: SchedulerLike;
+  /** Nothing is delivered, until `deliverSoon` is called after the stall. Default: false. */
+  readonly isStalled?: boolean;
+  /** What is sent is lost, the end of a connection too. Default: false. */
+  readonly isLossy?: boolean;
 }
 
 interface FrameInFlight {
@@ -21,33 +25,37 @@ interface FrameInFlight {
 
 /** One end of a connection inside the process: the other end receives what is sent here, in order, after the latency. */
 export class InProcessConnection extends BaseConnection {
-  readonly #options: DeliveryOptions;
+  protected override readonly finishesInOrder = true;
+  readonly #link: Link;
   #other: InProcessConnection | undefined;
-  /** Frames in flight to this end. */
+  /** Frames in flight to this end, from `#taken` on. */
   #inbox: FrameInFlight[] = [];
   #taken = 0;
+  /** When this end hears that the other one has ended, behind all frames. */
+  #endDueAt: number | undefined;
   /** What was sent here and not yet received at the other end. */
   #bufferedBytes = 0;
   #bufferedFrames = 0;
   #isDelivering = false;
   #isReading = false;
   #delivery = Subscription.EMPTY;
-  #peerFinished = false;
   #block = new Uint8Array(0);
   #used = 0;
 
-  private constructor(properties: ConnectionProperties, options: DeliveryOptions) {
+  private constructor(properties: ConnectionProperties, link: Link) {
     super(properties);
-    this.#options = options;
+    this.#link = link;
   }
 
-  /** Both ends of one connection: the active and the passive one. */
-  static pair(address: string, options: DeliveryOptions): [InProcessConnection, InProcessConnection] {
-    const active = new InProcessConnection({ local_addr: `${address}#active`, peer_addr: address }, options);
-    const passive = new InProcessConnection({ local_addr: address, peer_addr: `${address}#active` }, options);
-    active.#other = passive;
-    passive.#other = active;
-    return [active, passive];
+  /** Both ends of one connection, by their addresses: the active and the passive one. */
+  static pair(active: string, passive: string, link: Link): [InProcessConnection, InProcessConnection] {
+    const ends: [InProcessConnection, InProcessConnection] = [
+      new InProcessConnection({ local_addr: active, peer_addr: passive }, link),
+      new InProcessConnection({ local_addr: passive, peer_addr: active }, link),
+    ];
+    ends[0].#other = ends[1];
+    ends[1].#other = ends[0];
+    return ends;
   }
 
   override get bufferedBytes(): number {
@@ -58,16 +66,23 @@ export class InProcessConnection extends BaseConnection {
     return this.#bufferedFrames;
   }
 
+  /** Delivers what is due in an action of its own, so that no receiver is called while it is called. */
+  deliverSoon(): void {
+    if (this.#isDelivering) return; // The delivery that runs looks again.
+    this.#delivery.unsubscribe();
+    this.#deliverAfter(0);
+  }
+
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
+    if (this.#link.isLossy === true || this.#other === undefined) return;
     const frame = this.#join(head, payload);
     this.#bufferedBytes += frame.length;
     this.#bufferedFrames += 1;
-    if (this.#other !== undefined) this.#other.#accept(frame);
+    this.#other.#accept(frame);
   }
 
   protected override startReading(): void {
-    this.#isReading = true;
-    this.#deliver();
+    this.resumeReading();
   }
 
   protected override pauseReading(): void {
@@ -76,36 +91,40 @@ export class InProcessConnection extends BaseConnection {
 
   protected override resumeReading(): void {
     this.#isReading = true;
-    this.#deliver();
+    this.deliverSoon();
   }
 
   protected override finishWriting(): void {
-    const other = this.#other;
-    if (other === undefined) return;
-    other.#peerFinished = true;
-    other.#deliver();
+    this.#sendEnd();
   }
 
   protected override release(): Promise<void> {
     this.#isReading = false;
+    this.#inbox = [];
     this.#delivery.unsubscribe();
-    const other = this.#other;
+    this.#sendEnd();
     this.#other = undefined;
-    if (other !== undefined) {
-      other.#peerFinished = true;
-      other.#deliver();
-    }
     return Promise.resolve();
   }
 
+  #sendEnd(): void {
+    if (this.#link.isLossy !== true && this.#other !== undefined) this.#other.#acceptEnd();
+  }
+
   #accept(frame: Uint8Array): void {
-    const { latencyMs, scheduler } = this.#options;
+    const { latencyMs, scheduler } = this.#link;
     this.#inbox.push({ frame, dueAt: latencyMs === 0 ? 0 : scheduler.now() + latencyMs });
     if (this.#delivery.closed) this.#deliverAfter(latencyMs);
   }
 
+  #acceptEnd(): void {
+    const { latencyMs, scheduler } = this.#link;
+    this.#endDueAt ??= scheduler.now() + latencyMs;
+    if (this.#delivery.closed) this.#deliverAfter(latencyMs);
+  }
+
   #deliverAfter(delayMs: number): void {
-    this.#delivery = this.#options.scheduler.schedule(() => {
+    this.#delivery = this.#link.scheduler.schedule(() => {
       this.#delivery = Subscription.EMPTY;
       this.#deliver();
     }, delayMs);
@@ -113,9 +132,9 @@ export class InProcessConnection extends BaseConnection {
 
   /** Delivers the frames that are due, and the end of the other side behind them. */
   #deliver(): void {
-    if (this.#isDelivering) return; // A receiver that pauses and resumes re-enters.
+    if (this.#link.isStalled === true) return;
     this.#isDelivering = true;
-    const now = this.#options.latencyMs === 0 ? 0 : this.#options.scheduler.now();
+    const now = this.#link.scheduler.now();
     let next: FrameInFlight | undefined;
     while ((next = this.#inbox[this.#taken]) !== undefined && this.#isReading && next.dueAt <= now) {
       this.#taken += 1;
@@ -124,10 +143,12 @@ export class InProcessConnection extends BaseConnection {
     this.#isDelivering = false;
     this.#inbox = this.#inbox.slice(this.#taken);
     this.#taken = 0;
-    if (this.#other !== undefined) this.#other.wrote();
-    if (next === undefined && this.#peerFinished) this.#endBoth();
-    else if (next !== undefined && this.#isReading && this.#delivery.closed)
-      this.#deliverAfter(next.dueAt - now);
+    if (this.#other === undefined) return; // A receiver has closed the connection.
+    this.#other.wrote();
+    const dueAt = next === undefined ? this.#endDueAt : this.#isReading ? next.dueAt : undefined;
+    if (dueAt === undefined) return;
+    if (next === undefined && dueAt <= now) this.#endBoth();
+    else if (this.#delivery.closed) this.#deliverAfter(dueAt - now);
   }
 
   #pass(frame: Uint8Array): void {

@@ -52,7 +52,8 @@ export class InProcessDriver implements Driver {
       const listener = this.#options.listeners.get(name);
       if (listener === undefined)
         throw new CommError(CommErrorCode.NOT_READY, `${describeParams(params)}: nobody listens there`);
-      const [active, passive] = InProcessConnection.pair(`inproc://${name}`, this.#options);
+      const address = `inproc://${name}`;
+      const [active, passive] = InProcessConnection.pair(`${address}#active`, address, this.#options);
       listener.next(passive);
       return active.lifetime();
     });

@@ -9,7 +9,7 @@ const FRAME_BYTES = 20;
 /** Two ends in virtual time. What `b` gets is noted by its first byte, after `reacting` to it. */
 function setUp({ latencyMs = 0, reacting = (): void => undefined, isHeard = true } = {}) {
   const scheduler = new VirtualTimeScheduler();
-  const [a, b] = InProcessConnection.pair('inproc://x', { latencyMs, scheduler });
+  const [a, b] = InProcessConnection.pair('inproc://x#active', 'inproc://x', { latencyMs, scheduler });
   const seen: unknown[] = [];
   const ends: string[] = [];
   a.closed$.subscribe({ complete: () => ends.push('a'), error: () => ends.push('a failed') });
@@ -112,6 +112,19 @@ describe('a receiver that pauses and resumes while it is called', () => {
     scheduler.flush();
     expect(seen).toEqual([]);
     scheduler.maxFrames = 10;
+    scheduler.flush();
+    expect(seen).toEqual([1]);
+  });
+});
+
+describe('a resume', () => {
+  it('calls no receiver before it returns', () => {
+    const { scheduler, b, seen, send } = setUp();
+    b.pause();
+    send(1);
+    scheduler.flush();
+    b.resume();
+    expect(seen).toEqual([]);
     scheduler.flush();
     expect(seen).toEqual([1]);
   });
