@@ -19,6 +19,12 @@ export function tooLarge(maxFrameBytes: number, got: number | string): MessageFa
   return { closeCode: CloseCode.TOO_LARGE, detail };
 }
 
+/** The fault of a message in too many fragments. */
+export function tooManyFragments(limit: number): MessageFault {
+  const detail = `expected at most ${limit} fragments before the handshake, got more`;
+  return { closeCode: CloseCode.POLICY, detail };
+}
+
 /** The fault of a message that should be one whole frame; `undefined` if it is one. */
 export function faultOf(message: Uint8Array, maxFrameBytes: number): MessageFault | undefined {
   const { length } = message;

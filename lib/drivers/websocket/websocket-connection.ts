@@ -3,18 +3,22 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { BaseConnection } from '../../transport/base-connection.js';
+import { BaseConnection, HANDSHAKE_FRAME_BYTES } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { fromNodeError } from '../node/node-errors.js';
 import { plainBytes } from '../node/plain-bytes.js';
 import { SocketWriter } from '../node/socket-writer.js';
 import { untilClosed } from '../node/until-closed.js';
 import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
-import { faultOf, type MessageFault, TEXT_FAULT, tooLarge } from './message-fault.js';
+import { FragmentCounter } from './fragment-counter.js';
+import { faultOf, type MessageFault, TEXT_FAULT, tooLarge, tooManyFragments } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
 
 /** Bytes beyond the limit of a frame that are no fault: framing of its fragments, and the start of the next message. */
 const SLACK_BYTES = 64 * 1024;
+
+/** Maximum fragments of a message before the handshake, of at most 64 KiB. */
+const MAX_HANDSHAKE_FRAGMENTS = 128;
 
 /** Clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
 const NVFLARE_CLIENT_BYTES = 4 * 1024 * 1024;
@@ -44,6 +48,8 @@ export class WebSocketConnection extends BaseConnection {
   #receivedBytes = 0;
   /** `#receivedBytes` when the last message was complete. */
   #receivedAtMessage = 0;
+  /** Until the handshake is done; then `WS_OPTIONS` limits the fragments. */
+  #fragments: FragmentCounter | undefined = new FragmentCounter();
 
   constructor({ ws, socket, properties, framer }: WebSocketParts) {
     super(properties);
@@ -62,7 +68,7 @@ export class WebSocketConnection extends BaseConnection {
     // Kept for the close event, which may have a better reason: a peer that has closed resets what comes after it.
     socket.on('error', (error) => (this.#socketError = error));
     // Runs before `ws` reads the chunk, so that nothing over the limit is collected.
-    socket.prependListener('data', (chunk: Uint8Array) => this.#countChunk(chunk.length));
+    socket.prependListener('data', (chunk: Uint8Array) => this.#countChunk(chunk));
   }
 
   override get bufferedBytes(): number {
@@ -118,11 +124,18 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   /** Applies `maxFrameBytes`, which grows after the handshake; `ws` has one limit for the whole connection. */
-  #countChunk(bytes: number): void {
+  #countChunk(chunk: Uint8Array): void {
     this.alive();
-    this.#receivedBytes += bytes;
+    this.#receivedBytes += chunk.length;
     const collecting = this.#receivedBytes - this.#receivedAtMessage;
     if (collecting > this.maxFrameBytes + SLACK_BYTES) this.#refuse(tooLarge(this.maxFrameBytes, 'more'));
+    if (this.#fragments !== undefined) this.#countFragments(this.#fragments, chunk);
+  }
+
+  #countFragments(fragments: FragmentCounter, chunk: Uint8Array): void {
+    if (this.maxFrameBytes > HANDSHAKE_FRAME_BYTES) this.#fragments = undefined;
+    else if (fragments.push(chunk) > MAX_HANDSHAKE_FRAGMENTS)
+      this.#refuse(tooManyFragments(MAX_HANDSHAKE_FRAGMENTS));
   }
 
   #receiveMessage(data: RawData, isBinary: boolean): void {

@@ -97,6 +97,29 @@ describe('a WebSocket listener', () => {
     await expectEcho();
   });
 
+  it('refuses a message of more than 128 fragments before the handshake', async () => {
+    const ws = await openClient();
+    const ended = endOf(await listener.next());
+    const closed = once(ws, 'close');
+    sendFragments(ws, 1, 129);
+    expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
+    expect((await closed)[0]).toBe(1008);
+    await expectEcho();
+  });
+
+  it('takes a message of more fragments after the handshake', async () => {
+    const ws = await openClient();
+    const accepted = await listener.next();
+    accepted.maxFrameBytes = MIB;
+    const received = firstValueFrom(accepted.frames$);
+    const frame = frameOf(5, 200);
+    for (const [index, byte] of frame.entries())
+      ws.send(Uint8Array.of(byte), { fin: index === frame.length - 1 });
+    expect(Buffer.compare(await received, frame)).toBe(0);
+    ws.terminate();
+    await endOf(accepted);
+  });
+
   it('takes fragments for one message', async () => {
     const ws = await openClient();
     const accepted = await listener.next();
