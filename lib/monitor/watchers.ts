@@ -1,4 +1,16 @@
-import { defer, EMPTY, filter, finalize, merge, mergeMap, type Observable, skip, takeUntil } from 'rxjs';
+import {
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  merge,
+  mergeMap,
+  type Observable,
+  skip,
+  Subject,
+  takeUntil,
+  tap,
+} from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
@@ -27,7 +39,7 @@ export interface WatchRequest {
  * @param refuse - called with each request that is refused, and why
  */
 export function serveWatchers<R extends WatchRequest>(
-  communicator: Communicator,
+  communicator: Pick<Communicator, 'endpoint'>,
   requests$: Observable<R>,
   { allow, maxWatchers }: WatcherLimits,
   serve: (request: R) => Observable<unknown>,
@@ -35,6 +47,8 @@ export function serveWatchers<R extends WatchRequest>(
 ): Observable<unknown> {
   return defer(() => {
     let watchers = 0;
+    /** Has each request before it is served, so that a watcher leaves before the next one under its ID is counted. */
+    const spoken = new Subject<R>();
     const serveOne = (request: R): Observable<unknown> => {
       const fault = faultOf(request);
       if (fault !== undefined) {
@@ -42,7 +56,7 @@ export function serveWatchers<R extends WatchRequest>(
         return EMPTY;
       }
       const { endpoint, id } = request;
-      const spoke$ = requests$.pipe(filter((next) => next.id === id && next.endpoint.name === endpoint.name));
+      const spoke$ = spoken.pipe(filter((next) => next.id === id && next.endpoint.name === endpoint.name));
       const changed$ = communicator.endpoint(endpoint.name).pipe(skip(1));
       watchers += 1;
       return serve(request).pipe(
@@ -55,6 +69,7 @@ export function serveWatchers<R extends WatchRequest>(
       return watchers < maxWatchers ? undefined : tooMany(maxWatchers);
     };
     return requests$.pipe(
+      tap(spoken),
       filter(({ type }) => type === 'watch'),
       mergeMap(serveOne),
     );
