@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Endpoint, Mode } from '../../lib/index.js';
-import { serveStats } from '../../lib/monitor/index.js';
+import { Endpoint, Mode, textMessage, textOf } from '../../lib/index.js';
+import { MonitorAppIds, serveStats } from '../../lib/monitor/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { communicator, startListening, stopAll } from '../support/communicators.js';
 import { freePort } from '../support/free-port.js';
@@ -86,6 +86,21 @@ describe('rxflare top', () => {
     const { exitCode, stderr } = await run(url, '--timeout', '2000');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('start it with "rxflare listen --stats"');
+  });
+
+  it.each([
+    ['an endpoint that is null', '{"name":"hub","at":1,"endpoints":[null],"connections":[]}'],
+    ['thousands of brackets', '['.repeat(10_000)],
+  ])('ends with one line where a report of the hub has %s', async (_, stats) => {
+    const { hub, url } = await listeningHub();
+    hub.registerMessageReceiver(MonitorAppIds.STATS, ({ endpoint, message }) => {
+      const { id } = JSON.parse(textOf(message)) as { id: number };
+      const report = `{"type":"report","id":${id},"events":[],"missedEvents":0,"stats":${stats}}`;
+      hub.send(endpoint, MonitorAppIds.STATS, textMessage(report));
+    });
+    const { exitCode, stderr } = await run(url);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^rxflare: \[BAD_DATA\] hub: .*\n$/);
   });
 
   it('diagnoses a hub that cannot be reached, as ping does', async () => {

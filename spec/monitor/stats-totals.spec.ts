@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+
+import { EndpointState } from '../../lib/index.js';
+import { totalsOf } from '../../lib/monitor/stats-totals.js';
+import { connectionStats, endpointStats, snapshot } from './samples.js';
+
+describe('totalsOf', () => {
+  it('adds up each tally over all endpoints, those that are gone among them', () => {
+    const tallies = (factor: number) => ({
+      received: { messages: factor, bytes: 10 * factor },
+      sent: { messages: 2 * factor, bytes: 20 * factor },
+      queued: { messages: 3 * factor, bytes: 30 * factor },
+      dropped: { messages: 4 * factor, bytes: 40 * factor },
+    });
+    const gone = endpointStats('b', { ...tallies(100), state: EndpointState.DISCONNECTED });
+    const stats = snapshot(endpointStats('a', tallies(1)), gone);
+    expect(totalsOf({ ...stats, connections: [connectionStats('a'), connectionStats()] })).toEqual({
+      endpoints: 2,
+      ready: 1,
+      ...tallies(101),
+      connections: 2,
+    });
+  });
+
+  it('is 0 of nothing', () => {
+    const none = { messages: 0, bytes: 0 };
+    const tallies = { received: none, sent: none, queued: none, dropped: none };
+    expect(totalsOf(snapshot())).toEqual({ endpoints: 0, ready: 0, connections: 0, ...tallies });
+  });
+});
