@@ -27,7 +27,7 @@ const LONG_TEXT = 0xd9;
 export const MAX_FLAT_BYTES = 1 + MAX_ENTRIES * 2 * (2 + MAX_TEXT_BYTES) + SPARE_BYTES;
 
 /** Returned in place of an offset when a value is not for the fast path. */
-const GIVE_UP = -1;
+export const GIVE_UP = -1;
 
 /** Empty: `for…in` over it finds only what was added to `Object.prototype`, which rules the fast path out. */
 const PLAIN: MessageHeaders = {};
@@ -36,7 +36,7 @@ const PLAIN: MessageHeaders = {};
  * Writes a flat map at `start`. At least {@link MAX_FLAT_BYTES} must be free from there.
  *
  * @param map - a plain object
- * @returns the offset behind the map, or -1 where the map is not for the fast path
+ * @returns the offset behind the map, or {@link GIVE_UP} where the map is not for the fast path
  */
 export function writeFlatMap(map: MessageHeaders, target: DataView, start: number): number {
   for (const _ in PLAIN) return GIVE_UP;

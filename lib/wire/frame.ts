@@ -1,6 +1,6 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { MessageHeaders } from '../message.js';
-import { writeFlatMap } from './flat-map.js';
+import { GIVE_UP, writeFlatMap } from './flat-map.js';
 import { decodeMap, encodeMap, isPlainObject } from './map-codec.js';
 import {
   FrameType,
@@ -72,7 +72,7 @@ function headOf(length: number): Uint8Array {
 function writeHeaders(headers: MessageHeaders): number {
   if (!isPlainObject(headers)) throw new CommError(CommErrorCode.BAD_DATA, 'headers must be a plain object');
   const end = writeFlatMap(headers, scratchView, PREFIX_BYTES);
-  if (end > 0) return end === PREFIX_BYTES + 1 ? 0 : end - PREFIX_BYTES;
+  if (end !== GIVE_UP) return end === PREFIX_BYTES + 1 ? 0 : end - PREFIX_BYTES;
   const bytes = encodeMap(headers);
   scratch.set(bytes, PREFIX_BYTES);
   return bytes.length;

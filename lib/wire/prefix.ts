@@ -54,9 +54,6 @@ export function frameType(frame: Uint8Array): number {
  * @throws CommError `BAD_DATA` where its lengths do not fit the bytes
  */
 export function readPrefix(frame: Uint8Array): Prefix {
-  if (frame.length < PREFIX_BYTES) {
-    throw badFrame(`expected at least ${PREFIX_BYTES} bytes, got ${frame.length}`);
-  }
   const prefix: Prefix = {
     length: frameLength(frame, 0),
     headerLength: readUint16(frame, OFFSET.headerLength),
@@ -70,7 +67,9 @@ export function readPrefix(frame: Uint8Array): Prefix {
     throw badFrame(`its length field says ${prefix.length} bytes, but it has ${frame.length}`);
   }
   if (PREFIX_BYTES + prefix.headerLength > prefix.length) {
-    throw badFrame(`headers of ${prefix.headerLength} bytes do not fit a frame of ${prefix.length}`);
+    throw badFrame(
+      `${PREFIX_BYTES} bytes and headers of ${prefix.headerLength} do not fit into ${prefix.length}`,
+    );
   }
   return prefix;
 }

@@ -35,9 +35,11 @@ function pick<T>(random: Random, makers: readonly (() => T)[]): T {
   return make();
 }
 
+const LETTERS = ['x', 'ü', '世', '🌍'];
+
 function randomText(random: Random): string {
   const length = random() < 0.05 ? 300 : Math.floor(random() * 40);
-  return Array.from({ length }, () => pick(random, [() => 'x', () => 'ü', () => '世', () => '🌍'])).join('');
+  return Array.from({ length }, () => LETTERS[Math.floor(random() * LETTERS.length)]).join('');
 }
 
 function randomValue(random: Random, depth: number): unknown {
@@ -264,8 +266,10 @@ describe('what mapFault lets through', () => {
     for (let count = 0; count < 5_000; count += 1) {
       const bytes = encode(randomMap(random), { useBigInt64: true });
       sizes.push(bytes.length);
-      expect(mapFault(bytes)).toBeUndefined();
-      expect(toHex(encode(decode(bytes, { useBigInt64: true }), { useBigInt64: true }))).toBe(toHex(bytes));
+      const fault = mapFault(bytes);
+      if (fault !== undefined) expect.fail(`${fault}: ${toHex(bytes)}`);
+      const again = encode(decode(bytes, { useBigInt64: true }), { useBigInt64: true });
+      if (Buffer.compare(again, bytes) !== 0) expect.fail(`not given back: ${toHex(bytes)}`);
     }
     expect(Math.max(...sizes)).toBeGreaterThan(70_000);
   });

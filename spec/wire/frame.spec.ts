@@ -42,6 +42,24 @@ describe('encodeHead', () => {
     expect(() => encodeHead({ ...data, headers: { a: 1 } }, MAX_FRAME_BYTES - PREFIX_BYTES)).toThrow(badData);
   });
 
+  it('keeps views on small heads, which are most, and makes one for each larger head', () => {
+    const headOf = (length: number) => {
+      const value = 'x'.repeat(length - PREFIX_BYTES - 7);
+      return encodeHead({ ...data, headers: { ab: value } }, 0);
+    };
+    const small = headOf(1024);
+    expect([small.length, headOf(1024) === small]).toEqual([1024, true]);
+    const large = headOf(1025);
+    expect([large.length, headOf(1025) === large]).toEqual([1025, false]);
+  });
+
+  it.each([[[]], [new Date(0)], [new Map()], [new Uint8Array(0)]])(
+    'refuses headers that are no plain object: %j',
+    (headers) => {
+      expect(() => encodeHead({ ...data, headers: headers as never }, 0)).toThrow(badData);
+    },
+  );
+
   it('refuses headers over 65,535 bytes and goes on with the next ones', () => {
     expect(() => encodeHead({ ...data, headers: { a: 'x'.repeat(65_536) } }, 0)).toThrow(badData);
     expect(toHex(encodeHead({ ...data, headers: { a: 1 } }, 0))).toBe(
@@ -77,6 +95,15 @@ describe('decodeFrame', () => {
     for (let length = 0; length < bytes.length; length += 1) {
       expect(() => decodeFrame(bytes.subarray(0, length))).toThrow(badData);
     }
+  });
+
+  it('looks at the headers of messages only', () => {
+    const frame = fromHex(`00000011000104000000000000000000c1`);
+    expect(decodeFrame(frame)).toMatchObject({
+      type: FrameType.HELLO,
+      headers: undefined,
+      payload: undefined,
+    });
   });
 
   it('passes on types that nobody knows', () => {

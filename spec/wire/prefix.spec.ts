@@ -4,6 +4,7 @@ import { CommErrorCode } from '../../lib/comm-error.js';
 import {
   frameLength,
   frameType,
+  MAX_FRAME_BYTES,
   PREFIX_BYTES,
   type Prefix,
   readPrefix,
@@ -64,6 +65,10 @@ describe('the prefix', () => {
     expect(frameType(fromHex('00000010000007000000000000000000'))).toBe(7);
   });
 
+  it('allows what NVFlare allows: 2 GiB less 2 MiB', () => {
+    expect(MAX_FRAME_BYTES).toBe(2_145_386_496);
+  });
+
   it('gets its sequence later, and nothing else changes', () => {
     const head = fromHex('00000010000001000000000200030000');
     stampSequence(head, 0xfffe);
@@ -74,6 +79,7 @@ describe('the prefix', () => {
 describe('a prefix that cannot be right is refused as BAD_DATA', () => {
   it.each([
     ['fewer than 16 bytes', '000000100000010000000000000000'],
+    ['fewer than 16 bytes, as its length says', '0000000f0000010000000000000000'],
     ['no bytes', ''],
     ['a length over what is there', '00000011000001000000000000000000'],
     ['a length under what is there', '0000001000000100000000000000000000'],

@@ -11,27 +11,31 @@ const EDGES = [
   0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
 ];
 
-function agrees(bytes: Uint8Array): boolean {
-  return isUtf8(bytes, 0, bytes.length) === nodeIsUtf8(bytes);
+/** Those of which we do not say what Node says. One assertion for all: thousands of them take longer than the rest. */
+function disputed(sequences: readonly ArrayLike<number>[]): readonly ArrayLike<number>[] {
+  return sequences.filter((sequence) => {
+    const bytes = Uint8Array.from(sequence);
+    return isUtf8(bytes, 0, bytes.length) !== nodeIsUtf8(bytes);
+  });
 }
 
 describe('isUtf8', () => {
   it('says what Node says, of every sequence of edges up to four bytes', () => {
     const sequences = (length: number): number[][] =>
       length === 0 ? [[]] : sequences(length - 1).flatMap((head) => EDGES.map((edge) => [...head, edge]));
-    for (const length of [1, 2, 3])
-      for (const sequence of sequences(length)) expect(agrees(Uint8Array.from(sequence))).toBe(true);
+    for (const length of [1, 2, 3]) expect(disputed(sequences(length))).toEqual([]);
     const fours = [0xf0, 0xf1, 0xf4].flatMap((first) => sequences(3).map((rest) => [first, ...rest]));
-    expect(fours.filter((sequence) => !agrees(Uint8Array.from(sequence)))).toEqual([]);
+    expect(disputed(fours)).toEqual([]);
   });
 
   it('says what Node says, of text with one byte changed', () => {
     const random = seededRandom(31);
-    for (let count = 0; count < 20_000; count += 1) {
+    const texts = Array.from({ length: 20_000 }, () => {
       const bytes = new TextEncoder().encode('a ü 世界 🌍 z');
       bytes[Math.floor(random() * bytes.length)] = random() * 256;
-      expect(agrees(bytes)).toBe(true);
-    }
+      return bytes;
+    });
+    expect(disputed(texts)).toEqual([]);
   });
 
   it('looks at no byte outside its range', () => {

@@ -46,6 +46,7 @@ describe('a gRPC listener', () => {
     const received = firstValueFrom(connection.frames$);
     stream.write(framed(grpcFrame(1, frameOf(1, 1))));
     expect(await received).toEqual(frameOf(1, 1));
+    stream.end();
     await connection.close();
   });
 
@@ -63,6 +64,7 @@ describe('a gRPC listener', () => {
     const received = firstValueFrom(connection.frames$);
     client.stream.write(framed(grpcFrame(1, frameOf(2, 2))));
     expect(await received).toEqual(frameOf(2, 2));
+    client.stream.end();
     await connection.close();
   });
 
@@ -78,6 +80,7 @@ describe('a gRPC listener', () => {
     client.stream.write(framed(grpcFrame(1, frameOf(3, 3))));
     expect(await received).toEqual(frameOf(3, 3));
     expect(await statusOf(rawStream(client.session))).toBe('14');
+    client.stream.end();
     await connection.close();
   });
 
@@ -98,6 +101,7 @@ describe('a gRPC listener', () => {
     client.stream.write(bytes);
     expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
     expect(seen).toEqual([frameOf(1, 10)]);
+    client.stream.end();
     await client.closed;
   });
 
@@ -107,6 +111,7 @@ describe('a gRPC listener', () => {
     const ended = endOf(connection);
     client.stream.write(framed(new Uint8Array(0), 100 * 1024 ** 2));
     expect(await ended).toMatchObject({ code: CommErrorCode.BAD_DATA });
+    client.stream.end();
     await client.closed;
   });
 
@@ -117,6 +122,7 @@ describe('a gRPC listener', () => {
     const received = firstValueFrom(connection.frames$);
     client.stream.write(framed(grpcFrame(1, frameOf(1, 5 * 1024 ** 2))));
     expect((await received).length).toBe(16 + 5 * 1024 ** 2);
+    client.stream.end();
     await connection.close();
   });
 
@@ -125,12 +131,14 @@ describe('a gRPC listener', () => {
     const first = await listener.next();
     const second = rawStream(client.session);
     const other = await listener.next();
+    client.stream.end();
     await first.close();
     const received = firstValueFrom(other.frames$.pipe(take(2), toArray()));
     second.write(framed(grpcFrame(1, frameOf(1, 1))));
     second.write(framed(grpcFrame(2, frameOf(2, 1))));
     expect(await received).toEqual([frameOf(1, 1), frameOf(2, 1)]);
     const closed = once(client.session, 'close');
+    second.end();
     await other.close();
     await closed;
   });
@@ -157,6 +165,7 @@ describe('a gRPC listener', () => {
     const received = firstValueFrom(connection.frames$);
     client.stream.write(framed(grpcFrame(1, frameOf(1, 1))));
     expect(await received).toEqual(frameOf(1, 1));
+    client.stream.end();
     await connection.close();
   });
 
@@ -164,6 +173,7 @@ describe('a gRPC listener', () => {
     using client = rawCall(listener.url);
     const [settings] = (await once(client.session, 'remoteSettings')) as [Settings];
     expect(settings.maxConcurrentStreams).toBe(100);
+    client.stream.end();
     await (await listener.next()).close();
   });
 

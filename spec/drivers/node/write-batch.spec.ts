@@ -9,7 +9,9 @@ const EVERYTHING = Infinity;
 
 /** Bytes that are unlike those beside them. */
 function bytesOf(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => index * 7 + seed * 31);
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = index * 7 + seed * 31;
+  return bytes;
 }
 
 describe('WriteBatch', () => {
@@ -79,7 +81,7 @@ describe('WriteBatch', () => {
     batch.add(bytesOf(16, 1), undefined);
     batch.add(head, bytesOf(10, 4));
     const bytes = concatBytes(batch.take(EVERYTHING).pieces);
-    expect(bytes).toEqual(concatBytes([bytesOf(16, 1), head, bytesOf(10, 4)]));
+    expect(Buffer.compare(bytes, concatBytes([bytesOf(16, 1), head, bytesOf(10, 4)]))).toBe(0);
   });
 });
 
@@ -151,12 +153,11 @@ describe('a lazy payload', () => {
     batch.add(bytesOf(16, 5), lazy(bytesOf(100_000, 6), made));
     expect(made).toEqual([]);
     const parts = [50_000, EVERYTHING].map((most) => batch.take(most).pieces.map((piece) => piece.slice()));
-    expect(concatBytes(parts.flat())).toEqual(
-      concatBytes([
-        ...[bytesOf(16, 1), bytesOf(10, 2), bytesOf(16, 3), bytesOf(10, 4)],
-        ...[bytesOf(16, 5), bytesOf(100_000, 6)],
-      ]),
-    );
+    const expected = concatBytes([
+      ...[bytesOf(16, 1), bytesOf(10, 2), bytesOf(16, 3), bytesOf(10, 4)],
+      ...[bytesOf(16, 5), bytesOf(100_000, 6)],
+    ]);
+    expect(Buffer.compare(concatBytes(parts.flat()), expected)).toBe(0);
     expect(made.map(({ length }) => length)).toEqual([10, 50_000 - 68, 100_068 - 50_000]);
   });
 
@@ -177,7 +178,7 @@ describe('borrowed memory', () => {
     expect(second === first).toBe(false);
     returnMemory(first);
     expect(borrowMemory(1_000_000)).toBe(first);
-    expect([second, first]).not.toContain(borrowMemory(10));
+    expect([second, first].includes(borrowMemory(10))).toBe(false);
   });
 
   it('is of the size that is asked for, and not kept where that is large', () => {
@@ -206,9 +207,8 @@ describe('taking', () => {
       [50_000, 0],
       [20, 1],
     ]);
-    expect(concatBytes(parts.flatMap(({ pieces }) => pieces))).toEqual(
-      concatBytes([bytesOf(20, 1), bytesOf(100_000, 2)]),
-    );
+    const expected = concatBytes([bytesOf(20, 1), bytesOf(100_000, 2)]);
+    expect(Buffer.compare(concatBytes(parts.flatMap(({ pieces }) => pieces)), expected)).toBe(0);
   });
 
   it('leaves the rest with its bytes and frames', () => {
