@@ -14,7 +14,7 @@ interface Case extends ServeStatsOptions {
 }
 
 /** The round trips from a site to a hub that is 1 ms away, a question every 5 ms, 10 ms of patience. */
-function trips(expected: string, { joins = 'j', link = 'u', ...options }: Case = {}): void {
+function expectTrips(expected: string, { joins = 'j', link = 'u', ...options }: Case = {}): void {
   marbles((scheduler, { expectObservable }) => {
     const network = new VirtualNetwork(scheduler, { latencyMs: 1 });
     const [hub, site] = [network.communicator('hub'), network.communicator('site-1')];
@@ -28,17 +28,18 @@ function trips(expected: string, { joins = 'j', link = 'u', ...options }: Case =
 }
 
 describe('roundTrips', () => {
-  it('measures at once, and every period from then on', () => trips('4ms t 4ms t 4ms t 4ms t 4ms t 4ms t'));
+  it('measures at once, and every period from then on', () =>
+    expectTrips('4ms t 4ms t 4ms t 4ms t 4ms t 4ms t'));
 
-  it('waits while the other side is away', () => trips('14ms t 4ms t', { joins: '10ms j 12ms l' }));
+  it('waits while the other side is away', () => expectTrips('14ms t 4ms t', { joins: '10ms j 12ms l' }));
 
   it('asks the next question when the last one is answered', () =>
-    trips('4ms t 11ms t 2ms t 4ms t 4ms t', { link: 'u 5ms s 8ms u' }));
+    expectTrips('4ms t 11ms t 2ms t 4ms t 4ms t', { link: 'u 5ms s 8ms u' }));
 
   it('errors with TIMEOUT where no answer comes: the link stalls, or we may not watch', () => {
-    trips('4ms t 12ms (x|)', { link: 'u 4ms s' });
-    trips('12ms (x|)', { allow: () => false });
-    trips('12ms (x|)', { appId: 77 });
+    expectTrips('4ms t 12ms (x|)', { link: 'u 4ms s' });
+    expectTrips('12ms (x|)', { allow: () => false });
+    expectTrips('12ms (x|)', { appId: 77 });
   });
 
   it('asks under the app ID of the service', () => {
