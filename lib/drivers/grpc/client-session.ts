@@ -1,31 +1,30 @@
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import { type Subscription, timer } from 'rxjs';
+import { Subscription, timer } from 'rxjs';
 
 import { untilClosed } from '../node/until-closed.js';
-import { ESTABLISH_MS, LINGER_MS, SERVER_OPTIONS, WINDOW_BYTES } from './http2.js';
+import { LINGER_MS, SERVER_OPTIONS, WINDOW_BYTES } from './http2.js';
 
 /** The HTTP/2 session with a client. Several streams may share it, as those of Python's channels do. */
 export class ClientSession {
   readonly session: ServerHttp2Session;
   readonly socket: Socket;
   #streams = 0;
-  /** Destroys the socket; runs until the first stream, and again after the last. */
-  #patience: Subscription;
+  /** Destroys the socket after the last stream. */
+  #linger = Subscription.EMPTY;
 
   constructor(socket: Socket) {
     this.socket = socket;
     this.session = performServerHandshake(socket, SERVER_OPTIONS);
     this.session.setLocalWindowSize(WINDOW_BYTES);
-    this.#patience = this.#destroyIn(ESTABLISH_MS);
-    socket.once('close', () => this.#patience.unsubscribe());
+    socket.once('close', () => this.#linger.unsubscribe());
   }
 
   /** Adds a stream. */
   join(): void {
     this.#streams += 1;
-    this.#patience.unsubscribe();
+    this.#linger.unsubscribe();
   }
 
   /**
@@ -39,12 +38,8 @@ export class ClientSession {
     const isLast = this.#streams === 0;
     if (isLast) {
       this.session.close();
-      this.#patience = this.#destroyIn(LINGER_MS);
+      this.#linger = timer(LINGER_MS).subscribe(() => this.socket.destroy());
     }
     await untilClosed(isLast ? this.socket : stream);
-  }
-
-  #destroyIn(ms: number): Subscription {
-    return timer(ms).subscribe(() => this.socket.destroy());
   }
 }

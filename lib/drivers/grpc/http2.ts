@@ -4,9 +4,6 @@ import type { SessionOptions, Settings } from 'node:http2';
 /** The one method of F3 peers: a stream of `Frame` messages each way. */
 export const STREAM_PATH = '/streamer.Streamer/Stream';
 
-/** How long it may take to get a stream: for a connection attempt, and for a client before its call. */
-export const ESTABLISH_MS = 10_000;
-
 /** How long the peer may take to end its side after our last message; its end shows that it got everything. */
 export const LINGER_MS = 1_000;
 

@@ -9,7 +9,7 @@ import { describeParams } from '../../transport/url.js';
 import { listenTcp } from '../node/listen-tcp.js';
 import { remoteAddress } from '../node/socket-properties.js';
 import { ClientSession } from './client-session.js';
-import { ESTABLISH_MS, RESPONSE_HEADERS, STREAM_PATH } from './http2.js';
+import { RESPONSE_HEADERS, STREAM_PATH } from './http2.js';
 import { PassiveConnection } from './passive-connection.js';
 import { GrpcCode, statusHeaders } from './status.js';
 
@@ -24,7 +24,7 @@ const NOT_LISTENING: OutgoingHttpHeaders = {
 export function listenGrpc(params: DriverParams): Observable<Listener> {
   return listenTcp(params, {
     tcp: { noDelay: true },
-    tls: { noDelay: true, handshakeTimeout: ESTABLISH_MS, ALPNProtocols: ['h2'] },
+    tls: { noDelay: true, ALPNProtocols: ['h2'] },
     log,
     accept: (socket, emit, listening) => {
       const address = remoteAddress(socket);

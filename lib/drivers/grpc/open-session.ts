@@ -9,8 +9,11 @@ import type { DriverParams } from '../../transport/driver.js';
 import { describeParams, formatAddress, hostToConnect } from '../../transport/url.js';
 import { requirePort } from '../node/listen-address.js';
 import { clientTls } from '../node/tls.js';
-import { CLIENT_OPTIONS, ESTABLISH_MS, WINDOW_BYTES } from './http2.js';
+import { CLIENT_OPTIONS, WINDOW_BYTES } from './http2.js';
 import { fromHttp2Error } from './status.js';
+
+/** How long an attempt to connect may take. */
+const ESTABLISH_MS = 10_000;
 
 /** An HTTP/2 session with a server, and its socket. */
 export interface OpenSession {

@@ -23,7 +23,7 @@ export interface TcpRules {
   /** The options of its server in the clear. */
   readonly tcp: ServerOpts;
   /** The options of its server under TLS, beside the certificates. */
-  readonly tls: TlsOptions;
+  readonly tls?: TlsOptions;
   readonly log: Debugger;
   /**
    * Called with each socket, under TLS after the handshake.

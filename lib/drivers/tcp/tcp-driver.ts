@@ -26,9 +26,6 @@ import { TcpConnection } from './tcp-connection.js';
 
 const log = logger('tcp');
 
-/** How long a client may take for its TLS handshake. */
-const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
-
 /** `tcp` and `stcp` (also `atcp` and `satcp`): frames back to back on a socket, with TLS if the connector asks for it. */
 export class TcpDriver implements Driver {
   readonly schemes = ['tcp', 'stcp', 'atcp', 'satcp'] as const;
@@ -56,7 +53,6 @@ export class TcpDriver implements Driver {
   listen(params: DriverParams): Observable<Listener> {
     return listenTcp(params, {
       tcp: { pauseOnConnect: true },
-      tls: { handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS },
       log,
       accept: (accepted, emit) => {
         const reader = new FrameReader();

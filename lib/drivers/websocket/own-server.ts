@@ -16,12 +16,6 @@ import { pathOf } from './upgrades.js';
 
 const log = logger('http');
 
-/** How long a client may take for its TLS handshake, and for its request. */
-const GREETING_TIMEOUT_MS = 10_000;
-
-/** How often the server looks for clients that are late. */
-const CHECK_INTERVAL_MS = 2_500;
-
 /** An HTTP server that only serves upgrades. */
 export interface OwnServer {
   readonly server: HttpServer | HttpsServer;
@@ -38,16 +32,8 @@ export interface OwnServer {
  */
 export function ownServer(params: DriverParams, paths: ReadonlySet<string>): OwnServer {
   const material = serverTls(params);
-  const limits = {
-    headersTimeout: GREETING_TIMEOUT_MS,
-    requestTimeout: GREETING_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
-  };
   const answer = answerRequest(paths);
-  const server =
-    material === undefined
-      ? createHttpServer(limits, answer)
-      : createHttpsServer({ ...material, ...limits, handshakeTimeout: GREETING_TIMEOUT_MS }, answer);
+  const server = material === undefined ? createHttpServer(answer) : createHttpsServer(material, answer);
   const greeting = new GreetingSockets(log);
   server.on('connection', (socket: Socket) => greeting.add(socket));
   server.on('tlsClientError', (error: Error) =>
