@@ -1,4 +1,6 @@
 import {
+  BehaviorSubject,
+  catchError,
   defer,
   distinctUntilChanged,
   EMPTY,
@@ -11,21 +13,24 @@ import {
   map,
   merge,
   mergeMap,
+  NEVER,
   type Observable,
   observeOn,
   of,
   queueScheduler,
   Subject,
   type Subscription,
+  switchMap,
   take,
   takeUntil,
   tap,
   throwError,
+  timeout,
   timer,
 } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from './comm-error.js';
-import { type Endpoint, type EndpointMonitor, EndpointState } from './endpoint.js';
+import { type Endpoint, type EndpointMonitor, EndpointState, isReady } from './endpoint.js';
 import { isPromise } from './is-promise.js';
 import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
 import type { Message } from './message.js';
@@ -36,12 +41,13 @@ import { EndpointRegistry } from './sfm/endpoint-registry.js';
 import { encodeHandshake } from './sfm/handshake.js';
 import { Loopback } from './sfm/loopback.js';
 import { MessageRouter } from './sfm/message-router.js';
-import type { Peer } from './sfm/peer.js';
+import { Peer } from './sfm/peer.js';
+import type { SessionRole } from './sfm/session.js';
 import { SessionTable } from './sfm/session-table.js';
-import type { Session, SessionRole } from './sfm/session.js';
-import type { CommunicatorStats } from './stats.js';
+import type { Input, Seat } from './sfm/world.js';
+import { type CommunicatorStats, NOTHING } from './stats.js';
+import type { Connector, ConnectorView } from './transport/connector.js';
 import { ConnectorTable } from './transport/connector-table.js';
-import type { Connector } from './transport/connector.js';
 import type { DriverRegistry } from './transport/driver-registry.js';
 import { type Driver, type DriverParams, Mode, type Resources } from './transport/driver.js';
 import { isMutualTls, isTrue, parseUrl } from './transport/url.js';
@@ -69,8 +75,16 @@ export type Monitor = EndpointMonitor | ((endpoint: Endpoint) => unknown);
 type State = 'idle' | 'started' | 'stopping' | 'stopped';
 
 /**
- * Connects named endpoints over many transports and moves messages between them. Everything that happens is a
- * stream: `connections -> sessions -> lifecycle$ and endpoints$`, and beside it `sessions -> messages(appId)`.
+ * Connects named endpoints over many transports and moves messages between them. The constructor is the whole
+ * composition:
+ *
+ * ```text
+ * connections --run--> lives of sessions \
+ * heartbeat, admission, reports ----------- merge --scan(step)--> world --> endpoints$, findEndpoint, send
+ * retire, remove -------------------------/                         \----> effects, lifecycle$
+ *
+ * sessions --DATA--> messages(appId)        send --> outbound of the endpoint --> its live session
+ * ```
  *
  * The constructor of this base takes the drivers; the entries of the package bring their own.
  */
@@ -81,12 +95,16 @@ export class Communicator {
   readonly drivers: DriverRegistry;
   /**
    * The remote endpoints by name, now and on each change: READY ones and those that were. Each emission is an
-   * immutable map of its own. A subscriber must not throw, see {@link Communicator.messages}.
+   * immutable map of its own.
+   *
+   * A subscriber that throws ends a Node process, since RxJS reports it as an uncaught exception.
    */
   readonly endpoints$: Observable<ReadonlyMap<string, Endpoint>>;
   /**
-   * Everything that happens to connectors, connections and endpoints, from the subscription on. A subscriber must
-   * not throw, see {@link Communicator.messages}; a monitor may.
+   * Everything that happens to connectors, connections and endpoints, from the subscription on. An event that causes
+   * another is heard by everyone before that one.
+   *
+   * A subscriber that throws ends a Node process, since RxJS reports it as an uncaught exception.
    */
   readonly lifecycle$: Observable<LifecycleEvent>;
 
@@ -95,49 +113,59 @@ export class Communicator {
   readonly #sessions: SessionTable;
   readonly #registry: EndpointRegistry;
   readonly #router: MessageRouter;
+  /** What sends to ourselves, and where that goes. */
+  readonly #self: Peer;
   readonly #loopback: Loopback;
-  readonly #lifecycle = new Subject<LifecycleEvent>();
-  #state: State = 'idle';
+  readonly #reports = new Subject<LifecycleEvent>();
+  readonly #state = new BehaviorSubject<State>('idle');
+  readonly #loop: Subscription;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
-  #heartbeat: Subscription | undefined;
 
   /** @throws CommError `BAD_CONFIG` for an option that cannot be */
   constructor(localEndpoint: Endpoint, options: CommunicatorOptions | undefined, drivers: DriverRegistry) {
     this.localEndpoint = localEndpoint;
     this.drivers = drivers;
     this.#options = resolveOptions(options);
-    const { maxPendingBytes, maxQueuedBytes } = this.#options;
     requireEncodable(localEndpoint);
-    this.#router = new MessageRouter(maxPendingBytes, this.#lifecycle);
-    this.#loopback = new Loopback(localEndpoint, this.#router, maxQueuedBytes);
+    this.#router = new MessageRouter(this.#options.maxPendingBytes);
+    this.#self = new Peer(localEndpoint.name, this.#options);
+    this.#loopback = new Loopback(localEndpoint, this.#router, this.#options.highWaterMarkBytes);
+    this.#self.drainInto(this.#loopback);
     this.#connectors = new ConnectorTable(this.#options);
-    this.#registry = new EndpointRegistry(this.#options, this.#lifecycle);
+    this.#registry = new EndpointRegistry(this.#options);
+    const admission = new Admission(this.#options, this.#registry.seat);
     this.#sessions = new SessionTable({
       local: localEndpoint,
       options: this.#options,
       router: this.#router,
-      admission: new Admission(this.#options, this.#registry, this.#lifecycle).ask,
+      decide: admission.decide,
     });
     this.endpoints$ = this.#registry.endpoints$;
+    this.lifecycle$ = this.#registry.told$;
 
-    // An event that causes another is heard by everyone before it.
-    const ordered = new Subject<LifecycleEvent>();
-    this.#lifecycle.pipe(observeOn(queueScheduler)).subscribe(ordered);
-    this.lifecycle$ = ordered.asObservable();
-
-    this.#connectors.events$.subscribe((event) => this.#lifecycle.next(event));
-    this.#connectors.connections$
-      .pipe(
-        mergeMap(({ connector, connection }) =>
-          this.#sessions.run(connection, roleOf(connector)).pipe(
-            tap(({ type }) => {
-              if (type === 'ready') connector.trust(connection);
-            }),
-          ),
+    const lives$ = this.#connectors.connections$.pipe(
+      mergeMap(({ connector, connection }) =>
+        this.#sessions.run(connection, roleOf(connector)).pipe(
+          tap(({ type }) => {
+            if (type === 'greeted') connector.greeted(connection);
+            if (type === 'ready') connector.handshakeDone(connection);
+          }),
         ),
-      )
-      .subscribe((event) => this.#registry.apply(event));
+      ),
+    );
+    const heartbeat$ = this.#state.pipe(
+      map((state) => state === 'started' || state === 'stopping'),
+      distinctUntilChanged(),
+      switchMap((isBeating) => (isBeating ? this.#sessions.heartbeat$ : EMPTY)),
+    );
+    const reports$ = merge(
+      this.#connectors.events$,
+      this.#router.events$,
+      admission.errors$,
+      this.#reports,
+    ).pipe(map((event): Input => ({ type: 'report', event })));
+    this.#loop = this.#registry.run(merge(lives$, heartbeat$, admission.asks$, reports$));
   }
 
   /**
@@ -146,7 +174,7 @@ export class Communicator {
    * @throws CommError where a listener cannot be bound, and nothing is left open then; `CLOSED` after `stop`
    */
   start(): Promise<void> {
-    if (this.#state === 'stopping' || this.#state === 'stopped') {
+    if (this.#isStopped) {
       return Promise.reject(
         new CommError(CommErrorCode.CLOSED, 'a stopped communicator cannot start again: make a new one'),
       );
@@ -166,26 +194,21 @@ export class Communicator {
 
   /** One endpoint, now and on each change; `undefined` while it is not known. */
   endpoint(name: string): Observable<Endpoint | undefined> {
-    return this.endpoints$.pipe(
-      map((endpoints) => endpoints.get(name)),
-      distinctUntilChanged(),
-    );
+    return this.#registry.endpoint(name);
   }
 
   /** Emits an endpoint whenever it is READY: now, or as soon as it joins, and when it comes back. */
   ready(name: string): Observable<Endpoint> {
-    return this.endpoint(name).pipe(
-      filter((endpoint) => endpoint?.state === EndpointState.READY),
-      filter((endpoint) => endpoint !== undefined),
-    );
+    return this.endpoint(name).pipe(filter(isReady));
   }
 
   /**
    * The messages of an app ID, from the subscription on. Many may subscribe, beside the receiver.
    *
-   * RxJS reports what a subscriber throws, and an error that no subscriber handles, as an uncaught error, which ends
-   * a Node process: `JSON.parse` in a subscriber lets any endpoint end it. A receiver may throw, and so may the inside
-   * of a `mergeMap` that catches the error of each message.
+   * A subscriber that throws ends a Node process, since RxJS reports it as an uncaught exception: parse what strangers
+   * send in a receiver, or in an operator that catches.
+   *
+   * @throws CommError `BAD_CONFIG` where the app ID is no integer from 0 to 65,535
    */
   messages(appId: number): Observable<ReceivedMessage> {
     return this.#router.messages(requireAppId(appId));
@@ -193,20 +216,15 @@ export class Communicator {
 
   /**
    * Emits once and completes, as soon as `send` to this endpoint would answer true: at once, or when its queue
-   * has drained. Errors with CommError `CLOSED` when the endpoint goes first.
+   * has drained. The next `send` is accepted then, whatever its size. Errors with CommError `CLOSED` when the endpoint
+   * goes first.
    */
   drained(endpoint: Endpoint | string): Observable<void> {
     const name = nameOf(endpoint);
     return defer(() => {
-      if (name === this.localEndpoint.name) return of(undefined);
-      const { queue, endpoint: known } = this.#requirePeer(name);
-      if (known.state !== EndpointState.READY) throw closedError(name);
-      if (!queue.isFull) return of(undefined);
-      const gone$ = this.endpoint(name).pipe(
-        filter((current) => current?.state !== EndpointState.READY),
-        mergeMap(() => throwError(() => closedError(name))),
-      );
-      return merge(queue.drained$, gone$).pipe(take(1));
+      const { outbound } = this.#requirePeer(name);
+      if (!outbound.isFull) return of(undefined);
+      return merge(outbound.drained$, this.#goneOf(name)).pipe(take(1));
     });
   }
 
@@ -228,7 +246,7 @@ export class Communicator {
 
   /** A remote endpoint that is READY, or was; `undefined` where none of that name was seen. */
   findEndpoint(name: string): Endpoint | undefined {
-    return this.#registry.peer(name)?.endpoint;
+    return this.#registry.seat(name)?.endpoint;
   }
 
   /**
@@ -236,9 +254,7 @@ export class Communicator {
    * connector will bring it back.
    */
   removeEndpoint(name: string): void {
-    const session = this.#registry.peer(name)?.session;
-    if (session === undefined) this.#registry.forget(name);
-    else this.#closeSession(session).subscribe({ complete: () => this.#registry.forget(name) });
+    this.#registry.remove(name);
   }
 
   /**
@@ -247,35 +263,41 @@ export class Communicator {
    * @param endpoint - the receiver, or its name; the local one loops back to the local receivers
    * @param appId - 0 to 65,535, see {@link AppIds} for the reserved ones
    * @returns true to go on, false to wait for {@link Communicator.drained}; the message is accepted both times
-   * @throws CommError `CLOSED` where the endpoint was never seen or has gone, `NOT_READY` where it cannot take
-   * messages yet or its queue is at its limit ({@link QueueFullError}), `BAD_DATA` where the message has no form
-   * on the wire
+   * @throws CommError
+   * - `CLOSED` where the endpoint was never seen or has gone, or the communicator is stopped
+   * - `NOT_READY` where the endpoint takes no more messages since its connection closes, or its queue is at its limit
+   *   ({@link QueueFullError}), which cannot be while `send` answers true
+   * - `BAD_DATA` where the message is none, or has no form on the wire
+   * - `BAD_CONFIG` where the app ID is no integer from 0 to 65,535
    */
   send(endpoint: Endpoint | string, appId: number, message: Message): boolean {
     const name = nameOf(endpoint);
     requireAppId(appId);
-    requirePayload(message.payload);
-    if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError();
-    if (name === this.localEndpoint.name) return this.#loopback.send(appId, message);
+    requireMessage(message);
     return this.#requirePeer(name).send(appId, message);
   }
 
   /**
-   * Sends a long sequence at the pace of the receiver: the next message is asked for when there is room for it.
+   * Sends a long sequence at the pace of the receiver: the next message is asked for when there is room for it. Many
+   * may send to one endpoint at a time.
    *
    * @param messages - made when they are needed, by a generator say
    * @returns how many were sent, when the last one was accepted
-   * @throws CommError as {@link Communicator.send}; `CLOSED` when the endpoint goes in the middle
+   * @throws CommError as {@link Communicator.send}, but for a queue at its limit; `CLOSED` when the endpoint goes in the
+   * middle
    */
   async sendAll(
     endpoint: Endpoint | string,
     appId: number,
     messages: Iterable<Message> | AsyncIterable<Message>,
   ): Promise<number> {
+    const name = nameOf(endpoint);
     let count = 0;
     for await (const message of messages) {
+      // Another sender may have been faster when the queue had drained.
+      while (this.#requirePeer(name).outbound.isFull) await firstValueFrom(this.drained(name));
+      this.send(name, appId, message);
       count += 1;
-      if (!this.send(endpoint, appId, message)) await firstValueFrom(this.drained(endpoint));
     }
     return count;
   }
@@ -283,7 +305,8 @@ export class Communicator {
   /**
    * Registers the receiver of an app ID. Unsubscribing takes it away.
    *
-   * @throws CommError `BAD_CONFIG` where the app ID has one already
+   * @throws CommError `BAD_CONFIG` where the app ID has one already or is no integer from 0 to 65,535, or the receiver
+   * is neither a function nor has a method `processMessage`
    */
   registerMessageReceiver(appId: number, receiver: MessageReceiver): Subscription {
     return this.#router.register(requireAppId(appId), receiver);
@@ -296,8 +319,8 @@ export class Communicator {
    * @param secure - TLS, where the scheme does not say so
    * @param resources - more parameters; they win over those of the URL
    * @returns a handle for {@link Communicator.removeConnector}
-   * @throws CommError `NOT_SUPPORTED` for an unknown scheme, `BAD_CONFIG` for a bad URL or TLS on a driver
-   * without it
+   * @throws CommError `NOT_SUPPORTED` for an unknown scheme, or a listener on a driver that cannot listen; `BAD_CONFIG`
+   * for a bad URL, one without a port that it needs, or TLS on a driver without it; `CLOSED` after `stop`
    */
   addConnector(url: string, mode: Mode, secure = false, resources: Resources = {}): string {
     const params = { ...parseUrl(url), ...resources };
@@ -307,7 +330,10 @@ export class Communicator {
   /**
    * Adds a connector on a driver of your own.
    *
+   * @param secure - TLS, where the scheme does not say so
    * @param start - start it now, even before the communicator
+   * @returns a handle for {@link Communicator.removeConnector}
+   * @throws CommError as {@link Communicator.addConnector}, but for the scheme
    */
   addConnectorAdvanced(
     driver: Driver,
@@ -316,9 +342,9 @@ export class Communicator {
     secure: boolean,
     start = false,
   ): string {
-    if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError();
+    if (this.#isStopped) throw stoppedError();
     const connector = this.#connectors.add(driver, mode, this.#withLocalParams(params, secure));
-    if (start || this.#state === 'started') connector.start();
+    if (start || this.#state.value === 'started') connector.start();
     return connector.handle;
   }
 
@@ -327,7 +353,8 @@ export class Communicator {
    *
    * @param resources - `host` to advertise (default localhost), `listen_host` to bind, `port` or `ports`,
    * `secure`, and any driver parameter
-   * @throws CommError `NOT_SUPPORTED` for an unknown scheme, `BAD_CONFIG` where no port is free
+   * @throws CommError `NOT_SUPPORTED` for an unknown scheme or a driver that cannot listen, `BAD_CONFIG` where no port is
+   * free, or a parameter cannot be; `CLOSED` after `stop`
    */
   async startListener(scheme: string, resources: Resources = {}): Promise<StartedListener> {
     const driver = this.drivers.find(scheme);
@@ -336,7 +363,7 @@ export class Communicator {
       const params = { ...resources, ...parseUrl(listenUrl) };
       const handle = this.addConnectorAdvanced(driver, Mode.PASSIVE, params, false, true);
       try {
-        await this.findConnector(handle)?.started();
+        await this.#connectors.get(handle)?.started();
         return { handle, connectUrl, params };
       } catch (error) {
         await this.removeConnector(handle);
@@ -358,11 +385,11 @@ export class Communicator {
   }
 
   /** A connector, to look at its state, connections and frames. */
-  findConnector(handle: string): Connector | undefined {
-    return this.#connectors.get(handle);
+  findConnector(handle: string): ConnectorView | undefined {
+    return this.#connectors.get(handle)?.view;
   }
 
-  /** A picture of what went over each connection, and to and from each endpoint, now. */
+  /** A snapshot of what went over each connection, and to and from each endpoint, now. */
   stats(): CommunicatorStats {
     return {
       name: this.localEndpoint.name,
@@ -373,7 +400,7 @@ export class Communicator {
   }
 
   /**
-   * Takes that picture at once and every `periodMs`, until the communicator stops. Two of them make a rate.
+   * Takes that snapshot at once and every `periodMs`, until the communicator stops. Two of them make a rate.
    *
    * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0
    */
@@ -388,9 +415,17 @@ export class Communicator {
     );
   }
 
+  get #isStopped(): boolean {
+    return this.#state.value === 'stopping' || this.#state.value === 'stopped';
+  }
+
+  /** The one place that changes the state. */
+  #become(state: State): void {
+    this.#state.next(state);
+  }
+
   async #start(): Promise<void> {
-    this.#state = 'started';
-    this.#heartbeat = this.#sessions.watch();
+    this.#become('started');
     for (const connector of this.#connectors.all) connector.start();
     const listeners = this.#connectors.all.filter(({ mode }) => mode === Mode.PASSIVE);
     try {
@@ -402,15 +437,18 @@ export class Communicator {
   }
 
   #stop(): Promise<void> {
-    this.#state = 'stopping';
-    return this.#closeConnectors(this.#connectors.all, this.#loopback.drained$, () => {
-      this.#state = 'stopped';
-      this.#heartbeat?.unsubscribe();
+    this.#become('stopping');
+    const { drainTimeoutMs, scheduler } = this.#options;
+    const arrived$ = this.#ownArrived().pipe(
+      timeout({ first: drainTimeoutMs, with: () => this.#abandonOwn(), scheduler }),
+    );
+    return this.#closeConnectors(this.#connectors.all, arrived$, () => {
+      this.#become('stopped');
+      this.#loop.unsubscribe();
       this.#connectors.complete();
-      this.#registry.complete();
       this.#loopback.complete();
       this.#router.complete();
-      this.#lifecycle.complete();
+      this.#registry.complete();
     });
   }
 
@@ -428,20 +466,18 @@ export class Communicator {
   ): Promise<void> {
     for (const connector of connectors) connector.halt();
     const sessions = this.#sessions.of(new Set(connectors.map(({ handle }) => handle)));
-    const ended$ = merge(rest$, ...sessions.map((session) => this.#closeSession(session))).pipe(
+    const ends = sessions.map(({ connection }) => connection.closed$.pipe(catchError(() => EMPTY)));
+    const ended$ = merge(rest$, ...ends).pipe(
       observeOn(queueScheduler), // Behind what the last end has to tell.
       finalize(() => {
         for (const connector of connectors) this.#connectors.remove(connector);
         whenEnded();
       }),
     );
-    await lastValueFrom(ended$, { defaultValue: undefined });
+    const done = lastValueFrom(ended$, { defaultValue: undefined });
+    for (const session of sessions) this.#registry.retire(session);
+    await done;
     await Promise.all(sessions.map((session) => session.close()));
-  }
-
-  /** Lets no more messages in, and closes the connection when the last one is out. */
-  #closeSession(session: Session): Observable<never> {
-    return this.#sessions.drain(session, this.#registry.retire(session)?.queue);
   }
 
   /** The local endpoint's properties win over all else, except for `connection_security` (NVFlare's rule). */
@@ -451,16 +487,50 @@ export class Communicator {
     return connection_security === undefined ? merged : { ...merged, connection_security };
   }
 
+  /** What sends to a READY endpoint, or to ourselves. */
   #requirePeer(name: string): Peer {
-    const peer = this.#registry.peer(name);
-    if (peer === undefined) throw closedError(name);
-    return peer;
+    const seat = this.#registry.seat(name);
+    if (seat?.endpoint.state === EndpointState.READY) return seat.peer;
+    if (this.#isStopped) throw stoppedError();
+    if (name === this.localEndpoint.name) return this.#self;
+    throw unreachable(name, seat);
+  }
+
+  /** Errors when an endpoint is not READY any more. */
+  #goneOf(name: string): Observable<never> {
+    if (name === this.localEndpoint.name) return NEVER;
+    return this.endpoint(name).pipe(
+      filter((endpoint) => !isReady(endpoint)),
+      mergeMap(() => throwError(() => unreachable(name, undefined))),
+    );
+  }
+
+  /** Completes when all messages to ourselves have arrived. */
+  #ownArrived(): Observable<never> {
+    const { outbound } = this.#self;
+    const hasArrived = (): boolean => outbound.backlog.messages === 0;
+    const looks$ = merge(this.#loopback.written$, outbound.emptied$);
+    return defer(() => (hasArrived() ? EMPTY : looks$.pipe(filter(hasArrived), take(1), ignoreElements())));
+  }
+
+  /** Reports what our own receivers were too busy to take. */
+  #abandonOwn(): Observable<never> {
+    const undelivered = this.#self.outbound.backlog;
+    const { name: endpointName } = this.localEndpoint;
+    this.#reports.next({
+      type: 'dropped',
+      reason: 'disconnected',
+      endpointName,
+      undelivered,
+      unknown: NOTHING,
+    });
+    return EMPTY;
   }
 
   #reportMonitorError({ name }: Endpoint, thrown: unknown): void {
     const detail = `a monitor failed on ${name}: ${messageOf(thrown)}`;
     const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
-    this.#lifecycle.next({ type: 'callback-error', callback: 'monitor', error });
+    this.#reports.next({ type: 'callback-error', callback: 'monitor', error });
   }
 }
 
@@ -493,13 +563,29 @@ function requireAppId(appId: number): number {
   throw new CommError(CommErrorCode.BAD_CONFIG, `app ID: expected an integer from 0 to 65535, got ${appId}`);
 }
 
-function requirePayload(payload: unknown): void {
-  if (payload === undefined || payload instanceof Uint8Array) return;
-  throw new CommError(CommErrorCode.BAD_DATA, `payload: expected a Uint8Array, got ${typeof payload}`);
+/** The user may not use TypeScript, and what is no message would arrive empty. */
+function requireMessage(message: Message): void {
+  const given: unknown = message;
+  if (typeof given !== 'object' || given === null)
+    throw badMessage(`expected an object, got ${typeof given}`);
+  for (const field in message) {
+    if (field !== 'payload' && field !== 'headers') throw badMessage(`it has no field "${field}"`);
+  }
+  const payload: unknown = message.payload;
+  if (payload !== undefined && !(payload instanceof Uint8Array)) {
+    throw badMessage(`expected a Uint8Array as payload, got ${typeof payload}`);
+  }
 }
 
-function closedError(name: string): CommError {
-  return new CommError(CommErrorCode.CLOSED, `endpoint ${name} is not connected`);
+function badMessage(detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, `message: ${detail}; textMessage(text) makes one of a text`);
+}
+
+function unreachable(name: string, seat: Seat | undefined): CommError {
+  const { state } = seat?.endpoint ?? {};
+  return state === EndpointState.CLOSING
+    ? new CommError(CommErrorCode.NOT_READY, `endpoint ${name} is closing, expected READY`)
+    : new CommError(CommErrorCode.CLOSED, `endpoint ${name} is not connected`);
 }
 
 function stoppedError(): CommError {

@@ -1,5 +1,6 @@
 import { CommError, CommErrorCode } from './comm-error.js';
 import type { HeaderValue } from './message.js';
+import { quoted } from './quoted.js';
 
 /**
  * The states of an endpoint, as NVFlare names them.
@@ -61,7 +62,7 @@ export class Endpoint {
     this.name = name.trim();
     const fault = endpointNameFault(this.name);
     if (fault !== undefined) {
-      throw new CommError(CommErrorCode.BAD_CONFIG, `endpoint name ${JSON.stringify(name)}: ${fault}`);
+      throw new CommError(CommErrorCode.BAD_CONFIG, `endpoint name ${quoted(name)}: ${fault}`);
     }
     for (const key of RESERVED) {
       if (Object.hasOwn(properties, key)) {
@@ -82,16 +83,21 @@ export class Endpoint {
   }
 }
 
+/** Names stand in events, reports and logs, and identities are looked up by each of their parts. */
+const MAX_NAME_LENGTH = 1_024;
+
 /**
  * What is wrong with a trimmed endpoint name, or `undefined` for a good one.
  * The rules are NVFlare's for FQCNs (`nvflare.fuel.f3.cellnet.fqcn`).
  */
 export function endpointNameFault(name: string): string | undefined {
   if (name === '') return 'it is empty';
+  if (name.length > MAX_NAME_LENGTH) return `it has more than ${MAX_NAME_LENGTH} characters`;
   const parts = name.split('.');
   for (const part of parts) {
     if (part === '') return 'it has an empty part';
-    if (!/^[A-Za-z0-9_~-]+$/.test(part)) return `part "${part}" has a character outside A-Z a-z 0-9 _ ~ -`;
+    if (!/^[A-Za-z0-9_~-]+$/.test(part))
+      return `part ${quoted(part)} has a character outside A-Z a-z 0-9 _ ~ -`;
   }
   if (new Set(parts).size < parts.length) return 'it has a part twice';
   return undefined;

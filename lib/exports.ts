@@ -21,6 +21,8 @@ export type {
   ListeningEvent,
   RefusedEvent,
   RetryingEvent,
+  UnclaimedEvent,
+  UndeliveredEvent,
 } from './lifecycle.js';
 export {
   AppIds,
@@ -52,7 +54,7 @@ export {
   ConnectionLimitError,
   type LimitReport,
 } from './transport/connection-limiter.js';
-export type { Connector, ConnectorState } from './transport/connector.js';
+export type { ConnectorState, ConnectorView } from './transport/connector.js';
 export type { ConnectorEvent } from './transport/connector-event.js';
 export {
   ConnectionSecurity,

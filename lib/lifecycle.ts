@@ -1,5 +1,6 @@
 import type { CommError } from './comm-error.js';
 import type { Endpoint } from './endpoint.js';
+import type { Tally } from './stats.js';
 import type { Connection } from './transport/connection.js';
 import type { ConnectorEvent } from './transport/connector-event.js';
 
@@ -56,19 +57,34 @@ export interface EvictedEvent {
 }
 
 /**
- * Messages that will not be delivered: `disconnected` ones were accepted by `send` and not written when the
- * connection ended, `no-receiver` ones arrived for an app ID that nobody listens to (counted since the start,
- * told at 1, 2, 4, 8, ...).
+ * A connection ended before all messages that `send` accepted were with the operating system. Heartbeats are not
+ * counted. What the operating system had confirmed before may be lost with it too, which no side can tell: a sender
+ * that must know asks its receiver for an answer.
  */
-export interface DroppedEvent {
+export interface UndeliveredEvent {
   readonly type: 'dropped';
-  readonly reason: 'disconnected' | 'no-receiver';
+  readonly reason: 'disconnected';
   readonly endpointName: string;
-  /** The application, where it is one. */
-  readonly appId?: number;
+  /** They certainly did not go out: they can be sent again without arriving twice. */
+  readonly undelivered: Tally;
+  /** The operating system had them and has not confirmed them: sent again, they may arrive twice. */
+  readonly unknown: Tally;
+}
+
+/** Messages arrived for an app ID that nobody listens to. The event comes at 1, 2, 4, 8, ... messages. */
+export interface UnclaimedEvent {
+  readonly type: 'dropped';
+  readonly reason: 'no-receiver';
+  /** The sender of the last one. */
+  readonly endpointName: string;
+  readonly appId: number;
+  /** Since the start. */
   readonly messages: number;
   readonly bytes: number;
 }
+
+/** Messages that no receiver of the other side, or of this side, gets. */
+export type DroppedEvent = UndeliveredEvent | UnclaimedEvent;
 
 /** A receiver, monitor or `verifyEndpoint` of the user threw, or its promise was rejected. */
 export interface CallbackErrorEvent {

@@ -9,13 +9,15 @@ import type { VerifyEndpoint } from './verify-endpoint.js';
  */
 export interface CommunicatorOptions {
   /**
-   * After this time without a sign of life from a peer, a PING is sent to it. 0 turns the heartbeat off.
-   * Default: 60,000. Range: 0 to 2^31 - 1.
+   * After this time without a sign of life from a peer, a PING is sent to it. 0 sends none, but for those of a
+   * connection that our receivers have paused: they tell its peer that we are busy, and live.
+   * Default: 30,000. Range: 0 to 2^31 - 1.
    */
   readonly heartbeatIntervalMs?: number;
   /**
    * A connection that shows no sign of life for this time after a PING is closed with TIMEOUT. 0 turns this off, for
-   * NVFlare 2.3 peers, which do not answer PING. Default: 30,000. Range: 0 to 2^31 - 1.
+   * NVFlare 2.3 peers, which do not answer PING. The default is longer than the time after which an NVFlare peer sends a
+   * PING of its own: one whose workers are all busy answers none. Default: 75,000. Range: 0 to 2^31 - 1.
    */
   readonly heartbeatTimeoutMs?: number;
   /**
@@ -54,8 +56,9 @@ export interface CommunicatorOptions {
   /** While this much or more waits for an endpoint, `send` answers false. Default: 1 MiB. Range: 0 to 2^53 - 1. */
   readonly highWaterMarkBytes?: number;
   /**
-   * `send` throws a `QueueFullError` for a message that would make the queue of its endpoint larger. A message that is
-   * larger itself is accepted when nothing waits. Default: 64 MiB. Range: 0 to 2^53 - 1.
+   * Once `send` has answered false, it throws a `QueueFullError` for a message that would make the queue of its endpoint
+   * larger than this. While it answers true, it accepts a message of any size. At least `highWaterMarkBytes`.
+   * Default: 64 MiB. Range: 0 to 2^53 - 1.
    */
   readonly maxQueuedBytes?: number;
   /**
@@ -111,8 +114,9 @@ export interface CommunicatorOptions {
  * name would otherwise evict each other as fast as they can.
  *
  * `incumbent`: the second connection is refused. The first is asked for a sign of life at once. If it gives none
- * within `heartbeatTimeoutMs`, or within half of `handshakeTimeoutMs` if that is shorter, it counts as dead and the
- * second one is admitted.
+ * within `heartbeatTimeoutMs`, it counts as dead, since one that is busy has given one by then, and the second one is
+ * admitted. Where that takes longer than half of `handshakeTimeoutMs`, the second one is refused and comes in at a later
+ * attempt.
  */
 export type DuplicateName = 'newcomer' | 'incumbent';
 
@@ -129,8 +133,8 @@ export type ResolvedOptions = Required<CommunicatorOptions>;
 
 /** The default of every option. */
 export const DEFAULTS: ResolvedOptions = {
-  heartbeatIntervalMs: 60_000,
-  heartbeatTimeoutMs: 30_000,
+  heartbeatIntervalMs: 30_000,
+  heartbeatTimeoutMs: 75_000,
   handshakeTimeoutMs: 10_000,
   settleTimeoutMs: 500,
   connectTimeoutMs: 10_000,
@@ -169,6 +173,9 @@ export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptio
     const fault = optionFault(name, value);
     if (fault !== undefined) throw badOption(name, fault);
     Object.assign(resolved, { [name]: value });
+  }
+  if (resolved.maxQueuedBytes < resolved.highWaterMarkBytes) {
+    throw badOption('maxQueuedBytes', `expected at least highWaterMarkBytes, ${resolved.highWaterMarkBytes}`);
   }
   return resolved;
 }

@@ -8,6 +8,8 @@ export interface ReceivedMessage {
   readonly connection: Connection;
   readonly appId: number;
   readonly message: Message;
+  /** Its size on the wire: prefix, headers and payload. */
+  readonly bytes: number;
 }
 
 /**

@@ -6,6 +6,14 @@ export interface Tally {
   readonly bytes: number;
 }
 
+/** No messages. */
+export const NOTHING: Tally = { messages: 0, bytes: 0 };
+
+/** The sum of two tallies. */
+export function addTallies(one: Tally, other: Tally): Tally {
+  return { messages: one.messages + other.messages, bytes: one.bytes + other.bytes };
+}
+
 /** Upper bounds of the bins of a {@link SendTimes} histogram, in milliseconds. One more bin counts longer times. */
 export const SEND_TIME_BOUNDS_MS: readonly number[] = [
   0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
@@ -59,8 +67,10 @@ export interface EndpointStats {
   readonly received: Tally;
   /** Messages that `send` accepted and that are not yet handed to the operating system. */
   readonly queued: Tally;
-  /** Messages that `send` accepted and that were lost because the connection ended. */
-  readonly dropped: Tally;
+  /** Messages that `send` accepted and that certainly did not go out, since their connection ended. */
+  readonly undelivered: Tally;
+  /** Messages that the operating system had not confirmed when their connection ended: they may have arrived. */
+  readonly unknown: Tally;
   /** Messages received for an app ID without a receiver or subscriber. */
   readonly unclaimed: Tally;
   readonly sendTimes: SendTimes;

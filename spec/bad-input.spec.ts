@@ -230,13 +230,13 @@ describe('bad input closes its own connection and nothing else', () => {
     expect(code(() => hub.send('site-1', 1, message))).toBe(CommErrorCode.CLOSED);
   });
 
-  it('send throws a named error when the queue is full, and takes one message of any size when it is empty', async () => {
-    const small = communicator('small', { maxQueuedBytes: 2000 });
+  it('send throws a named error when the queue is full, and takes one message of any size while it is not', async () => {
+    const small = communicator('small', { highWaterMarkBytes: 1000, maxQueuedBytes: 2000 });
     small.addConnector(url, Mode.ACTIVE);
     await small.start();
     await untilState(small, 'hub');
     const arrived = firstValueFrom(hub.messages(1).pipe(filter(({ endpoint }) => endpoint.name === 'small')));
-    small.send('hub', 1, { payload: new Uint8Array(5000) });
+    expect(small.send('hub', 1, { payload: new Uint8Array(5000) })).toBe(false);
     expect(() => small.send('hub', 1, textMessage('y'))).toThrow(QueueFullError);
     expect((await arrived).message.payload?.length).toBe(5000);
   });

@@ -9,6 +9,12 @@ import { documentedOptions } from './support/documented-options.js';
 const MAX_MS = 2 ** 31 - 1;
 const badConfig = expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error;
 
+/** An option with those that must fit it. */
+function withOthers(name: keyof CommunicatorOptions, value: number): CommunicatorOptions {
+  const fit = name === 'highWaterMarkBytes' ? { maxQueuedBytes: Number.MAX_SAFE_INTEGER } : {};
+  return { ...fit, ...(name === 'maxQueuedBytes' ? { highWaterMarkBytes: 0 } : {}), [name]: value };
+}
+
 describe('resolveOptions', () => {
   it('gives the defaults for nothing', () => {
     expect(resolveOptions()).toEqual(DEFAULTS);
@@ -54,7 +60,7 @@ describe('resolveOptions', () => {
     ['maxConnectionsPerAddress', 1, Number.MAX_SAFE_INTEGER],
     ['maxUnauthenticatedConnections', 1, Number.MAX_SAFE_INTEGER],
   ])('takes %s from %d to %d, and refuses what is beyond', (name, least, most) => {
-    for (const value of [least, most]) expect(resolveOptions({ [name]: value })[name]).toBe(value);
+    for (const value of [least, most]) expect(resolveOptions(withOthers(name, value))[name]).toBe(value);
     for (const value of [least - 0.5, most + 1, Infinity]) {
       expect(() => resolveOptions({ [name]: value })).toThrow(badConfig);
     }
@@ -79,9 +85,16 @@ describe('resolveOptions', () => {
     expect(() => resolveOptions({ [name]: 1 })).toThrow(badConfig);
   });
 
+  it.each<[CommunicatorOptions]>([
+    [{ maxQueuedBytes: 1_000 }],
+    [{ highWaterMarkBytes: 2 ** 30 }],
+    [{ highWaterMarkBytes: 1_001, maxQueuedBytes: 1_000 }],
+  ])('refuses a queue that is at its limit before send answers false: %j', (options) => {
+    expect(() => resolveOptions(options)).toThrow(/maxQueuedBytes: expected at least highWaterMarkBytes/);
+  });
+
   it('is what NVFlare does where NVFlare has an opinion', () => {
     expect(DEFAULTS).toMatchObject({
-      heartbeatIntervalMs: 60_000,
       reconnectDelayMs: 1_000,
       maxReconnectDelayMs: 10_000,
       reconnectResetMs: 10_000,
@@ -100,7 +113,7 @@ describe('the comments of CommunicatorOptions', () => {
   const numbers = documented.filter(({ name }) => typeof DEFAULTS[name] === 'number');
   it.each(numbers)('give the default and range of $name', ({ name, fallback, least, most }) => {
     expect(fallback).toBe(DEFAULTS[name]);
-    for (const value of [least, most]) expect(resolveOptions({ [name]: value })[name]).toBe(value);
+    for (const value of [least, most]) expect(resolveOptions(withOthers(name, value))[name]).toBe(value);
     for (const value of [least - 0.5, most + 1])
       expect(() => resolveOptions({ [name]: value })).toThrow(badConfig);
   });

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { EndpointState } from '../endpoint.js';
 import type { ReportedEvent } from '../monitor/reported-event.js';
 import type { StatsReport, StatsStatus } from '../monitor/stats-report.js';
+import { lostOf } from '../monitor/stats-totals.js';
 import type { StatsTotals } from '../monitor/stats-totals.js';
 import type { CommunicatorStats, EndpointStats, Tally } from '../stats.js';
 import { cut, pad, printable, widthOf } from './printable.js';
@@ -73,7 +74,12 @@ const COLUMNS: readonly Column[] = [
     cell: (endpoint, view) => bytes(rate(endpoint, view, 'sent').bytes),
   },
   { title: 'QUEUED', align: 'right', rank: 7, cell: ({ queued }) => count(queued.messages) },
-  { title: 'LOST', align: 'right', rank: 7, cell: ({ dropped }) => count(dropped.messages) },
+  {
+    title: 'LOST',
+    align: 'right',
+    rank: 7,
+    cell: (endpoint) => count(lostOf(endpoint).messages),
+  },
 ];
 
 const STATUS: Readonly<Record<StatsStatus, string>> = {
@@ -109,7 +115,7 @@ export function summarize({ status, stats, totals, events }: StatsReport): strin
   if (status !== 'live') return [`${clock(stats.at)} ${printable(stats.name)}: ${STATUS[status]}`];
   const text = (tally: Tally): string => `${tally.messages} (${bytes(tally.bytes)})`;
   const traffic = `received ${text(totals.received)}, sent ${text(totals.sent)}`;
-  const trouble = `queued ${text(totals.queued)}, lost ${text(totals.dropped)}`;
+  const trouble = `queued ${text(totals.queued)}, lost ${text(lostOf(totals))}`;
   const head = `${clock(stats.at)} ${printable(stats.name)}: ${totals.ready} of ${totals.endpoints} endpoints ready`;
   return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}`];
 }

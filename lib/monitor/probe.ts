@@ -28,7 +28,9 @@ import type { Endpoint } from '../endpoint.js';
 import { resolveOptions } from '../options.js';
 import { MessageRouter } from '../sfm/message-router.js';
 import { SessionTable } from '../sfm/session-table.js';
-import type { Session, SessionEvent, SessionRole } from '../sfm/session.js';
+import type { Decide } from '../sfm/with-admission.js';
+import type { Session, SessionRole } from '../sfm/session.js';
+import type { SessionLife } from '../sfm/session-life.js';
 import type { Connection } from '../transport/connection.js';
 import { type Driver, type DriverParams, Mode } from '../transport/driver.js';
 import { describeParams, isMutualTls } from '../transport/url.js';
@@ -120,11 +122,14 @@ function converse(
     heartbeat: driver.capabilities.heartbeat,
   };
   return sessions.run(connection, role).pipe(
-    mergeMap((event: SessionEvent): Observable<ProbeEvent | 'done'> =>
+    mergeMap((event: SessionLife): Observable<ProbeEvent | 'done'> =>
       match(event)
         .returnType<Observable<ProbeEvent | 'done'>>()
         .with({ type: 'opened' }, ({ session }) => nudge(session, scheduler))
-        .with({ type: 'greeted' }, { type: 'refused' }, () => EMPTY)
+        .with({ type: 'greeted' }, { type: 'refused' }, { type: 'silent' }, () => EMPTY)
+        .with({ type: 'admitted' }, ({ session, endpoint }) => act(() => session.welcome(endpoint, streamId)))
+        .with({ type: 'ask' }, ({ session }) => act(() => session.ping()))
+        .with({ type: 'unanswered' }, ({ session }) => act(() => session.settle()))
         .with({ type: 'overdue' }, () => throwError(() => timedOut(params, 'no READY', timeoutMs)))
         .with({ type: 'ready' }, ({ endpoint }) => {
           enter('settle');
@@ -171,22 +176,30 @@ function pings(
           with: () => throwError(() => timedOut(params, 'no PONG', timeoutMs)),
         }),
       );
-      const ping$ = defer(() => {
-        session.ping();
-        return EMPTY;
-      });
-      return merge(answer$, ping$);
+      return merge(
+        answer$,
+        act(() => session.ping()),
+      );
     }),
   );
+}
+
+function act(work: () => void): Observable<never> {
+  return defer(() => {
+    work();
+    return EMPTY;
+  });
 }
 
 /** What runs a single session: without a heartbeat, and without receivers, so that messages are dropped. */
 function sessionTable(local: Endpoint, timeoutMs: number, scheduler: SchedulerLike): SessionTable {
   const options = resolveOptions({ handshakeTimeoutMs: timeoutMs, settleTimeoutMs: timeoutMs, scheduler });
-  return new SessionTable({ local, options, router: new MessageRouter(0, SILENT) });
+  const decide: Decide = () => of({ at: 0, over: undefined });
+  return new SessionTable({ local, options, router: new MessageRouter(0), decide });
 }
 
-const SILENT = { next: () => undefined, error: () => undefined, complete: () => undefined };
+/** The stream ID of the PINGs of a probe, which is the only one on its connection. */
+const streamId = (): number => 1;
 
 function timedOut(params: DriverParams, what: string, timeoutMs: number): CommError {
   return new CommError(CommErrorCode.TIMEOUT, `${describeParams(params)}: ${what} within ${timeoutMs} ms`);

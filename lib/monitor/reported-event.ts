@@ -2,7 +2,8 @@ import { match } from 'ts-pattern';
 
 import type { CommError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
-import type { LifecycleEvent } from '../lifecycle.js';
+import type { LifecycleEvent, UndeliveredEvent } from '../lifecycle.js';
+import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 
 /** A lifecycle event as plain data, ready for JSON. */
@@ -42,10 +43,11 @@ export function describeEvent(event: LifecycleEvent): string {
     )
     .with({ type: 'limited' }, ({ message, connections }) => `${message} (${connections} so far)`)
     .with({ type: 'evicted' }, ({ message }) => message)
+    .with({ type: 'dropped', reason: 'disconnected' }, describeUndelivered)
     .with(
-      { type: 'dropped' },
-      ({ messages, bytes, endpointName, reason }) =>
-        `${messages} messages (${bytes} bytes) of ${endpointName} dropped: ${reason}`,
+      { type: 'dropped', reason: 'no-receiver' },
+      ({ messages, bytes, endpointName, appId }) =>
+        `${messages} messages (${bytes} bytes) dropped so far, since app ID ${appId} has no receiver; the last was of ${endpointName}`,
     )
     .with({ type: 'callback-error' }, ({ callback, error }) => `a ${callback} failed: ${error.message}`)
     .exhaustive();
@@ -55,6 +57,15 @@ function describeEndpoint({ name, state, connProps: { peer_addr, peer_cn, tls } 
   const identity = typeof peer_cn === 'string' ? ` as ${peer_cn}` : '';
   const security = typeof tls === 'string' ? `, ${tls}${identity}` : '';
   return `${name} ${state} (${String(peer_addr)}${security})`;
+}
+
+function describeUndelivered({ endpointName, undelivered, unknown }: UndeliveredEvent): string {
+  const maybe = unknown.messages === 0 ? '' : `, ${describeTally(unknown)} may have arrived`;
+  return `${describeTally(undelivered)} not delivered to ${endpointName}${maybe}: its connection ended`;
+}
+
+function describeTally({ messages, bytes }: Tally): string {
+  return `${messages} messages (${bytes} bytes)`;
 }
 
 function describeConnection({ name, properties }: Connection): string {

@@ -24,7 +24,8 @@ const ENDPOINT = {
   sent: TALLY,
   received: TALLY,
   queued: TALLY,
-  dropped: TALLY,
+  undelivered: TALLY,
+  unknown: TALLY,
   unclaimed: TALLY,
   sendTimes: SEND_TIMES,
 } as const satisfies Fields<EndpointStats>;
@@ -68,7 +69,8 @@ export const TOTALS = {
   received: TALLY,
   sent: TALLY,
   queued: TALLY,
-  dropped: TALLY,
+  undelivered: TALLY,
+  unknown: TALLY,
 } as const satisfies Fields<StatsTotals>;
 
 /**

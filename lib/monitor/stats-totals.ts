@@ -1,5 +1,5 @@
 import { EndpointState } from '../endpoint.js';
-import type { CommunicatorStats, Tally } from '../stats.js';
+import { addTallies, type CommunicatorStats, NOTHING, type Tally } from '../stats.js';
 
 /** Sums over all endpoints and connections of a communicator, including those that a report leaves out. */
 export interface StatsTotals {
@@ -11,7 +11,8 @@ export interface StatsTotals {
   readonly received: Tally;
   readonly sent: Tally;
   readonly queued: Tally;
-  readonly dropped: Tally;
+  readonly undelivered: Tally;
+  readonly unknown: Tally;
 }
 
 /** The totals of a whole snapshot. */
@@ -23,15 +24,16 @@ export function totalsOf({ endpoints, connections }: CommunicatorStats): StatsTo
     received: sum(endpoints.map(({ received }) => received)),
     sent: sum(endpoints.map(({ sent }) => sent)),
     queued: sum(endpoints.map(({ queued }) => queued)),
-    dropped: sum(endpoints.map(({ dropped }) => dropped)),
+    undelivered: sum(endpoints.map(({ undelivered }) => undelivered)),
+    unknown: sum(endpoints.map(({ unknown }) => unknown)),
   };
 }
 
+/** What was lost for certain, and what may have been. */
+export function lostOf({ undelivered, unknown }: Pick<StatsTotals, 'undelivered' | 'unknown'>): Tally {
+  return addTallies(undelivered, unknown);
+}
+
 function sum(tallies: readonly Tally[]): Tally {
-  let [messages, bytes] = [0, 0];
-  for (const tally of tallies) {
-    messages += tally.messages;
-    bytes += tally.bytes;
-  }
-  return { messages, bytes };
+  return tallies.reduce(addTallies, NOTHING);
 }

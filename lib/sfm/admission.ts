@@ -1,16 +1,15 @@
 import {
-  catchError,
   concat,
   defer,
   EMPTY,
-  endWith,
   filter,
   ignoreElements,
   interval,
   map,
   merge,
   type Observable,
-  type Observer,
+  of,
+  Subject,
   takeUntil,
   throwError,
   timer,
@@ -18,11 +17,17 @@ import {
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
-import type { LifecycleEvent } from '../lifecycle.js';
+import type { CallbackErrorEvent } from '../lifecycle.js';
 import type { ResolvedOptions } from '../options.js';
-import type { EndpointRegistry } from './endpoint-registry.js';
+import { callVerifyHook } from './call-verify-hook.js';
+import type { LookUp } from './endpoint-registry.js';
+import { endOf } from './end-of.js';
+import { flapDelayMs, NO_FLAPS } from './flap-damping.js';
+import { lookAt, noteAsked } from './heartbeat.js';
+import { nameTaken } from './name-taken.js';
 import type { Session } from './session.js';
-import { verify } from './verify.js';
+import type { SessionLife } from './session-life.js';
+import type { Admitted, Decide } from './with-admission.js';
 
 /** The longest that a newcomer waits under a name that two endpoints fight for. */
 const MAX_DAMPING_MS = 10_000;
@@ -35,27 +40,45 @@ const LOOK_EVERY_MS = 50;
  * the name must be free, or become so.
  */
 export class Admission {
+  /** What the hook threw. */
+  readonly errors$: Observable<CallbackErrorEvent>;
+  /** Incumbents to be asked for a sign of life. */
+  readonly asks$: Observable<SessionLife>;
+
   readonly #options: ResolvedOptions;
-  readonly #registry: EndpointRegistry;
-  readonly #lifecycle: Observer<LifecycleEvent>;
+  readonly #seat: LookUp;
+  readonly #errors = new Subject<CallbackErrorEvent>();
+  readonly #asks = new Subject<SessionLife>();
   /** Both sides time the handshake, and most likely by the same time: half of it leaves room for the rest. */
   readonly #patienceMs: number;
 
-  constructor(options: ResolvedOptions, registry: EndpointRegistry, lifecycle: Observer<LifecycleEvent>) {
+  constructor(options: ResolvedOptions, seat: LookUp) {
     this.#options = options;
-    this.#registry = registry;
-    this.#lifecycle = lifecycle;
+    this.#seat = seat;
     this.#patienceMs = options.handshakeTimeoutMs / 2;
+    this.errors$ = this.#errors.asObservable();
+    this.asks$ = this.#asks.asObservable();
   }
 
-  /** {@inheritDoc Admit} */
-  readonly ask = (session: Session, endpoint: Endpoint): Observable<never> =>
+  /** {@inheritDoc Decide} */
+  readonly decide: Decide = (session, endpoint) =>
     concat(
       this.#verify(session, endpoint),
       this.#options.duplicateName === 'newcomer'
         ? this.#waitItsTurn(endpoint.name)
         : this.#outlive(endpoint.name),
+      defer(() => of(this.#admitted(endpoint.name))),
     );
+
+  #admitted(name: string): Admitted {
+    return { at: this.#options.scheduler.now(), over: this.#incumbent(name) };
+  }
+
+  /** The live session that has a name now. */
+  #incumbent(name: string): Session | undefined {
+    const session = this.#seat(name)?.session;
+    return session?.isReady === true ? session : undefined;
+  }
 
   #verify({ role, connection }: Session, endpoint: Endpoint): Observable<never> {
     const { scheme, mode } = role;
@@ -65,10 +88,10 @@ export class Admission {
       scheme,
       mode,
     };
-    return verify(this.#options.verifyEndpoint, candidate, (thrown) => {
+    return callVerifyHook(this.#options.verifyEndpoint, candidate, (thrown) => {
       const detail = `verifyEndpoint failed on ${endpoint.name} at ${connection.properties.peer_addr}`;
       const error = new CommError(CommErrorCode.ERROR, `${detail}: ${messageOf(thrown)}`, { cause: thrown });
-      this.#lifecycle.next({ type: 'callback-error', callback: 'verifyEndpoint', error });
+      this.#errors.next({ type: 'callback-error', callback: 'verifyEndpoint', error });
     });
   }
 
@@ -76,9 +99,9 @@ export class Admission {
   #waitItsTurn(name: string): Observable<never> {
     const { scheduler } = this.#options;
     return defer(() => {
-      const incumbent = this.#registry.incumbent(name);
+      const incumbent = this.#incumbent(name);
       const maxMs = Math.min(MAX_DAMPING_MS, this.#patienceMs);
-      const delayMs = this.#registry.peer(name)?.flaps.delayMs(scheduler.now(), maxMs) ?? 0;
+      const delayMs = flapDelayMs(this.#seat(name)?.flaps ?? NO_FLAPS, scheduler.now(), maxMs);
       if (incumbent === undefined || delayMs === 0) return EMPTY;
       return timer(delayMs, scheduler).pipe(ignoreElements(), takeUntil(endOf(incumbent)));
     });
@@ -87,47 +110,46 @@ export class Admission {
   /** The incumbent stays, as long as it lives. */
   #outlive(name: string): Observable<never> {
     return defer(() => {
-      const incumbent = this.#registry.incumbent(name);
+      const incumbent = this.#incumbent(name);
       if (incumbent === undefined) return EMPTY;
       return concat(
         this.#untilDead(incumbent, name),
         // Another newcomer may have been faster.
-        defer(() => (this.#registry.incumbent(name) === incumbent ? EMPTY : this.#outlive(name))),
+        defer(() => (this.#incumbent(name) === incumbent ? EMPTY : this.#outlive(name))),
       );
     });
   }
 
-  /** Asks an incumbent for a sign of life. Errors when it gives one; completes when it ends, or gives none. */
+  /**
+   * Asks an incumbent for a sign of life, once, and gives it as long as the heartbeat does: it may be busy. Errors when
+   * it lives, or may do so; completes when it ends, or is dead. What is left of the time decides at the next attempt,
+   * since a newcomer cannot wait longer than its handshake may take.
+   */
   #untilDead(incumbent: Session, name: string): Observable<never> {
     const { heartbeatTimeoutMs, scheduler } = this.#options;
-    const taken = () => nameTaken(incumbent, name);
-    // Such a one cannot be told from a dead one by silence, as in the heartbeat.
-    if (!incumbent.role.heartbeat || incumbent.isPaused || heartbeatTimeoutMs === 0)
-      return throwError(() => taken());
-    const { activity } = incumbent;
-    incumbent.ping();
-    const patienceMs = Math.min(heartbeatTimeoutMs, this.#patienceMs);
-    return interval(Math.min(LOOK_EVERY_MS, patienceMs / 4), scheduler).pipe(
+    const taken$ = throwError(() => nameTaken(incumbent, name));
+    // Silence does not tell such a one from a dead one.
+    if (!incumbent.role.heartbeat || incumbent.isPaused || heartbeatTimeoutMs === 0) return taken$;
+    const now = scheduler.now();
+    const { activity, askedAt = now } = lookAt(incumbent, now);
+    if (incumbent.pulse?.askedAt === undefined) {
+      noteAsked(incumbent, now);
+      this.#asks.next({ type: 'ask', session: incumbent });
+    }
+    const deadInMs = askedAt + heartbeatTimeoutMs - now;
+    const lives$ = interval(Math.min(LOOK_EVERY_MS, heartbeatTimeoutMs / 4), scheduler).pipe(
       filter(() => incumbent.activity !== activity),
       map(() => {
-        throw taken();
+        throw nameTaken(incumbent, name);
       }),
-      takeUntil(merge(endOf(incumbent), timer(patienceMs, scheduler))),
+    );
+    const decided$ = timer(Math.max(0, Math.min(deadInMs, this.#patienceMs)), scheduler);
+    return concat(
+      lives$.pipe(takeUntil(merge(endOf(incumbent), decided$))),
+      defer(() => {
+        const mayLive = deadInMs > this.#patienceMs || incumbent.activity !== activity;
+        return mayLive && incumbent.isReady ? taken$ : EMPTY;
+      }),
     );
   }
-}
-
-/** Emits when a session's connection has ended. */
-function endOf({ connection }: Session): Observable<undefined> {
-  return connection.closed$.pipe(
-    catchError(() => EMPTY),
-    endWith(undefined),
-  );
-}
-
-function nameTaken({ connection: { name, properties } }: Session, endpointName: string): CommError {
-  return new CommError(
-    CommErrorCode.NOT_READY,
-    `the name ${endpointName} is taken by ${name} (${properties.peer_addr}), which lives, and duplicateName is 'incumbent'`,
-  );
 }

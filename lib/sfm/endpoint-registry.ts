@@ -1,210 +1,150 @@
-import { BehaviorSubject, type Observable, type Observer, queueScheduler, scan, Subject } from 'rxjs';
+import {
+  BehaviorSubject,
+  concat,
+  defer,
+  distinctUntilChanged,
+  EMPTY,
+  ignoreElements,
+  map,
+  merge,
+  type Observable,
+  observeOn,
+  of,
+  queueScheduler,
+  scan,
+  Subject,
+  type Subscription,
+  take,
+  takeUntil,
+  timer,
+} from 'rxjs';
 import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import { type Endpoint, EndpointState } from '../endpoint.js';
+import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { ResolvedOptions } from '../options.js';
-import type { EndpointStats } from '../stats.js';
+import { addTallies, type EndpointStats, NOTHING } from '../stats.js';
+import { KeyedSource } from '../transport/keyed-source.js';
+import { endOf } from './end-of.js';
 import { Peer } from './peer.js';
-import type { Session, SessionEvent } from './session.js';
-import { SnapshotMap } from './snapshot-map.js';
+import type { Session } from './session.js';
+import { step } from './step.js';
+import { type Effect, EMPTY_WORLD, type Input, type Seat, type World } from './world.js';
 
-interface EndpointChange {
-  readonly name: string;
-  /** Absent when the endpoint is forgotten. */
-  readonly endpoint?: Endpoint;
-}
+/** What an endpoint's name stands for; `undefined` while it is not known. */
+export type LookUp = (name: string) => Seat | undefined;
 
-/** The remote endpoints: turns what sessions show into endpoint states, one connection per name. */
+/**
+ * The loop in the middle. Inputs are scanned by `step` into a world, from which everything else is read, and the
+ * effects of each step are performed here and nowhere else. Inputs that come of effects or of those who are told wait
+ * in a queue until everyone has seen the world before them.
+ */
 export class EndpointRegistry {
+  /** The remote endpoints by name, now and on each change. */
   readonly endpoints$: Observable<ReadonlyMap<string, Endpoint>>;
+  /** What the steps tell. */
+  readonly told$: Observable<LifecycleEvent>;
 
   readonly #options: ResolvedOptions;
-  readonly #lifecycle: Observer<LifecycleEvent>;
-  readonly #peers = new Map<string, Peer>();
-  /** Disconnected endpoints, the longest gone first. */
-  readonly #gone = new Set<string>();
-  readonly #changes = new Subject<EndpointChange>();
-  readonly #endpoints = new BehaviorSubject<ReadonlyMap<string, Endpoint>>(SnapshotMap.empty());
+  readonly #commands = new Subject<Input>();
+  readonly #endpoints = new BehaviorSubject<ReadonlyMap<string, Endpoint>>(EMPTY_WORLD.endpoints);
+  readonly #changes = new KeyedSource<string, Endpoint | undefined>();
+  readonly #told = new Subject<LifecycleEvent>();
+  #world = EMPTY_WORLD;
 
-  constructor(options: ResolvedOptions, lifecycle: Observer<LifecycleEvent>) {
+  constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.#lifecycle = lifecycle;
+    this.told$ = this.#told.asObservable();
     this.endpoints$ = this.#endpoints.asObservable();
-    this.#changes.pipe(scan(applyChange, SnapshotMap.empty<string, Endpoint>())).subscribe(this.#endpoints);
   }
 
-  /** The endpoint under a name with what sends to it. */
-  peer(name: string): Peer | undefined {
-    return this.#peers.get(name);
+  /** Closes the loop around inputs from outside. */
+  run(inputs$: Observable<Input>): Subscription {
+    const makePeer = (name: string) => new Peer(name, this.#options);
+    return merge(inputs$, this.#commands)
+      .pipe(observeOn(queueScheduler), scan(step({ ...this.#options, makePeer }), EMPTY_WORLD))
+      .subscribe((world) => this.#show(world));
+  }
+
+  /** The seat of an endpoint. */
+  readonly seat: LookUp = (name) => this.#world.seats.get(name);
+
+  /** One endpoint, now and on each change. Changes of other endpoints cost nothing. */
+  endpoint(name: string): Observable<Endpoint | undefined> {
+    const now$ = defer(() => of(this.#world.endpoints.get(name)));
+    return merge(this.#changes.values(name), now$).pipe(distinctUntilChanged());
   }
 
   /** What went to and from each endpoint. */
   get stats(): readonly EndpointStats[] {
-    return [...this.#peers.values()].map(({ stats }) => stats);
+    const seats = [...this.#world.seats.values()];
+    return seats.map(({ peer, endpoint, session }) => peer.stats(endpoint, session?.traffic));
   }
 
-  /** The live connection that has a name now. */
-  incumbent(name: string): Session | undefined {
-    const session = this.#peers.get(name)?.session;
-    return session?.isReady === true ? session : undefined;
+  /** Lets a session end in good order: no more messages, what waits is written, then it is closed. */
+  retire(session: Session): void {
+    this.#commands.next({ type: 'retire', session });
   }
 
-  /** The endpoint that this session is the live connection of. */
-  peerOf(session: Session): Peer | undefined {
-    const peer = session.endpoint && this.#peers.get(session.endpoint.name);
-    return peer?.session === session ? peer : undefined;
-  }
-
-  /** Takes note of what a session shows. */
-  apply(event: SessionEvent): void {
-    match(event)
-      .with({ type: 'opened' }, ({ session: { role, connection } }) =>
-        this.#lifecycle.next({ type: 'connected', handle: role.handle, connection }),
-      )
-      .with({ type: 'greeted' }, () => undefined)
-      .with({ type: 'refused' }, ({ session, endpoint, error }) =>
-        this.#refuse(session, endpoint.name, error),
-      )
-      .with({ type: 'ready' }, ({ session, endpoint }) => this.#join(session, endpoint))
-      .with({ type: 'settled' }, ({ session }) => this.peerOf(session)?.queue.open(session))
-      .with({ type: 'overdue' }, ({ session }) => this.#refuseSilent(session))
-      .with({ type: 'closed' }, ({ session, error }) => this.#leave(session, error))
-      .exhaustive();
-  }
-
-  /** Takes an endpoint out of service, before its connection is closed in good order. */
-  retire(session: Session): Peer | undefined {
-    const peer = this.peerOf(session);
-    if (peer?.endpoint.state === EndpointState.READY) {
-      this.#change(peer, peer.endpoint.withState(EndpointState.CLOSING));
-    }
-    return peer;
-  }
-
-  /** Forgets an endpoint that has no connection. */
-  forget(name: string): void {
-    if (this.#peers.get(name)?.session !== undefined) return;
-    this.#gone.delete(name);
-    if (this.#peers.delete(name)) queueScheduler.schedule(() => this.#changes.next({ name }));
+  /** Does the same for the session of an endpoint, and forgets the endpoint. */
+  remove(name: string): void {
+    this.#commands.next({ type: 'remove', name });
   }
 
   /** Ends the streams. */
   complete(): void {
+    this.#commands.complete();
+    this.#endpoints.complete();
     this.#changes.complete();
+    this.#told.complete();
   }
 
-  #join(session: Session, endpoint: Endpoint): void {
-    const { name } = endpoint;
-    const peer = this.#peers.get(name) ?? new Peer(endpoint, this.#options);
-    const older = peer.session;
-    this.#peers.set(name, peer);
-    this.#gone.delete(name);
-    const isNews = peer.session === undefined || peer.endpoint.state !== EndpointState.READY;
-    peer.session = session;
-    session.countStreamsWith(peer.nextStreamId);
-    if (isNews) {
-      this.#change(peer, endpoint);
-    } else {
-      peer.endpoint = endpoint;
-      queueScheduler.schedule(() => this.#changes.next({ name, endpoint }));
-    }
-    if (older !== undefined) this.#evict(older, session, name);
+  #show(world: World): void {
+    this.#world = world;
+    if (world.changed.length > 0) this.#endpoints.next(world.endpoints);
+    for (const name of world.changed) this.#changes.next(name, world.endpoints.get(name));
+    for (const effect of world.effects) this.#perform(effect);
   }
 
-  /** NVFlare's rule (`sfm_endpoint.py`): one connection per name, and the newcomer stays. */
-  #evict(older: Session, newer: Session, name: string): void {
-    const [evicted, newcomer] = [older.connection, newer.connection];
-    const peer = this.peerOf(newer);
-    const count = peer?.flaps.note(this.#options.scheduler.now()) ?? 1;
-    const message =
-      `a second connection presents itself as ${name}: ${describe(newer)} stays, ${describe(older)} is closed. ` +
-      (count === 1
-        ? 'It may have come back'
-        : `It is eviction ${count} in a row, each within a minute of the last: ping-pong`) +
-      '. Two live endpoints under one name evict each other for ever; give each its own name';
-    peer?.queue.suspend();
-    this.#lifecycle.next({ type: 'evicted', endpointName: name, evicted, newcomer, count, message });
-    void older.close(new CommError(CommErrorCode.CLOSED, message));
+  /** The one place that acts on sessions. */
+  #perform(effect: Effect): void {
+    match(effect)
+      .with({ type: 'tell' }, ({ event }) => this.#told.next(event))
+      .with({ type: 'welcome' }, ({ session, endpoint, peer }) =>
+        session.welcome(endpoint, peer.nextStreamId),
+      )
+      .with({ type: 'ping' }, ({ session }) => session.ping())
+      .with({ type: 'settle' }, ({ session }) => session.settle())
+      .with({ type: 'route' }, ({ peer, session }) => peer.drainInto(session))
+      .with({ type: 'drain' }, ({ session, peer }) => this.#drain(session, peer))
+      .with({ type: 'close' }, ({ session, reason }) => void session.close(reason))
+      .with({ type: 'account' }, (end) => this.#account(end))
+      .with({ type: 'then' }, ({ input }) => this.#commands.next(input))
+      .exhaustive();
   }
 
-  /** The peer hears nothing of the reason, beyond what a close of its transport says. */
-  #refuse(session: Session, endpointName: string, { code, message: reason }: CommError): void {
-    const { connection, role } = session;
-    const { peer_addr: peerAddr } = connection.properties;
-    this.#lifecycle.next({
-      type: 'refused',
-      handle: role.handle,
-      connection,
-      endpointName,
-      peerAddr,
-      reason,
-    });
-    void session.close(new CommError(code, `${describe(session)}: ${endpointName} is refused: ${reason}`));
+  #drain(session: Session, peer: Peer | undefined): void {
+    const { drainTimeoutMs, scheduler } = this.#options;
+    const late = `${session.connection.name}: not drained within ${drainTimeoutMs} ms`;
+    const isEmpty = peer === undefined || peer.outbound.waiting.messages === 0;
+    const written$ = isEmpty ? EMPTY : peer.outbound.emptied$.pipe(take(1), ignoreElements());
+    const close$ = concat(written$, of<Input>({ type: 'close', session }));
+    const late$ = timer(drainTimeoutMs, scheduler).pipe(
+      map((): Input => ({ type: 'close', session, reason: new CommError(CommErrorCode.TIMEOUT, late) })),
+    );
+    merge(close$, late$)
+      .pipe(takeUntil(endOf(session)))
+      .subscribe((input) => this.#commands.next(input));
   }
 
-  #refuseSilent(session: Session): void {
-    const { handshakeTimeoutMs } = this.#options;
-    const what = session.isVerifying ? 'verifyEndpoint gave no answer' : 'no handshake';
-    const detail = `${describe(session)}: ${what} within ${handshakeTimeoutMs} ms`;
-    void session.close(new CommError(CommErrorCode.TIMEOUT, detail));
+  #account({ session, endpointName, peer, wasLive }: Extract<Effect, { type: 'account' }>): void {
+    const { undelivered, unknown } = session.losses;
+    const waiting = (wasLive ? peer?.outbound.clear() : undefined) ?? NOTHING;
+    if (wasLive) peer?.drainInto(undefined);
+    const lost = { undelivered: addTallies(undelivered, waiting), unknown };
+    peer?.noteEnd(session.traffic, lost);
+    if (lost.undelivered.messages + lost.unknown.messages === 0) return;
+    this.#told.next({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
   }
-
-  #leave(session: Session, error: CommError | undefined): void {
-    const { connection, role, endpoint } = session;
-    const peer = this.peerOf(session);
-    if (endpoint !== undefined) this.#noteEnd(session, endpoint.name, peer?.queue.clear());
-    if (peer !== undefined) {
-      peer.session = undefined;
-      this.#gone.add(peer.endpoint.name);
-    }
-    this.#lifecycle.next({
-      type: 'disconnected',
-      handle: role.handle,
-      connection,
-      ...(endpoint === undefined ? {} : { endpointName: endpoint.name }),
-      ...(error === undefined ? {} : { error }),
-    });
-    if (peer !== undefined) this.#change(peer, peer.endpoint.withState(EndpointState.DISCONNECTED));
-    this.#forgetLongestGone();
-  }
-
-  /** Changes the state of an endpoint and tells everyone. */
-  #change(peer: Peer, endpoint: Endpoint): void {
-    peer.endpoint = endpoint;
-    // As one action: whoever reacts to the one by a change of its own is heard after the other was told.
-    queueScheduler.schedule(() => {
-      this.#changes.next({ name: endpoint.name, endpoint });
-      this.#lifecycle.next({ type: 'endpoint', endpoint });
-    });
-  }
-
-  /** Counts what a connection carried, and reports what is lost with it. */
-  #noteEnd({ connection, traffic }: Session, endpointName: string, queued = { messages: 0, bytes: 0 }): void {
-    const messages = queued.messages + connection.bufferedFrames;
-    const bytes = queued.bytes + connection.bufferedBytes;
-    this.#peers.get(endpointName)?.noteEnd(traffic, { messages, bytes });
-    if (messages > 0) {
-      this.#lifecycle.next({ type: 'dropped', reason: 'disconnected', endpointName, messages, bytes });
-    }
-  }
-
-  #forgetLongestGone(): void {
-    for (const name of this.#gone) {
-      if (this.#gone.size <= this.#options.maxDisconnectedEndpoints) return;
-      this.forget(name);
-    }
-  }
-}
-
-function applyChange(
-  map: SnapshotMap<string, Endpoint>,
-  { name, endpoint }: EndpointChange,
-): SnapshotMap<string, Endpoint> {
-  return endpoint === undefined ? map.without(name) : map.with(name, endpoint);
-}
-
-function describe({ connection: { name, properties } }: Session): string {
-  return `${name} (${properties.peer_addr})`;
 }

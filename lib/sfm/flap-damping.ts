@@ -6,32 +6,30 @@ const FREE_EVICTIONS = 2;
 
 const FIRST_DELAY_MS = 1_000;
 
+/** How often newcomers took one name in a row, each within a minute of the one before. */
+export interface Flaps {
+  readonly count: number;
+  /** The last time, in milliseconds since 1970. */
+  readonly lastAt: number;
+}
+
+/** No eviction yet. */
+export const NO_FLAPS: Flaps = { count: 0, lastAt: 0 };
+
+/** Counts one more eviction. */
+export function withFlap(flaps: Flaps, now: number): Flaps {
+  return { count: recentFlaps(flaps, now) + 1, lastAt: now };
+}
+
 /**
- * Counts how often newcomers took one name in a row, and slows them down: two live endpoints under one name evict
- * each other for ever, each as fast as it can reconnect.
+ * How long the next newcomer has to wait, since two live endpoints under one name evict each other as fast as they
+ * can reconnect: nothing at first, then 1, 2, 4, ... seconds, up to `maxMs`.
  */
-export class FlapDamping {
-  #count = 0;
-  #lastAt = 0;
+export function flapDelayMs(flaps: Flaps, now: number, maxMs: number): number {
+  const excess = recentFlaps(flaps, now) - FREE_EVICTIONS;
+  return excess < 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** excess, maxMs);
+}
 
-  /**
-   * Notes an eviction.
-   *
-   * @returns how many there were, each within a minute of the one before
-   */
-  note(now: number): number {
-    this.#count = this.#recent(now) + 1;
-    this.#lastAt = now;
-    return this.#count;
-  }
-
-  /** How long the next newcomer has to wait: nothing at first, then 1, 2, 4, ... seconds, up to `maxMs`. */
-  delayMs(now: number, maxMs: number): number {
-    const excess = this.#recent(now) - FREE_EVICTIONS;
-    return excess < 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** excess, maxMs);
-  }
-
-  #recent(now: number): number {
-    return now - this.#lastAt <= FORGET_AFTER_MS ? this.#count : 0;
-  }
+function recentFlaps({ count, lastAt }: Flaps, now: number): number {
+  return now - lastAt <= FORGET_AFTER_MS ? count : 0;
 }

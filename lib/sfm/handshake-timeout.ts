@@ -11,25 +11,25 @@ import {
   timer,
 } from 'rxjs';
 
-import type { SessionEvent } from './session.js';
+import type { SessionLife } from './session-life.js';
 
-/** Adds `overdue` to the events of a session that is neither ready nor closed in time. */
+/** Adds `overdue` to the life of a session that is neither ready nor closed in time. */
 export function handshakeTimeout(
   timeoutMs: number,
   scheduler: SchedulerLike,
-): MonoTypeOperatorFunction<SessionEvent> {
-  return connect((events$) => {
-    const decided$ = events$.pipe(filter(({ type }) => type === 'ready' || type === 'closed'));
-    const overdue$ = events$.pipe(
+): MonoTypeOperatorFunction<SessionLife> {
+  return connect((life$) => {
+    const decided$ = life$.pipe(filter(({ type }) => type === 'ready' || type === 'closed'));
+    const overdue$ = life$.pipe(
       filter(({ type }) => type === 'opened'),
-      take(1), // An operator that waits for more would stay with each connection for its whole life.
+      take(1), // Frees this branch once the session has opened.
       switchMap(({ session }) =>
         timer(timeoutMs, scheduler).pipe(
-          map((): SessionEvent => ({ type: 'overdue', session })),
+          map((): SessionLife => ({ type: 'overdue', session })),
           takeUntil(decided$),
         ),
       ),
     );
-    return merge(events$, overdue$);
+    return merge(life$, overdue$);
   });
 }

@@ -1,5 +1,6 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint, endpointNameFault, EndpointState } from '../endpoint.js';
+import { quoted } from '../quoted.js';
 import type { ConnectionProperties } from '../transport/connection.js';
 import { mapFault } from '../wire/check-map.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
@@ -31,7 +32,7 @@ export function decodeHandshake(
   if (typeof endpoint_name !== 'string') throw refused('it has no endpoint_name');
   const name = endpoint_name.trim();
   const fault = endpointNameFault(name);
-  if (fault !== undefined) throw refused(`endpoint name ${JSON.stringify(endpoint_name)}: ${fault}`);
+  if (fault !== undefined) throw refused(`endpoint name ${quoted(endpoint_name)}: ${fault}`);
   return new Endpoint(name, properties, { ...connection }, EndpointState.READY);
 }
 

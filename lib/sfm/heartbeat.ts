@@ -1,4 +1,4 @@
-import { EMPTY, from, interval, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
+import { from, interval, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
 
 /** The sweep looks at least this often, as NVFlare does. */
 const MAX_TICK_MS = 5_000;
@@ -10,67 +10,85 @@ const TICKS = 4;
 export interface Heart {
   /** A number that grows with each sign of life. */
   readonly activity: number;
-  /** Nothing can be heard of it now, by our own choice. */
+  /** We have stopped reading, so nothing can be heard. */
   readonly isPaused: boolean;
+  /** What was heard of it so far; `undefined` until the first look. */
+  pulse: Pulse | undefined;
 }
 
-/** What is to be done for a heart that went silent. */
+/** When a heart was heard, and asked. */
+export interface Pulse {
+  readonly activity: number;
+  /** When the last sign of life was seen. */
+  readonly heardAt: number;
+  /** When it was asked for a sign of life, if none has come since. */
+  readonly askedAt: number | undefined;
+}
+
+/** What is to be done for a heart. */
 export interface HeartbeatEvent<H extends Heart> {
-  readonly type: 'ping' | 'timeout';
+  /** Ask it for a sign of life; or it has given none in time. */
+  readonly type: 'ask' | 'silent';
   readonly heart: H;
 }
 
-/** When a heart is asked for a sign, and when it is given up. 0 turns either off. */
+/** When a heart is asked for a sign, and when it is given up. 0 turns either off; a paused one is asked all the same. */
 export interface HeartbeatOptions {
   readonly intervalMs: number;
   readonly timeoutMs: number;
 }
 
-interface Pulse {
-  activity: number;
-  /** When the last sign of life was seen. */
-  heardAt: number;
-  /** When the last PING went out, if nothing was heard since. */
-  askedAt: number | undefined;
+/** Looks for a sign of life since the last look. */
+export function lookAt(heart: Heart, now: number): Pulse {
+  const { activity, pulse } = heart;
+  if (pulse?.activity === activity) return pulse;
+  return (heart.pulse = { activity, heardAt: now, askedAt: undefined });
+}
+
+/** Notes that a heart is asked now. */
+export function noteAsked(heart: Heart, now: number): Pulse {
+  return (heart.pulse = { ...lookAt(heart, now), askedAt: now });
 }
 
 /**
- * Watches all hearts with one timer: `ping` after `intervalMs` of silence, `timeout` when `timeoutMs` more pass
- * without a sign of life of any kind.
+ * Watches all hearts with one timer: `ask` after `intervalMs` of silence, `silent` when `timeoutMs` more pass without
+ * a sign of life of any kind.
  *
- * @param hearts - asked on each sweep for those to watch
+ * A heart that is paused is not judged, since we do not hear it. It is asked on each sweep: that is our own sign of
+ * life, without which its side would take us for dead, since we answer nothing.
+ *
+ * @param hearts - called on each sweep for those to watch
  */
 export function heartbeat<H extends Heart>(
   hearts: () => Iterable<H>,
   { intervalMs, timeoutMs }: HeartbeatOptions,
   scheduler: SchedulerLike,
 ): Observable<HeartbeatEvent<H>> {
-  if (intervalMs === 0) return EMPTY;
-  const pulses = new WeakMap<H, Pulse>();
-  const shorter = timeoutMs === 0 ? intervalMs : Math.min(intervalMs, timeoutMs);
-  const tickMs = Math.min(MAX_TICK_MS, Math.max(1, shorter / TICKS));
+  const shortest = Math.min(...[intervalMs, timeoutMs].filter((ms) => ms > 0));
+  const tickMs = Math.min(MAX_TICK_MS, Math.max(1, shortest / TICKS));
   let sweptAt = scheduler.now();
   return interval(tickMs, scheduler).pipe(mergeMap(() => from(sweep(scheduler.now()))));
 
   function* sweep(now: number): Generator<HeartbeatEvent<H>> {
-    // Whoever was frozen, or busy for long, comes by here before reading what has come meanwhile.
+    // After a freeze, timers run before sockets are read: silence proves nothing until the next sweep.
     const isLate = now - sweptAt >= 2 * tickMs;
     sweptAt = now;
     for (const heart of hearts()) {
-      const { activity, isPaused } = heart;
-      const pulse = pulses.get(heart);
-      if (pulse?.activity !== activity || isPaused) {
-        pulses.set(heart, { activity, heardAt: now, askedAt: undefined });
-      } else if (pulse.askedAt === undefined) {
-        if (now - pulse.heardAt < intervalMs) continue;
-        pulse.askedAt = now;
-        yield { type: 'ping', heart };
-      } else if (timeoutMs > 0 && now - pulse.askedAt >= timeoutMs) {
-        if (!isLate) yield { type: 'timeout', heart };
-      } else if (timeoutMs === 0 && now - pulse.askedAt >= intervalMs) {
-        pulse.askedAt = now;
-        yield { type: 'ping', heart };
+      if (heart.isPaused) {
+        heart.pulse = undefined;
+        yield { type: 'ask', heart };
+        continue;
       }
+      const verdict = judge(lookAt(heart, now), now);
+      if (verdict === 'ask') noteAsked(heart, now);
+      if (verdict === 'ask' || (verdict === 'silent' && !isLate)) yield { type: verdict, heart };
     }
+  }
+
+  function judge({ heardAt, askedAt }: Pulse, now: number): 'ask' | 'silent' | 'well' {
+    if (intervalMs === 0) return 'well';
+    if (askedAt === undefined) return now - heardAt >= intervalMs ? 'ask' : 'well';
+    if (timeoutMs === 0) return now - askedAt >= intervalMs ? 'ask' : 'well';
+    return now - askedAt >= timeoutMs ? 'silent' : 'well';
   }
 }

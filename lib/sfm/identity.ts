@@ -15,19 +15,29 @@ export function resolveIdentity(name: string, localName: string, map: IdentityMa
   const exact = lookUp(map.exact, name);
   if (exact !== undefined) return exact;
   const isBelowLocal = name.startsWith(`${localName}.`);
-  const parts = name.split('.');
-  for (let count = parts.length; count > 0; count -= 1) {
-    const prefix = parts.slice(0, count).join('.');
-    // What stands above the local endpoint says nothing of those below it.
-    if (isBelowLocal && localName.startsWith(`${prefix}.`)) continue;
-    const mapped = lookUp(map.prefix, prefix);
-    if (mapped !== undefined) return mapped;
-  }
-  if (parts.length > 1 && parts.at(-1)?.startsWith(ATTACHED_TRAINER) === true) {
-    return resolveIdentity(parts.slice(0, -1).join('.'), localName, map);
+  const mapped = map.prefix && lookUpPrefix(map.prefix, name, isBelowLocal ? localName : '');
+  if (mapped !== undefined) return mapped;
+  const end = name.lastIndexOf('.');
+  if (end > 0 && name.startsWith(ATTACHED_TRAINER, end + 1)) {
+    return resolveIdentity(name.slice(0, end), localName, map);
   }
   const own = isBelowLocal ? name.slice(localName.length + 1) : name;
   return own.split('.')[0] ?? name;
+}
+
+/** The entry of the longest prefix. What stands above the local endpoint says nothing of those below it. */
+function lookUpPrefix(
+  prefixes: Readonly<Record<string, string>>,
+  name: string,
+  localName: string,
+): string | undefined {
+  for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1)) {
+    const prefix = name.slice(0, end);
+    if (localName.startsWith(`${prefix}.`)) continue;
+    const mapped = lookUp(prefixes, prefix);
+    if (mapped !== undefined) return mapped;
+  }
+  return undefined;
 }
 
 /** Empty entries count as absent, as in NVFlare. */

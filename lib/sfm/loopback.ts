@@ -1,108 +1,141 @@
-import {
-  asapScheduler,
-  defer,
-  EMPTY,
-  ignoreElements,
-  NEVER,
-  type Observable,
-  observeOn,
-  Subject,
-  take,
-} from 'rxjs';
+import { asapScheduler } from 'rxjs';
 
-import { QueueFullError } from '../comm-error.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
-import type { Message } from '../message.js';
-import type { Connection } from '../transport/connection.js';
-import { encodeHead } from '../wire/frame.js';
+import type { ReceivedMessage } from '../received-message.js';
+import { BaseConnection } from '../transport/base-connection.js';
+import { Fifo } from '../transport/fifo.js';
 import { decodeMap } from '../wire/map-codec.js';
-import { FrameType, PREFIX_BYTES } from '../wire/prefix.js';
+import { frameAppId, PREFIX_BYTES } from '../wire/prefix.js';
 import type { MessageRouter } from './message-router.js';
+import type { Sink } from './outbound.js';
 
-/** The address that NVFlare shows for loopback (`conn_manager.py`). */
+/** The name and address that NVFlare shows for loopback (`conn_manager.py`). */
+const LOOPBACK_NAME = 'CN00000';
 const SELF_ADDR = '0.0.0.0:0';
 
 /** What a waiting message takes in memory beside its bytes, about. */
 const OVERHEAD_BYTES = 128;
 
-interface LoopbackMessage {
-  readonly appId: number;
-  readonly message: Message;
-  readonly bytes: number;
+/** An encoded message, since the sender may change its headers afterwards. */
+interface WaitingMessage {
+  readonly head: Uint8Array;
+  readonly payload: Uint8Array | undefined;
 }
 
-/** Messages to the local endpoint's own name: they go to the local receivers, asynchronously. */
-export class Loopback {
-  readonly #name: string;
-  readonly #maxQueuedBytes: number;
-  /** Completes when all messages sent so far have arrived. */
-  readonly drained$: Observable<never>;
-  readonly #messages = new Subject<LoopbackMessage>();
-  readonly #emptied = new Subject<void>();
-  #queuedBytes = 0;
+/**
+ * Where messages to the local endpoint's own name go: to the local receivers, asynchronously and at their pace. For a
+ * receiver it is the connection of such a message, which can be paused, but neither sent on nor closed.
+ */
+export class Loopback extends BaseConnection implements Sink {
+  readonly #local: Endpoint;
+  readonly #router: MessageRouter;
+  readonly #waiting = new Fifo<WaitingMessage>();
+  #bufferedBytes = 0;
+  #isScheduled = false;
 
-  constructor(local: Endpoint, router: MessageRouter, maxQueuedBytes: number) {
-    this.#name = local.name;
-    this.#maxQueuedBytes = maxQueuedBytes;
-    this.drained$ = defer(() =>
-      this.#queuedBytes === 0 ? EMPTY : this.#emptied.pipe(take(1), ignoreElements()),
-    );
-    this.#messages.pipe(observeOn(asapScheduler)).subscribe(({ appId, message, bytes }) => {
-      this.#queuedBytes -= bytes;
-      router.route({ endpoint: local, connection: LOOPBACK, appId, message }, bytes);
-      if (this.#queuedBytes === 0) this.#emptied.next();
-    });
+  constructor(local: Endpoint, router: MessageRouter, highWaterMarkBytes: number) {
+    super({ local_addr: SELF_ADDR, peer_addr: SELF_ADDR }, LOOPBACK_NAME);
+    this.#local = local;
+    this.#router = router;
+    this.highWaterMarkBytes = highWaterMarkBytes;
   }
 
-  /** Sends to ourselves, under the same limits as to others. Always true: it never has to wait. */
-  send(appId: number, message: Message): boolean {
-    const { headers, payload } = message;
-    const head = encodeHead(
-      { type: FrameType.DATA, appId, streamId: 0, headers },
-      payload?.length ?? 0,
-    ).slice();
-    const bytes = OVERHEAD_BYTES + head.length + (payload?.length ?? 0);
-    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#maxQueuedBytes) {
-      throw new QueueFullError(this.#name, this.#queuedBytes, this.#maxQueuedBytes);
-    }
-    const received = asReceived(head, payload);
-    this.#queuedBytes += bytes;
-    this.#messages.next({ appId, message: received, bytes });
-    return true;
+  override get bufferedBytes(): number {
+    return this.#bufferedBytes;
   }
 
-  /** Ends the stream. */
-  complete(): void {
-    this.#messages.complete();
+  override get bufferedFrames(): number {
+    return this.#waiting.length;
   }
-}
 
-/** The message as the wire would have brought it: the sender may change its headers meanwhile. */
-function asReceived(head: Uint8Array, payload: Uint8Array | undefined): Message {
-  const headers = head.length === PREFIX_BYTES ? undefined : decodeMap(head, PREFIX_BYTES);
-  return { headers, payload: payload?.length === 0 ? undefined : payload };
-}
+  get bufferedMessages(): number {
+    return this.#waiting.length;
+  }
 
-/** What stands for the connection of a loopback message. Nothing can be sent on it. */
-const LOOPBACK: Connection = {
-  name: 'CN00000',
-  properties: { local_addr: SELF_ADDR, peer_addr: SELF_ADDR },
-  frames$: EMPTY,
-  closed$: NEVER,
-  written$: NEVER,
-  drained$: NEVER,
-  maxFrameBytes: 0,
-  highWaterMarkBytes: 0,
-  activity: 0,
-  bufferedBytes: 0,
-  bufferedFrames: 0,
-  isOpen: false,
-  isPaused: false,
-  pause: () => undefined,
-  resume: () => undefined,
-  close: () => Promise.resolve(),
-  send() {
+  sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean {
+    return super.send(head, payload);
+  }
+
+  override send(): boolean {
     throw new CommError(CommErrorCode.NOT_SUPPORTED, 'the loopback connection cannot be sent on');
-  },
-};
+  }
+
+  override resume(owner?: object): void {
+    super.resume(owner);
+    this.#schedule();
+  }
+
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Ends it, when nothing more is sent. What is on its way still arrives. */
+  complete(): void {
+    this.end();
+  }
+
+  protected override write(head: Uint8Array, payload?: Uint8Array): void {
+    const message = { head: head.slice(), payload };
+    this.#waiting.push(message);
+    this.#bufferedBytes += OVERHEAD_BYTES + sizeOf(message);
+    this.#schedule();
+  }
+
+  protected override startReading(): void {
+    // The router gets the messages, and nobody the frames.
+  }
+
+  protected override pauseReading(): void {
+    // `#deliver` looks.
+  }
+
+  protected override resumeReading(): void {
+    // `resume` schedules a delivery.
+  }
+
+  protected override finishWriting(): void {
+    // `close` does nothing.
+  }
+
+  protected override release(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    asapScheduler.schedule(() => this.#deliver());
+  }
+
+  /** Delivers what waits now. What receivers send then comes in a turn of its own. */
+  #deliver(): void {
+    this.#isScheduled = false;
+    for (let due = this.#waiting.length; due > 0 && !this.isPaused; due -= 1) {
+      const message = this.#waiting.shift();
+      if (message === undefined) break;
+      this.#bufferedBytes -= OVERHEAD_BYTES + sizeOf(message);
+      this.#router.route(this.#received(message));
+      this.wrote();
+    }
+    if (this.#waiting.length > 0 && !this.isPaused) this.#schedule();
+  }
+
+  /** The message as a wire would have brought it: a payload is a plain Uint8Array, and an empty one is none. */
+  #received({ head, payload }: WaitingMessage): ReceivedMessage {
+    const headers = head.length === PREFIX_BYTES ? undefined : decodeMap(head, PREFIX_BYTES);
+    const isAbsent = payload === undefined || payload.length === 0;
+    const view = isAbsent ? undefined : new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
+    return {
+      endpoint: this.#local,
+      connection: this,
+      appId: frameAppId(head),
+      message: { headers, payload: view },
+      bytes: sizeOf({ head, payload }),
+    };
+  }
+}
+
+function sizeOf({ head, payload }: WaitingMessage): number {
+  return head.length + (payload?.length ?? 0);
+}

@@ -1,19 +1,23 @@
-import { Observable, type Observer, Subscription } from 'rxjs';
+import { type Observable, Subject, type Subscription } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { isPromise } from '../is-promise.js';
-import type { LifecycleEvent } from '../lifecycle.js';
+import type { CallbackErrorEvent, DroppedEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
+import type { HeaderValue, MessageHeaders } from '../message.js';
 import type { MessageReceiver, ReceivedMessage } from '../received-message.js';
 import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
-import { HotSource } from '../transport/hot-source.js';
+import { KeyedSource } from '../transport/keyed-source.js';
 import { isPowerOfTwo } from '../transport/power-of-two.js';
 
 const log = logger('router');
 
 /** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
 const PENDING_OVERHEAD_BYTES = 256;
+
+/** What a decoded header value takes, about. It can be one byte on the wire. */
+const VALUE_BYTES = 64;
 
 interface Pending {
   bytes: number;
@@ -22,35 +26,32 @@ interface Pending {
 
 /** Hands messages to those who asked for their app ID. */
 export class MessageRouter {
+  /** Messages that nobody listens to, and what receivers threw. */
+  readonly events$: Observable<DroppedEvent | CallbackErrorEvent>;
+
   readonly #maxPendingBytes: number;
-  readonly #lifecycle: Observer<LifecycleEvent>;
-  readonly #apps = new Map<number, HotSource<ReceivedMessage>>();
+  readonly #events = new Subject<DroppedEvent | CallbackErrorEvent>();
+  readonly #apps = new KeyedSource<number, ReceivedMessage>();
   readonly #receivers = new Set<number>();
   /** Messages that nobody asked for, by app ID. */
   readonly #dropped = new Map<number, Tally>();
   /** Bytes that unfinished receivers hold, by connection. */
   readonly #pending = new Map<Connection, Pending>();
-  /** Of the message that is being routed: receivers are called in `route`, one message at a time. */
-  #bytes = 0;
-  #isComplete = false;
 
-  constructor(maxPendingBytes: number, lifecycle: Observer<LifecycleEvent>) {
+  constructor(maxPendingBytes: number) {
     this.#maxPendingBytes = maxPendingBytes;
-    this.#lifecycle = lifecycle;
+    this.events$ = this.#events.asObservable();
   }
 
   /**
-   * Passes on one message; one that nobody asked for is dropped and reported.
+   * Passes on one message; one that nobody listens to is dropped and reported.
    *
-   * @param bytes - its size on the wire
-   * @returns whether somebody asked for it
+   * @returns whether anybody listens
    */
-  route(received: ReceivedMessage, bytes: number): boolean {
-    this.#bytes = bytes;
-    const app$ = this.#apps.get(received.appId);
-    if (app$ === undefined) this.#drop(received);
-    else app$.next(received);
-    return app$ !== undefined;
+  route(received: ReceivedMessage): boolean {
+    const isHeard = this.#apps.next(received.appId, received);
+    if (!isHeard) this.#drop(received);
+    return isHeard;
   }
 
   /** What the unfinished receivers of a connection's messages hold, in bytes. */
@@ -60,32 +61,21 @@ export class MessageRouter {
 
   /** The messages of an app ID, from the subscription on. */
   messages(appId: number): Observable<ReceivedMessage> {
-    return new Observable((subscriber) => {
-      if (this.#isComplete) {
-        subscriber.complete();
-        return;
-      }
-      const app$ = this.#apps.get(appId) ?? new HotSource<ReceivedMessage>();
-      this.#apps.set(appId, app$);
-      subscriber.add(app$.values$.subscribe(subscriber));
-      subscriber.add(() => {
-        if (!app$.observed && this.#apps.get(appId) === app$) this.#apps.delete(appId);
-      });
-    });
+    return this.#apps.values(appId);
   }
 
   /**
    * Registers the receiver of an app ID.
    *
    * @returns unsubscribing takes it away
-   * @throws CommError `BAD_CONFIG` where the app ID has one
+   * @throws CommError `BAD_CONFIG` where the app ID has one, or the receiver is none
    */
   register(appId: number, receiver: MessageReceiver): Subscription {
+    const process = processOf(receiver);
     if (this.#receivers.has(appId)) {
       throw new CommError(CommErrorCode.BAD_CONFIG, `app ID ${appId} has a receiver already`);
     }
     this.#receivers.add(appId);
-    const process = typeof receiver === 'function' ? receiver : callMethod(receiver);
     const subscription = this.messages(appId).subscribe((received) => this.#process(received, process));
     subscription.add(() => this.#receivers.delete(appId));
     return subscription;
@@ -93,31 +83,32 @@ export class MessageRouter {
 
   /** Ends the streams. */
   complete(): void {
-    this.#isComplete = true;
-    for (const app$ of this.#apps.values()) app$.complete();
+    this.#apps.complete();
+    this.#events.complete();
   }
 
   #process(received: ReceivedMessage, process: (received: ReceivedMessage) => unknown): void {
-    const bytes = this.#bytes + PENDING_OVERHEAD_BYTES;
     try {
       const work = process(received);
-      if (isPromise(work)) void this.#await(work, received, bytes);
+      if (isPromise(work)) this.#await(work, received);
     } catch (error) {
       this.#reportError(received, error);
     }
   }
 
   /** Counts a message as pending until its receiver is done with it. */
-  async #await(work: PromiseLike<unknown>, received: ReceivedMessage, bytes: number): Promise<void> {
+  #await(work: PromiseLike<unknown>, received: ReceivedMessage): void {
     const { connection } = received;
+    const values = countValues(received.message.headers);
+    const bytes = received.bytes + PENDING_OVERHEAD_BYTES + values * VALUE_BYTES;
     this.#hold(connection, bytes);
-    try {
-      await work;
-    } catch (error) {
-      this.#reportError(received, error);
-    } finally {
-      this.#release(connection, bytes);
-    }
+    work.then(
+      () => this.#release(connection, bytes),
+      (error: unknown) => {
+        this.#reportError(received, error);
+        this.#release(connection, bytes);
+      },
+    );
   }
 
   #hold(connection: Connection, bytes: number): void {
@@ -140,14 +131,14 @@ export class MessageRouter {
   }
 
   /** Counts a message without a receiver, and reports the count at 1, 2, 4, 8, ... so that a flood stays quiet. */
-  #drop({ endpoint, appId }: ReceivedMessage): void {
+  #drop({ endpoint, appId, bytes: received }: ReceivedMessage): void {
     const before = this.#dropped.get(appId) ?? { messages: 0, bytes: 0 };
     const messages = before.messages + 1;
-    const bytes = before.bytes + this.#bytes;
+    const bytes = before.bytes + received;
     this.#dropped.set(appId, { messages, bytes });
     if (!isPowerOfTwo(messages)) return;
     log('%d messages for app ID %d without a receiver, the last of %s', messages, appId, endpoint.name);
-    this.#lifecycle.next({
+    this.#events.next({
       type: 'dropped',
       reason: 'no-receiver',
       endpointName: endpoint.name,
@@ -160,11 +151,27 @@ export class MessageRouter {
   #reportError({ appId, endpoint }: ReceivedMessage, thrown: unknown): void {
     const detail = `the receiver of app ID ${appId} failed on a message of ${endpoint.name}: ${messageOf(thrown)}`;
     const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
-    this.#lifecycle.next({ type: 'callback-error', callback: 'receiver', error });
+    this.#events.next({ type: 'callback-error', callback: 'receiver', error });
   }
 }
 
-function callMethod(receiver: Exclude<MessageReceiver, (received: ReceivedMessage) => unknown>) {
-  return ({ endpoint, connection, appId, message }: ReceivedMessage): unknown =>
+/** The user may not use TypeScript. */
+function processOf(receiver: MessageReceiver): (received: ReceivedMessage) => unknown {
+  if (typeof receiver === 'function') return receiver;
+  const method: unknown = (receiver as Partial<typeof receiver> | undefined | null)?.processMessage;
+  if (typeof method !== 'function') {
+    const detail = 'a receiver is a function, or an object with a method processMessage';
+    throw new CommError(CommErrorCode.BAD_CONFIG, `${detail}, got ${messageOf(receiver)}`);
+  }
+  return ({ endpoint, connection, appId, message }) =>
     receiver.processMessage(endpoint, connection, appId, message);
+}
+
+/** The values of headers, nested ones included. Their depth is limited where they are decoded. */
+function countValues(value: HeaderValue | MessageHeaders | undefined): number {
+  if (value === undefined) return 0;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return 1;
+  let count = 1;
+  for (const item of Object.values<HeaderValue | undefined>(value)) count += countValues(item);
+  return count;
 }

@@ -1,75 +1,82 @@
-import type { Observable } from 'rxjs';
+import { EMPTY, Subject, switchMap } from 'rxjs';
 
-import { CommError, CommErrorCode, QueueFullError } from '../comm-error.js';
-import { type Endpoint, EndpointState } from '../endpoint.js';
+import { QueueFullError } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
 import type { Message } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { EndpointStats, Tally } from '../stats.js';
-import { HotSource } from '../transport/hot-source.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
-import { FlapDamping } from './flap-damping.js';
-import { type OutboundFrame, OutboundQueue } from './outbound-queue.js';
+import { Outbound, type Sink } from './outbound.js';
 import { clockOf } from './send-timer.js';
-import type { Session } from './session.js';
 import { Counter, Traffic } from './traffic.js';
 
 /** Stream IDs below are reserved (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`). */
 const RESERVED_STREAM_ID = 16;
 
-/** A queue with no more than this in it counts as empty: a PING may be on its way. */
-const CONTROL_BYTES = 1024;
+/** What is left of accepted messages when their connection ends. */
+export interface Losses {
+  /** They certainly did not go out. */
+  readonly undelivered: Tally;
+  /** They were with the operating system, which has not confirmed them: they may have arrived. */
+  readonly unknown: Tally;
+}
 
-/** A remote endpoint with what sends to it. It outlives its connections. */
+/** What sends to an endpoint, and counts. It outlives the connections of the endpoint. */
 export class Peer {
-  endpoint: Endpoint;
-  /** The one live connection of the endpoint. */
-  session: Session | undefined;
-  readonly queue: OutboundQueue;
-  /** How often newcomers took the name. */
-  readonly flaps = new FlapDamping();
+  /** What `send` pushes into, and the live session drains. */
+  readonly outbound: Outbound;
 
-  /** What `send` pushes into. */
-  readonly #outbound = new HotSource<OutboundFrame>();
+  readonly #name: string;
   readonly #maxQueuedBytes: number;
+  readonly #sink = new Subject<Sink | undefined>();
   /** Over the connections that have ended. */
   readonly #pastTraffic = new Traffic();
-  readonly #dropped = new Counter();
+  readonly #undelivered = new Counter();
+  readonly #unknown = new Counter();
   #streamId = RESERVED_STREAM_ID;
 
-  constructor(endpoint: Endpoint, { highWaterMarkBytes, maxQueuedBytes, scheduler }: ResolvedOptions) {
-    this.endpoint = endpoint;
-    this.queue = new OutboundQueue(highWaterMarkBytes, clockOf(scheduler));
+  constructor(name: string, { highWaterMarkBytes, maxQueuedBytes, scheduler }: ResolvedOptions) {
+    this.#name = name;
     this.#maxQueuedBytes = maxQueuedBytes;
-    this.#outbound.values$.subscribe((frame) => this.queue.push(frame));
+    this.outbound = new Outbound(highWaterMarkBytes, clockOf(scheduler));
+    this.#sink
+      .pipe(switchMap((sink) => (sink === undefined ? EMPTY : this.outbound.writeInto(sink))))
+      .subscribe();
   }
 
-  /** Emits when the queue takes messages again. */
-  get drained$(): Observable<void> {
-    return this.queue.drained$;
+  /** Lets the outbound frames drain into a sink, in place of the one before. Without one, they wait. */
+  drainInto(sink: Sink | undefined): void {
+    this.#sink.next(sink);
   }
 
-  /** A picture of what went to and from the endpoint. */
-  get stats(): EndpointStats {
+  /**
+   * A snapshot of what went to and from the endpoint.
+   *
+   * @param live - what its live connection carried so far
+   */
+  stats({ name, state }: Endpoint, live: Traffic | undefined): EndpointStats {
     const traffic = new Traffic();
     traffic.add(this.#pastTraffic);
-    if (this.session !== undefined) traffic.add(this.session.traffic);
+    if (live !== undefined) traffic.add(live);
     return {
-      name: this.endpoint.name,
-      state: this.endpoint.state,
+      name,
+      state,
       sent: traffic.sent.toTally(),
       received: traffic.received.toTally(),
-      queued: this.queue.backlog,
-      dropped: this.#dropped.toTally(),
+      queued: this.outbound.backlog,
+      undelivered: this.#undelivered.toTally(),
+      unknown: this.#unknown.toTally(),
       unclaimed: traffic.unclaimed.toTally(),
-      sendTimes: this.queue.sendTimes,
+      sendTimes: this.outbound.sendTimes,
     };
   }
 
-  /** Keeps the count of a connection that has ended, and of what was lost with it. */
-  noteEnd(traffic: Traffic, lost: Tally): void {
+  /** Adds up what a connection carried that has ended, and what was lost with it. */
+  noteEnd(traffic: Traffic, { undelivered, unknown }: Losses): void {
     this.#pastTraffic.add(traffic);
-    this.#dropped.add(lost);
+    this.#undelivered.add(undelivered);
+    this.#unknown.add(unknown);
   }
 
   /** Counts messages and heartbeats, over all connections of the endpoint. */
@@ -78,35 +85,22 @@ export class Peer {
   /**
    * Encodes a message and pushes it out.
    *
-   * @returns false when the sender should wait for `drained$`
-   * @throws CommError as `Communicator.send` does
+   * @returns false when the sender should wait for `outbound.drained$`
+   * @throws CommError `BAD_DATA` where it has no form on the wire, {@link QueueFullError}
    */
-  send(appId: number, message: Message): boolean {
-    this.#requireReady();
-    const { headers, payload } = message;
+  send(appId: number, { headers, payload }: Message): boolean {
+    const payloadBytes = payload?.length ?? 0;
     const head = encodeHead(
       { type: FrameType.DATA, appId, streamId: this.nextStreamId(), headers },
-      payload?.length ?? 0,
+      payloadBytes,
     );
-    const { queuedBytes } = this.queue;
-    if (
-      queuedBytes > CONTROL_BYTES &&
-      queuedBytes + head.length + (payload?.length ?? 0) > this.#maxQueuedBytes
-    ) {
-      throw new QueueFullError(this.endpoint.name, queuedBytes, this.#maxQueuedBytes);
-    }
-    this.#outbound.next({ head, payload });
-    return !this.queue.isFull;
+    if (this.outbound.isFull) this.#requireRoom(head.length + payloadBytes);
+    return this.outbound.next(head, payload);
   }
 
-  #requireReady(): void {
-    const { name, state } = this.endpoint;
-    if (state === EndpointState.READY && this.session?.isReady === true) return;
-    throw state === EndpointState.DISCONNECTED
-      ? new CommError(CommErrorCode.CLOSED, `endpoint ${name} is disconnected`)
-      : new CommError(
-          CommErrorCode.NOT_READY,
-          `endpoint ${name} is ${state === EndpointState.READY ? 'closing' : state}, expected READY`,
-        );
+  #requireRoom(bytes: number): void {
+    const { queuedBytes } = this.outbound;
+    if (queuedBytes + bytes <= this.#maxQueuedBytes) return;
+    throw new QueueFullError(this.#name, queuedBytes, this.#maxQueuedBytes);
   }
 }

@@ -1,19 +1,21 @@
 import { Observable, type Subscriber } from 'rxjs';
-import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode, type CommErrorDetail } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
+import { quoted } from '../quoted.js';
 import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
 import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
-import type { Admit } from './admit.js';
+import { type ControlType, FrameCounter } from './frame-counter.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
-import type { Heart } from './heartbeat.js';
+import type { Heart, Pulse } from './heartbeat.js';
 import { resolveIdentity } from './identity.js';
 import type { MessageRouter } from './message-router.js';
+import type { Sink } from './outbound.js';
+import type { Losses } from './peer.js';
 import { Traffic } from './traffic.js';
 
 const log = logger('sfm');
@@ -21,34 +23,33 @@ const log = logger('sfm');
 /** The stream ID of HELLO and READY. */
 const HANDSHAKE_STREAM_ID = 1;
 
-/** What a session shows of itself. The first is `opened`, the last `closed`; each comes at most once. */
+/** What a session shows of itself: `opened` first, `closed` last, each at most once. */
 export type SessionEvent =
   /** The connection exists and the handshake begins. */
   | { readonly type: 'opened'; readonly session: Session }
   /** The peer has said who it is, and waits to be welcomed. */
   | { readonly type: 'greeted'; readonly session: Session; readonly endpoint: Endpoint }
-  /** It may not come in. */
-  | {
-      readonly type: 'refused';
-      readonly session: Session;
-      readonly endpoint: Endpoint;
-      readonly error: CommError;
-    }
-  /** The handshake is not done in time. */
-  | { readonly type: 'overdue'; readonly session: Session }
-  /** The handshake is done, and the peer is known. */
+  /** The handshake is done: the peer is welcome, and has its answer. */
   | { readonly type: 'ready'; readonly session: Session; readonly endpoint: Endpoint }
   /** The peer knows us too, so messages can go out. */
   | { readonly type: 'settled'; readonly session: Session }
   | { readonly type: 'closed'; readonly session: Session; readonly error: CommError | undefined };
+
+/** The most that a peer may send behind its handshake before it is answered; as much as may come in one read. */
+const MAX_HELD_BYTES = 1024 * 1024;
+
+/**
+ * A peer that reads cannot send this many PINGs within a second while one PONG waits for it. NVFlare sends one a
+ * minute, rxflare one every few seconds.
+ */
+const MAX_UNREAD_PINGS = 1_000;
+const UNREAD_PINGS_MS = 1_000;
 
 /** What a session needs to know of its surroundings. */
 export interface SessionContext {
   readonly local: Endpoint;
   readonly options: ResolvedOptions;
   readonly router: MessageRouter;
-  /** Everyone may come in, unless told. */
-  readonly admission?: Admit;
 }
 
 /** What a session needs to know of its connector. */
@@ -63,9 +64,6 @@ export interface SessionRole {
   readonly heartbeat: boolean;
 }
 
-/** The most that a peer may send behind its handshake before it is answered; as much as may come in one read. */
-const MAX_HELD_BYTES = 1024 * 1024;
-
 /*
  *   greeting --handshake--> verifying --welcome()--> settling --first frame after it, or time--> ready
  *       \_______________________\_______________________\________________________________________\____ end --> closed
@@ -73,7 +71,7 @@ const MAX_HELD_BYTES = 1024 * 1024;
 type State = 'greeting' | 'verifying' | 'settling' | 'ready' | 'closed';
 
 /** The meaning of the frames of one connection: the handshake first, then messages and heartbeats. */
-export class Session implements Heart {
+export class Session implements Heart, Sink {
   readonly connection: Connection;
   readonly role: SessionRole;
   /** Cold: subscribing, once, runs the session; it completes when the connection has ended. */
@@ -88,7 +86,12 @@ export class Session implements Heart {
   /** Frames that came behind the handshake, before the pause that it brought could take hold. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
-  #sequence = 0;
+  pulse: Pulse | undefined;
+
+  readonly #frames = new FrameCounter();
+  /** PINGs that came while a PONG waited, since `#unreadSince`. */
+  #unreadPings = 0;
+  #unreadSince = 0;
   #nextStreamId: () => number = () => HANDSHAKE_STREAM_ID;
 
   constructor(connection: Connection, role: SessionRole, context: SessionContext) {
@@ -133,47 +136,70 @@ export class Session implements Heart {
     return this.connection.isPaused;
   }
 
-  /** Lets stream IDs be counted per endpoint, over all its connections. */
-  countStreamsWith(nextStreamId: () => number): void {
-    this.#nextStreamId = nextStreamId;
+  get isOpen(): boolean {
+    return this.connection.isOpen;
+  }
+
+  get bufferedBytes(): number {
+    return this.connection.bufferedBytes;
+  }
+
+  get bufferedMessages(): number {
+    return this.#frames.messagesOf(this.connection.bufferedFrames, 0).messages;
+  }
+
+  get written$(): Observable<void> {
+    return this.connection.written$;
+  }
+
+  get drained$(): Observable<void> {
+    return this.connection.drained$;
+  }
+
+  /** After the end: what the connection accepted and the operating system has not confirmed. */
+  get losses(): Losses {
+    const { bufferedFrames, bufferedBytes, unconfirmedFrames, unconfirmedBytes } = this.connection;
+    const untouched = bufferedFrames - unconfirmedFrames;
+    return {
+      undelivered: this.#frames.messagesOf(untouched, bufferedBytes - unconfirmedBytes),
+      unknown: this.#frames.messagesOf(unconfirmedFrames, unconfirmedBytes, untouched),
+    };
   }
 
   /** Sends an encoded message; false when the connection is full. */
-  sendMessage(head: Uint8Array, payload?: Uint8Array): boolean {
+  sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean {
     this.traffic.sent.count(head.length + (payload?.length ?? 0));
-    return this.#send(head, payload);
+    return this.#send(this.#frames.nextMessage(), head, payload);
   }
 
-  /** Lets the peer in, and tells it so. What it has sent meanwhile comes now. */
-  welcome(endpoint: Endpoint): void {
-    if (this.#state !== 'verifying' || !this.connection.isOpen) return;
+  /**
+   * Lets the peer in, and answers its handshake. The frames that it sent behind that come now.
+   *
+   * @param nextStreamId - counts stream IDs per endpoint, over all its connections
+   */
+  welcome(endpoint: Endpoint, nextStreamId: () => number): void {
     this.#endpoint = endpoint;
+    if (this.#state !== 'verifying' || !this.connection.isOpen) return;
+    this.#nextStreamId = nextStreamId;
     if (this.role.mode === Mode.PASSIVE) this.#sendHandshake(FrameType.READY);
     this.#liftLimits();
-    this.#state = 'settling';
-    this.#events?.next({ type: 'ready', session: this, endpoint });
+    this.#become('settling', { type: 'ready', session: this, endpoint });
     const held = this.#held;
     this.#held = [];
     for (const frame of held) if (this.isReady) this.#receive(frame);
     this.connection.resume(this);
   }
 
-  /** Asks for a sign of life. */
+  /** Asks for a sign of life, unless the question before is still on its way out. */
   ping(): void {
-    if (this.isReady) this.#sendControl(FrameType.PING, this.#nextStreamId(), NIL_PAYLOAD);
+    if (this.isReady && !this.#isWaiting(FrameType.PING)) {
+      this.#sendControl(FrameType.PING, this.#nextStreamId(), NIL_PAYLOAD);
+    }
   }
 
   /** Takes the peer as ready for messages. */
   settle(): void {
-    if (this.#state !== 'settling') return;
-    this.#state = 'ready';
-    this.#events?.next({ type: 'settled', session: this });
-  }
-
-  /** Closes the connection because the peer gave no sign of life for so long after a PING. */
-  giveUp(silentMs: number): void {
-    const detail = `no sign of life within ${silentMs} ms after a PING, the connection is taken for dead`;
-    void this.close(new CommError(CommErrorCode.TIMEOUT, `${this.#describe()}: ${detail}`));
+    if (this.#state === 'settling') this.#become('ready', { type: 'settled', session: this });
   }
 
   /** Ends the connection: flushed first, or at once for a reason. */
@@ -181,13 +207,25 @@ export class Session implements Heart {
     return this.connection.close(reason);
   }
 
-  #send(head: Uint8Array, payload?: Uint8Array): boolean {
-    this.#sequence = (this.#sequence + 1) & 0xffff;
-    stampSequence(head, this.#sequence);
+  /** `CN00001 site-1 at 127.0.0.1:8002`, for messages. */
+  describe(): string {
+    const { name, properties } = this.connection;
+    const peer = this.#endpoint === undefined ? '' : `${this.#endpoint.name} at `;
+    return `${name} ${peer}${properties.peer_addr}`;
+  }
+
+  /** The one place that changes the state; each change is an event. */
+  #become(state: State, event: SessionEvent): void {
+    this.#state = state;
+    this.#events?.next(event);
+  }
+
+  #send(number: number, head: Uint8Array, payload: Uint8Array | undefined): boolean {
+    stampSequence(head, number);
     try {
       return this.connection.send(head, payload);
     } catch (error) {
-      void this.close(CommError.from(error, this.#describe()));
+      void this.close(CommError.from(error, this.describe()));
       return false;
     }
   }
@@ -198,7 +236,7 @@ export class Session implements Heart {
         this.#deliver(decodeFrame(bytes), bytes.length);
       else this.#receiveControl(decodeFrame(bytes), bytes);
     } catch (error) {
-      void this.close(CommError.from(error, this.#describe()));
+      void this.close(CommError.from(error, this.describe()));
     }
   }
 
@@ -218,7 +256,7 @@ export class Session implements Heart {
         this.#deliver(frame, bytes.length);
         break;
       case FrameType.PING:
-        this.#sendControl(FrameType.PONG, this.#nextStreamId(), NIL_PAYLOAD);
+        this.#answerPing();
         break;
       case FrameType.PONG:
         break;
@@ -231,13 +269,37 @@ export class Session implements Heart {
     }
   }
 
+  /**
+   * One PONG at a time: the PONG that waits answers each PING that comes until it is written. So a peer that sends
+   * PINGs and reads nothing costs no memory. It may be busy, and lives; only a flood of PINGs ends it.
+   */
+  #answerPing(): void {
+    if (!this.#isWaiting(FrameType.PONG)) {
+      this.#sendControl(FrameType.PONG, this.#nextStreamId(), NIL_PAYLOAD);
+      return;
+    }
+    const now = this.#context.options.scheduler.now();
+    if (now - this.#unreadSince > UNREAD_PINGS_MS) {
+      this.#unreadSince = now;
+      this.#unreadPings = 0;
+    }
+    this.#unreadPings += 1;
+    if (this.#unreadPings > MAX_UNREAD_PINGS) {
+      throw this.#fault(`it sent ${MAX_UNREAD_PINGS} PINGs within a second and did not read the PONG`);
+    }
+  }
+
+  #isWaiting(type: typeof FrameType.PING | typeof FrameType.PONG): boolean {
+    return this.#frames.isWaiting(type, this.connection.bufferedFrames);
+  }
+
   /** @param bytes - the length of the frame */
   #deliver({ headers, payload, appId }: Frame, bytes: number): void {
     if (this.#endpoint === undefined) return;
     const message = { headers, payload };
-    const received = { endpoint: this.#endpoint, connection: this.connection, appId, message };
     this.traffic.received.count(bytes);
-    if (!this.#context.router.route(received, bytes)) this.traffic.unclaimed.count(bytes);
+    const received = { endpoint: this.#endpoint, connection: this.connection, appId, message, bytes };
+    if (!this.#context.router.route(received)) this.traffic.unclaimed.count(bytes);
   }
 
   #receiveHandshake(frame: Frame): void {
@@ -254,8 +316,7 @@ export class Session implements Heart {
     this.#requireFit(endpoint);
     // A listener takes us for ready once it has answered, and may send anything right behind that.
     if (mode === Mode.ACTIVE) this.#liftLimits();
-    this.#state = 'verifying';
-    this.#events?.next({ type: 'greeted', session: this, endpoint });
+    this.#become('verifying', { type: 'greeted', session: this, endpoint });
     if (this.isVerifying) this.connection.pause(this);
   }
 
@@ -283,7 +344,7 @@ export class Session implements Heart {
     if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cert_hidden)) return;
     const expected = resolveIdentity(endpoint.name, local.name, options.identityMap);
     if (peer_cn !== expected) {
-      const shown = peer_cn === undefined ? 'none with one common name' : `one for "${peer_cn}"`;
+      const shown = peer_cn === undefined ? 'none with one common name' : `one for ${quoted(peer_cn)}`;
       const text = `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`;
       throw this.#fault(text, 'certificate-name');
     }
@@ -295,35 +356,24 @@ export class Session implements Heart {
   }
 
   /** A frame of the session itself. One that comes too late, because the connection closes, is not missed. */
-  #sendControl(type: FrameType, streamId: number, payload: Uint8Array): void {
+  #sendControl(type: ControlType, streamId: number, payload: Uint8Array): void {
     if (!this.connection.isOpen) return;
-    this.#send(encodeHead({ type, appId: 0, streamId }, payload.length), payload);
+    const head = encodeHead({ type, appId: 0, streamId }, payload.length);
+    this.#send(this.#frames.nextControl(type, head.length + payload.length), head, payload);
   }
 
   #end(error: CommError | undefined): void {
-    this.#state = 'closed';
-    this.#events?.next({ type: 'closed', session: this, error });
+    this.#become('closed', { type: 'closed', session: this, error });
     this.#events?.complete();
   }
 
   #fault(text: string, detail?: CommErrorDetail): CommError {
-    return new CommError(CommErrorCode.BAD_DATA, `${this.#describe()}: ${text}`, { detail });
-  }
-
-  #describe(): string {
-    const { name, properties } = this.connection;
-    return `${name} ${this.#endpoint?.name ?? ''}${this.#endpoint === undefined ? '' : ' at '}${properties.peer_addr}`;
+    return new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: ${text}`, { detail });
   }
 }
 
+const TYPE_NAMES = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));
+
 function describeType(type: number): string {
-  return match(type)
-    .with(FrameType.DATA, () => 'DATA')
-    .with(FrameType.FRAG, () => 'FRAG')
-    .with(FrameType.ACK, () => 'ACK')
-    .with(FrameType.HELLO, () => 'HELLO')
-    .with(FrameType.READY, () => 'READY')
-    .with(FrameType.PING, () => 'PING')
-    .with(FrameType.PONG, () => 'PONG')
-    .otherwise((other) => `a frame of unknown type ${other}`);
+  return TYPE_NAMES.get(type) ?? `a frame of unknown type ${type}`;
 }

@@ -1,49 +1,49 @@
 import {
+  concat,
   connect,
   filter,
-  ignoreElements,
   interval,
+  map,
   merge,
   type MonoTypeOperatorFunction,
+  of,
   type SchedulerLike,
+  startWith,
   switchMap,
   take,
   takeUntil,
-  tap,
   timer,
 } from 'rxjs';
 
-import type { SessionEvent } from './session.js';
+import type { SessionLife } from './session-life.js';
 
 /** How often the question is put until it is answered. */
 const ASK_EVERY_MS = 50;
 
 /**
- * Asks a peer that is ready for a sign that it knows us too, and settles for time when none comes.
+ * Adds `ask` to the life of a session that is ready, until the peer shows that it knows us too, and `unanswered` when
+ * it has not in time.
  *
  * NVFlare handles frames on a pool of threads, and a message that overtakes the HELLO or READY before it is
  * lost there. A PING that overtakes it goes unanswered, so the first PONG proves that messages are safe.
  */
-export function settle(timeoutMs: number, scheduler: SchedulerLike): MonoTypeOperatorFunction<SessionEvent> {
-  return connect((events$) => {
-    const settled$ = events$.pipe(filter(({ type }) => type === 'settled' || type === 'closed'));
-    const asking$ = events$.pipe(
-      filter(({ type }) => type === 'ready'),
+export function settle(timeoutMs: number, scheduler: SchedulerLike): MonoTypeOperatorFunction<SessionLife> {
+  return connect((life$) => {
+    const settled$ = life$.pipe(filter(({ type }) => type === 'settled' || type === 'closed'));
+    const asking$ = life$.pipe(
+      filter((event) => event.type === 'ready'),
       take(1),
       switchMap(({ session }) => {
-        if (timeoutMs === 0 || !session.role.heartbeat) {
-          session.settle();
-          return [];
-        }
-        session.ping();
-        return interval(ASK_EVERY_MS, scheduler).pipe(
+        const unanswered$ = of<SessionLife>({ type: 'unanswered', session });
+        if (timeoutMs === 0 || !session.role.heartbeat) return unanswered$;
+        const ask$ = interval(ASK_EVERY_MS, scheduler).pipe(
+          startWith(0),
+          map((): SessionLife => ({ type: 'ask', session })),
           takeUntil(timer(timeoutMs, scheduler)),
-          tap({ next: () => session.ping(), complete: () => session.settle() }),
-          takeUntil(settled$),
         );
+        return concat(ask$, unanswered$).pipe(takeUntil(settled$));
       }),
-      ignoreElements(),
     );
-    return merge(events$, asking$);
+    return merge(life$, asking$);
   });
 }

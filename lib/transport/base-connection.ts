@@ -38,7 +38,7 @@ type State = 'open' | 'flushing' | 'finishing' | 'closed';
  * adds how bytes are written and read and how the transport is released, in the abstract members below.
  */
 export abstract class BaseConnection implements Connection {
-  readonly name = nextConnectionName();
+  readonly name: string;
   readonly properties: ConnectionProperties;
   readonly frames$: Observable<Uint8Array>;
   readonly closed$: Observable<never>;
@@ -65,9 +65,10 @@ export abstract class BaseConnection implements Connection {
   #linger = Subscription.EMPTY;
   #released: Promise<void> | undefined;
 
-  /** Takes the next connection name of the process. */
-  constructor(properties: ConnectionProperties) {
+  /** @param name - Default: the next connection name of the process */
+  constructor(properties: ConnectionProperties, name = nextConnectionName()) {
     this.properties = properties;
+    this.name = name;
     this.closed$ = this.#closed.asObservable();
     this.written$ = this.#written.asObservable();
     this.drained$ = this.#drained.asObservable();
@@ -85,6 +86,16 @@ export abstract class BaseConnection implements Connection {
   abstract get bufferedBytes(): number;
 
   abstract get bufferedFrames(): number;
+
+  /** Default: all that is buffered, for a driver that cannot tell. */
+  get unconfirmedBytes(): number {
+    return this.bufferedBytes;
+  }
+
+  /** Default: all that is buffered, for a driver that cannot tell. */
+  get unconfirmedFrames(): number {
+    return this.bufferedFrames;
+  }
 
   get isOpen(): boolean {
     return this.#state === 'open';

@@ -48,8 +48,10 @@ export class ConnectionLimiter {
   /** What each connection counts for. */
   readonly #addresses = new Map<Connection, string>();
   readonly #counts = new Map<string, number>();
-  /** Those whose handshake is not done, the oldest first. */
-  readonly #strangers = new Set<Connection>();
+  /** Those that have said nothing, the oldest first. */
+  readonly #silent = new Set<Connection>();
+  /** Those that have said who they are and wait for an answer, the oldest first. */
+  readonly #greeted = new Set<Connection>();
   readonly #closed = new Map<ConnectionLimit, number>();
 
   constructor(limits: ConnectionLimits) {
@@ -58,7 +60,7 @@ export class ConnectionLimiter {
   }
 
   /** Counts a new connection and answers true; or closes it and answers false. */
-  admit(connection: Connection): boolean {
+  hasRoomFor(connection: Connection): boolean {
     const address = addressOf(connection);
     const limit = this.#reached(address);
     if (limit !== undefined) {
@@ -68,13 +70,19 @@ export class ConnectionLimiter {
     }
     this.#addresses.set(connection, address);
     this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
-    this.#strangers.add(connection);
+    this.#silent.add(connection);
     return true;
   }
 
+  /** Notes that the peer has said who it is: it makes room only when no connection is silent. */
+  greeted(connection: Connection): void {
+    if (this.#silent.delete(connection)) this.#greeted.add(connection);
+  }
+
   /** Notes that the handshake of a connection is done. */
-  trust(connection: Connection): void {
-    this.#strangers.delete(connection);
+  handshakeDone(connection: Connection): void {
+    this.#silent.delete(connection);
+    this.#greeted.delete(connection);
   }
 
   /** Notes that a connection has ended. */
@@ -82,7 +90,7 @@ export class ConnectionLimiter {
     const address = this.#addresses.get(connection);
     if (address === undefined) return;
     this.#addresses.delete(connection);
-    this.#strangers.delete(connection);
+    this.handshakeDone(connection);
     const left = (this.#counts.get(address) ?? 0) - 1;
     if (left > 0) this.#counts.set(address, left);
     else this.#counts.delete(address);
@@ -97,13 +105,16 @@ export class ConnectionLimiter {
     const { maxConnections, maxConnectionsPerAddress, maxUnauthenticatedConnections } = this.#limits;
     if ((this.#counts.get(address) ?? 0) >= maxConnectionsPerAddress) return 'maxConnectionsPerAddress';
     if (this.#addresses.size >= maxConnections) return 'maxConnections';
-    if (this.#strangers.size >= maxUnauthenticatedConnections) return 'maxUnauthenticatedConnections';
+    if (this.#silent.size + this.#greeted.size >= maxUnauthenticatedConnections)
+      return 'maxUnauthenticatedConnections';
     return undefined;
   }
 
   #oldestStranger(address: string | undefined): Connection | undefined {
-    for (const connection of this.#strangers) {
-      if (address === undefined || this.#addresses.get(connection) === address) return connection;
+    for (const strangers of [this.#silent, this.#greeted]) {
+      for (const connection of strangers) {
+        if (address === undefined || this.#addresses.get(connection) === address) return connection;
+      }
     }
     return undefined;
   }

@@ -58,6 +58,10 @@ export interface Connection {
   readonly bufferedBytes: number;
   /** Frames that `send` accepted and the operating system has not. After the end: those never written. */
   readonly bufferedFrames: number;
+  /** Of these, what the operating system was given and has not confirmed: after the end, it may have arrived. */
+  readonly unconfirmedBytes: number;
+  /** The same in frames, the oldest ones. A frame counts where its last byte is. */
+  readonly unconfirmedFrames: number;
 
   /**
    * Sends one frame: `head` is its prefix and headers, `payload` what follows.

@@ -7,8 +7,10 @@ import {
   filter,
   firstValueFrom,
   from,
+  map,
   mergeMap,
-  Observable,
+  type Observable,
+  of,
   ReplaySubject,
   type SchedulerLike,
   Subject,
@@ -21,8 +23,8 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import { ConnectionLimiter, type ConnectionLimits, type LimitReport } from './connection-limiter.js';
 import type { Connection } from './connection.js';
+import { ConnectionLimiter, type ConnectionLimits, type LimitReport } from './connection-limiter.js';
 import { type Driver, type DriverParams, Mode } from './driver.js';
 import { reconnect, type Retry } from './reconnect.js';
 import { describeParams } from './url.js';
@@ -48,19 +50,40 @@ export type ConnectorState =
 
 const STOPPED: ConnectorState = { type: 'stopped' };
 
-/** Keeps one driver, mode and set of parameters alive, and shows all connections that come of it. */
-export class Connector {
+/** A connector to look at: its state, its connections and their frames. */
+export interface ConnectorView {
   /** `CH00001`, as NVFlare names them. */
+  readonly handle: string;
+  readonly mode: Mode;
+  /** For messages. */
+  readonly url: string;
+  /** The state now, and each change. */
+  readonly state$: Observable<ConnectorState>;
+  /** The live connections, and each new one. */
+  readonly connections$: Observable<Connection>;
+  /** Frames of all connections as they come. */
+  readonly frames$: Observable<Uint8Array>;
+}
+
+/** What a run of the driver shows. */
+type Progress =
+  | Extract<ConnectorState, { type: 'listening' | 'connected' }>
+  | { type: 'connection'; connection: Connection };
+
+/*
+ *   idle --start()--> starting --> connected | listening --end--> retrying --wait--> connected | listening ...
+ *     \__________________\______________________\__________________\____ stop() --> stopped
+ */
+
+/** Keeps one driver, mode and set of parameters alive, and shows all connections that come of it. */
+export class Connector implements ConnectorView {
   readonly handle: string;
   readonly mode: Mode;
   readonly driver: Driver;
   readonly params: DriverParams;
-  /** For messages. */
   readonly url: string;
   readonly state$: Observable<ConnectorState>;
-  /** The live connections, and each new one. */
   readonly connections$: Observable<Connection>;
-  /** Frames of all connections as they come, to look on. */
   readonly frames$: Observable<Uint8Array>;
   /** Tells when a listener closes connections because it is at one of its limits. */
   readonly limited$: Observable<LimitReport>;
@@ -90,7 +113,7 @@ export class Connector {
   /** Begins; once begun it goes on until `stop`. */
   start(): void {
     if (this.#state.value.type !== 'idle') return;
-    this.#state.next({ type: 'starting' });
+    this.#become({ type: 'starting' });
     const { reconnectDelayMs, maxReconnectDelayMs, reconnectResetMs, reconnectJitter, scheduler } =
       this.#options;
     const delays = {
@@ -101,10 +124,14 @@ export class Connector {
     };
     const once$ = this.mode === Mode.ACTIVE ? this.#connectOnce() : this.#listenOnce();
     this.#run.add(
-      once$
-        .pipe(reconnect(delays, this.#halt, (retry) => this.#noteRetry(retry), scheduler))
-        .subscribe((connection) => this.#show(connection)),
+      once$.pipe(reconnect(delays, this.#halt, scheduler)).subscribe((progress) => this.#take(progress)),
     );
+  }
+
+  /** What may be seen of it from outside; there is no way from it to the connector. */
+  get view(): ConnectorView {
+    const { handle, mode, url, state$, connections$, frames$ } = this;
+    return { handle, mode, url, state$, connections$, frames$ };
   }
 
   /**
@@ -121,9 +148,14 @@ export class Connector {
     return state;
   }
 
+  /** Notes that the peer of one of its connections has said who it is. */
+  greeted(connection: Connection): void {
+    this.#limiter.greeted(connection);
+  }
+
   /** Notes that the handshake of one of its connections is done. */
-  trust(connection: Connection): void {
-    this.#limiter.trust(connection);
+  handshakeDone(connection: Connection): void {
+    this.#limiter.handshakeDone(connection);
   }
 
   /** Takes no new connections and makes none; those that live go on. */
@@ -135,14 +167,25 @@ export class Connector {
   stop(): void {
     this.halt();
     this.#run.unsubscribe();
-    this.#state.next(STOPPED);
+    this.#become(STOPPED);
     this.#state.complete();
     this.#connections.complete();
     this.#limiter.complete();
   }
 
+  /** The one place that changes the state. */
+  #become(state: ConnectorState): void {
+    this.#state.next(state);
+  }
+
+  #take(progress: Progress | Retry): void {
+    if (progress.type === 'connection') this.#show(progress.connection);
+    else if (progress.type === 'retry') this.#become(this.#retrying(progress));
+    else this.#become(progress);
+  }
+
   #show(connection: Connection): void {
-    if (this.mode === Mode.PASSIVE && !this.#limiter.admit(connection)) return;
+    if (this.mode === Mode.PASSIVE && !this.#limiter.hasRoomFor(connection)) return;
     this.#live.add(connection);
     const gone = (): void => {
       this.#live.delete(connection);
@@ -152,7 +195,7 @@ export class Connector {
     this.#connections.next(connection);
   }
 
-  #connectOnce(): Observable<Connection> {
+  #connectOnce(): Observable<Progress> {
     const { connectTimeoutMs, scheduler } = this.#options;
     const late = () =>
       throwError(
@@ -163,27 +206,34 @@ export class Connector {
       const connected = new Subject<void>();
       return this.driver.connect(this.params).pipe(
         timeout({ first: connectTimeoutMs, with: late, scheduler }),
-        tap(() => {
-          connected.next();
-          this.#state.next({ type: 'connected' });
-        }),
+        tap(() => connected.next()),
+        mergeMap((connection) =>
+          from<Progress[]>([{ type: 'connected' }, { type: 'connection', connection }]),
+        ),
         // An attempt under way ends with the halt; what is connected goes on.
         takeUntil(this.#halt.pipe(takeUntil(connected))),
       );
     });
   }
 
-  #listenOnce(): Observable<Connection> {
+  #listenOnce(): Observable<Progress> {
     return defer(() => this.driver.listen(this.params)).pipe(
-      tap(({ url }) => this.#state.next({ type: 'listening', url })),
-      switchMap(({ connections$ }) => connections$),
+      switchMap(({ url, connections$ }) =>
+        concat(
+          of<Progress>({ type: 'listening', url }),
+          connections$.pipe(map((connection): Progress => ({ type: 'connection', connection }))),
+        ),
+      ),
       takeUntil(this.#halt),
     );
   }
 
-  #noteRetry({ delayMs, error }: Retry): void {
-    const reason = error === undefined ? {} : { error: CommError.from(error, this.url) };
-    this.#state.next({ type: 'retrying', delayMs, ...reason });
+  #retrying({ delayMs, error }: Retry): ConnectorState {
+    return {
+      type: 'retrying',
+      delayMs,
+      ...(error === undefined ? {} : { error: CommError.from(error, this.url) }),
+    };
   }
 }
 

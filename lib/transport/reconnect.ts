@@ -1,11 +1,16 @@
 import {
+  catchError,
+  concat,
   defer,
-  type MonoTypeOperatorFunction,
+  EMPTY,
+  ignoreElements,
   type Observable,
+  of,
+  type OperatorFunction,
   repeat,
-  retry,
   type SchedulerLike,
   takeUntil,
+  tap,
   timer,
 } from 'rxjs';
 
@@ -21,45 +26,56 @@ export interface ReconnectOptions {
   readonly jitter: number;
 }
 
-/** What is about to happen after an end. `error` is absent after a clean one. */
+/** The source has ended and is subscribed to again after a wait. `error` is absent after a clean end. */
 export interface Retry {
+  readonly type: 'retry';
   readonly delayMs: number;
   readonly error?: unknown;
 }
 
 /**
  * Subscribes to the source again whenever it ends, by an error or cleanly, with NVFlare's waits
- * (`conn_manager.py`): 1, 2, 4, 8, 10, 10, ... seconds. It never gives up, and never has two runs at a time.
+ * (`conn_manager.py`): 1, 2, 4, 8, 10, 10, ... seconds. Emits a {@link Retry} before each wait. It never gives up, and
+ * never has two runs at a time.
  *
  * @param halt$ - once it emits, an end is the end; a run goes on
- * @param report - told before each wait
  */
 export function reconnect<T>(
   options: ReconnectOptions,
   halt$: Observable<unknown>,
-  report: (retry: Retry) => void,
   scheduler: SchedulerLike,
-): MonoTypeOperatorFunction<T> {
+): OperatorFunction<T, T | Retry> {
   return (source$) =>
     defer(() => {
       let nextDelayMs = options.initialDelayMs;
       let startedAt = 0;
-      const run$ = defer(() => {
-        startedAt = scheduler.now();
-        return source$;
-      });
-      const wait = (end: { error?: unknown }) => {
+      /** The wait has come to its end, and not to a halt. */
+      let isOver = false;
+      const retryAfter = (end: { error?: unknown }): Observable<Retry> => {
         if (scheduler.now() - startedAt > options.resetAfterMs) nextDelayMs = options.initialDelayMs;
         const delayMs = nextDelayMs * (1 - options.jitter * Math.random());
         nextDelayMs = Math.min(nextDelayMs * 2, options.maxDelayMs);
-        return defer(() => {
-          report({ delayMs, ...end });
-          return timer(delayMs, scheduler);
-        }).pipe(takeUntil(halt$));
+        const wait$ = timer(delayMs, scheduler).pipe(
+          tap(() => (isOver = true)),
+          ignoreElements(),
+        );
+        return concat(of<Retry>({ type: 'retry', delayMs, ...end }), wait$).pipe(takeUntil(halt$));
       };
-      return run$.pipe(
-        repeat({ delay: () => wait({}) }),
-        retry({ delay: (error: unknown) => wait({ error }) }),
-      );
+      const cycle$ = defer(() => {
+        startedAt = scheduler.now();
+        isOver = false;
+        let end: { error?: unknown } = {};
+        const run$ = source$.pipe(
+          catchError((error: unknown) => {
+            end = { error };
+            return EMPTY;
+          }),
+        );
+        return concat(
+          run$,
+          defer(() => retryAfter(end)),
+        );
+      });
+      return cycle$.pipe(repeat({ delay: () => (isOver ? of(undefined) : EMPTY) }));
     });
 }

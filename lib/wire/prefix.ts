@@ -48,6 +48,11 @@ export function frameType(frame: Uint8Array): number {
   return frame[OFFSET.type] ?? 0;
 }
 
+/** The app ID of a frame, by its prefix. */
+export function frameAppId(head: Uint8Array): number {
+  return readUint16(head, OFFSET.appId);
+}
+
 /**
  * Reads and checks the prefix of one whole frame.
  *

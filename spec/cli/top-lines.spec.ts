@@ -17,7 +17,8 @@ function endpoint(name: string, received: number, state: EndpointState = Endpoin
     received: tally,
     sent: NONE,
     queued: NONE,
-    dropped: NONE,
+    undelivered: NONE,
+    unknown: NONE,
     unclaimed: NONE,
     sendTimes,
   };

@@ -1,31 +1,38 @@
-import { Subject, VirtualTimeScheduler } from 'rxjs';
+import { merge, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { CommError } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import { resolveOptions } from '../../lib/options.js';
+import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { FrameType } from '../../lib/wire/prefix.js';
-import { FakeConnection, helloOf } from '../support/fake-connection.js';
+import { admitAll, FakeConnection, helloOf } from '../support/fake-connection.js';
 
 /** A site that is greeted and then says nothing, over some time; with what was sent to it, and how it ended. */
 function silentSite(heartbeat: boolean, minutes: number) {
   const scheduler = new VirtualTimeScheduler(undefined, minutes * 60_000);
-  const options = resolveOptions({ scheduler, settleTimeoutMs: 0, heartbeatTimeoutMs: 30_000 });
-  const router = new MessageRouter(1_000, new Subject());
-  const table = new SessionTable({ local: new Endpoint('hub'), options, router });
+  const options = resolveOptions({
+    scheduler,
+    settleTimeoutMs: 0,
+    heartbeatIntervalMs: 60_000,
+    heartbeatTimeoutMs: 30_000,
+  });
+  const router = new MessageRouter(1_000);
+  const registry = new EndpointRegistry(options);
+  const table = new SessionTable({ local: new Endpoint('hub'), options, router, decide: admitAll });
   const connection = new FakeConnection();
   let error: CommError | undefined;
-  const role = { scheme: 'tcp', handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat };
-  table.run(connection, role).subscribe((event) => {
-    if (event.type === 'closed') error = event.error;
+  registry.told$.subscribe((event) => {
+    if (event.type === 'disconnected') error = event.error;
   });
-  const watching = table.watch();
+  const role = { scheme: 'tcp', handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat };
+  const loop = registry.run(merge(table.run(connection, role), table.heartbeat$));
   connection.deliver(helloOf(new Endpoint('site-1')));
   scheduler.flush();
-  watching.unsubscribe();
+  loop.unsubscribe();
   const pings = connection.frames.filter(({ type }) => type === FrameType.PING).length;
   return { pings, code: error?.code, isOpen: connection.isOpen };
 }

@@ -18,7 +18,6 @@ const url = 'tcp://0:8002';
 const error = new CommError(CommErrorCode.CLOSED, 'reset by peer');
 const site = (connProps: Record<string, unknown>) =>
   new Endpoint('site-1', {}, { peer_addr: '127.0.0.1:2', ...connProps }, EndpointState.READY);
-const dropped = { messages: 3, bytes: 500, endpointName: 'site-1' };
 
 /** Each event, with the line and the other fields that it is reported with. */
 const CASES: readonly (readonly [LifecycleEvent, string, object?])[] = [
@@ -82,8 +81,30 @@ const CASES: readonly (readonly [LifecycleEvent, string, object?])[] = [
     { endpointName: 'site-1' },
   ],
   [
-    { type: 'dropped', reason: 'disconnected', ...dropped },
-    '3 messages (500 bytes) of site-1 dropped: disconnected',
+    {
+      type: 'dropped',
+      reason: 'disconnected',
+      endpointName: 'site-1',
+      undelivered: { messages: 3, bytes: 500 },
+      unknown: { messages: 0, bytes: 0 },
+    },
+    '3 messages (500 bytes) not delivered to site-1: its connection ended',
+    { endpointName: 'site-1' },
+  ],
+  [
+    {
+      type: 'dropped',
+      reason: 'disconnected',
+      endpointName: 'site-1',
+      undelivered: { messages: 3, bytes: 500 },
+      unknown: { messages: 1, bytes: 20 },
+    },
+    '3 messages (500 bytes) not delivered to site-1, 1 messages (20 bytes) may have arrived: its connection ended',
+    { endpointName: 'site-1' },
+  ],
+  [
+    { type: 'dropped', reason: 'no-receiver', endpointName: 'site-1', appId: 9, messages: 3, bytes: 500 },
+    '3 messages (500 bytes) dropped so far, since app ID 9 has no receiver; the last was of site-1',
     { endpointName: 'site-1' },
   ],
   [

@@ -1,4 +1,4 @@
-import { Subject, timer } from 'rxjs';
+import { map, merge, mergeAll, type Observable, Subject, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -11,6 +11,8 @@ import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
 import type { SessionRole } from '../../lib/sfm/session.js';
+import type { SessionLife } from '../../lib/sfm/session-life.js';
+import type { Input } from '../../lib/sfm/world.js';
 import { Mode } from '../../lib/transport/driver.js';
 import type { EndpointCandidate } from '../../lib/verify-endpoint.js';
 import { FrameType } from '../../lib/wire/prefix.js';
@@ -31,20 +33,27 @@ const data = (n: number) => frameOf({ type: FrameType.DATA, appId: 1, streamId: 
 function hubWith(options: CommunicatorOptions) {
   const scheduler = new TestScheduler(() => undefined);
   const resolved = resolveOptions({ settleTimeoutMs: 0, ...options, scheduler });
-  const lifecycle = new Subject<LifecycleEvent>();
-  const events: LifecycleEvent[] = [];
-  lifecycle.subscribe((event) => events.push(event));
-  const router = new MessageRouter(1_000, lifecycle);
+  const router = new MessageRouter(1_000);
   const received: number[] = [];
   router.messages(1).subscribe(({ message }) => received.push(message.payload?.[0] ?? -1));
-  const registry = new EndpointRegistry(resolved, lifecycle);
-  const admission = new Admission(resolved, registry, lifecycle).ask;
-  const sessions = new SessionTable({ local: new Endpoint('hub'), options: resolved, router, admission });
+  const registry = new EndpointRegistry(resolved);
+  const events: LifecycleEvent[] = [];
+  registry.told$.subscribe((event) => events.push(event));
+  const admission = new Admission(resolved, registry.seat);
+  const sessions = new SessionTable({
+    local: new Endpoint('hub'),
+    options: resolved,
+    router,
+    decide: admission.decide,
+  });
+  const lives = new Subject<Observable<SessionLife>>();
+  const errors$ = admission.errors$.pipe(map((event): Input => ({ type: 'report', event })));
+  registry.run(merge(lives.pipe(mergeAll()), admission.asks$, errors$));
 
   /** A connection that presents itself. */
   function join(name: string, more: Partial<SessionRole> = {}, ...frames: Uint8Array[]): FakeConnection {
     const connection = new FakeConnection();
-    sessions.run(connection, { ...role, ...more }).subscribe((event) => registry.apply(event));
+    lives.next(sessions.run(connection, { ...role, ...more }));
     const answer = more.mode === Mode.ACTIVE ? FrameType.READY : FrameType.HELLO;
     connection.deliver(helloOf(new Endpoint(name, { token: 'abc' }), answer));
     for (const frame of frames) connection.deliver(frame);
@@ -91,12 +100,12 @@ describe('verifyEndpoint', () => {
       const { join, hasJoined, received, registry } = hubWith({ verifyEndpoint: () => answer });
       const connection = join('site-1', { mode }, data(1), data(2));
       expect([connection.isPaused, hasJoined(connection), received]).toEqual([true, false, []]);
-      expect(registry.peer('site-1')).toBeUndefined();
+      expect(registry.seat('site-1')).toBeUndefined();
       answer.next(true);
       expect([connection.isPaused, hasJoined(connection)]).toEqual([false, mode === Mode.PASSIVE]);
       connection.deliver(data(3));
       expect(received).toEqual([1, 2, 3]);
-      expect(registry.peer('site-1')?.endpoint.state).toBe(EndpointState.READY);
+      expect(registry.seat('site-1')?.endpoint.state).toBe(EndpointState.READY);
     },
   );
 
@@ -128,7 +137,7 @@ describe('verifyEndpoint', () => {
     (mode) => {
       const { join, hasJoined, events, registry } = hubWith({ verifyEndpoint: () => 'bad token' });
       const connection = join('site-1', { mode }, data(1));
-      expect([connection.isOpen, hasJoined(connection), registry.peer('site-1')]).toEqual([
+      expect([connection.isOpen, hasJoined(connection), registry.seat('site-1')]).toEqual([
         false,
         false,
         undefined,
@@ -179,7 +188,7 @@ describe('verifyEndpoint', () => {
     const answer = new Subject<boolean>();
     const { join, registry } = hubWith({ verifyEndpoint: () => answer });
     join('site-1').finish();
-    expect([answer.observed, registry.peer('site-1')]).toEqual([false, undefined]);
+    expect([answer.observed, registry.seat('site-1')]).toEqual([false, undefined]);
   });
 
   it('is not asked about a peer with our own name', () => {
@@ -274,19 +283,72 @@ describe("duplicateName 'incumbent'", () => {
     ]);
   });
 
-  it.each([
-    ['half of handshakeTimeoutMs', { handshakeTimeoutMs: 10_000, heartbeatTimeoutMs: 30_000 }, 5_000],
-    ['heartbeatTimeoutMs', { handshakeTimeoutMs: 10_000, heartbeatTimeoutMs: 400 }, 400],
-  ])('takes it for dead after %s, and lets the newcomer in', (_, options, afterMs) => {
-    const { join, hasJoined, ofType, run } = hubWith({ ...incumbent, ...options });
+  it('takes it for dead heartbeatTimeoutMs after it was asked, and lets the newcomer in', () => {
+    const { join, hasJoined, ofType, run } = hubWith({ ...incumbent, heartbeatTimeoutMs: 400 });
     run((at) => {
       const first = join('site-1');
       const second = join('site-1');
-      at(afterMs - 1, () => expect([hasJoined(second), first.isOpen]).toEqual([false, true]));
-      at(afterMs + 1, () => expect([hasJoined(second), first.isOpen]).toEqual([true, false]));
+      at(399, () => expect([hasJoined(second), first.isOpen]).toEqual([false, true]));
+      at(401, () => expect([hasJoined(second), first.isOpen]).toEqual([true, false]));
     });
     expect(ofType('evicted')).toHaveLength(1);
     expect(ofType('refused')).toEqual([]);
+  });
+
+  it.each([1, 60, 360, 399])('keeps it by a sign of life after %d of 400 ms', (afterMs) => {
+    const { join, hasJoined, ofType, run } = hubWith({ ...incumbent, heartbeatTimeoutMs: 400 });
+    run((at) => {
+      const first = join('site-1');
+      const second = join('site-1');
+      at(afterMs, () => first.deliver(pong));
+      at(500, () => expect([first.isOpen, second.isOpen, hasJoined(second)]).toEqual([true, false, false]));
+    });
+    expect([ofType('evicted').length, ofType('refused').length]).toEqual([0, 1]);
+  });
+
+  it('refuses a newcomer after half of handshakeTimeoutMs while the incumbent still has time', () => {
+    const options = { handshakeTimeoutMs: 10_000, heartbeatTimeoutMs: 30_000 };
+    const { join, ofType, run } = hubWith({ ...incumbent, ...options });
+    run((at) => {
+      const first = join('site-1');
+      const second = join('site-1');
+      at(4_999, () => expect([second.isOpen, first.isOpen]).toEqual([true, true]));
+      at(5_001, () => expect([second.isOpen, first.isOpen]).toEqual([false, true]));
+    });
+    expect([ofType('evicted').length, ofType('refused').length]).toEqual([0, 1]);
+  });
+
+  it('goes on with the rest of the time for a later newcomer, and asks only once', () => {
+    const options = { handshakeTimeoutMs: 10_000, heartbeatTimeoutMs: 12_000 };
+    const { join, hasJoined, ofType, run } = hubWith({ ...incumbent, ...options });
+    run((at) => {
+      const first = join('site-1');
+      const pings = () => first.frames.filter(({ type }) => type === FrameType.PING).length;
+      join('site-1');
+      at(6_000, () => join('site-1'));
+      at(11_500, () => {
+        const fourth = join('site-1');
+        at(499, () => expect([hasJoined(fourth), first.isOpen, pings()]).toEqual([false, true, 1]));
+        at(501, () => expect([hasJoined(fourth), first.isOpen]).toEqual([true, false]));
+      });
+    });
+    expect([ofType('evicted').length, ofType('refused').length]).toEqual([1, 2]);
+  });
+
+  it('begins anew after a sign of life between two newcomers', () => {
+    const options = { handshakeTimeoutMs: 10_000, heartbeatTimeoutMs: 12_000 };
+    const { join, ofType, run } = hubWith({ ...incumbent, ...options });
+    run((at) => {
+      const first = join('site-1');
+      join('site-1');
+      at(8_000, () => first.deliver(pong));
+      at(11_500, () => {
+        join('site-1');
+        expect(first.frames.filter(({ type }) => type === FrameType.PING)).toHaveLength(2);
+      });
+      at(16_400, () => expect(first.isOpen).toBe(true));
+    });
+    expect([ofType('evicted').length, ofType('refused').length]).toEqual([0, 2]);
   });
 
   it('lets one newcomer in when the incumbent goes, and no other', () => {

@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Endpoint } from '../../lib/endpoint.js';
 import { handshakeTimeout } from '../../lib/sfm/handshake-timeout.js';
-import type { SessionEvent } from '../../lib/sfm/session.js';
+import type { SessionLife } from '../../lib/sfm/session-life.js';
 import { FakeConnection, sessionOn } from '../support/fake-connection.js';
 
 const session = sessionOn(new FakeConnection());
-const events: Record<string, SessionEvent> = {
+const events: Record<string, SessionLife> = {
   o: { type: 'opened', session },
   r: { type: 'ready', session, endpoint: new Endpoint('site-1') },
   s: { type: 'settled', session },

@@ -1,4 +1,4 @@
-import type { Observable, SchedulerLike } from 'rxjs';
+import { type Observable, type SchedulerLike, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -7,12 +7,16 @@ import {
   heartbeat,
   type HeartbeatEvent,
   type HeartbeatOptions,
+  lookAt,
+  noteAsked,
+  type Pulse,
 } from '../../lib/sfm/heartbeat.js';
 
 /** A peer whose signs of life are worked by hand. */
 class FakeHeart implements Heart {
   activity = 0;
   isPaused = false;
+  pulse: Pulse | undefined;
 }
 
 const everyTwenty = { intervalMs: 20, timeoutMs: 20 };
@@ -25,7 +29,7 @@ function marbles(
 }
 
 function valuesOf(heart: FakeHeart): Record<string, HeartbeatEvent<FakeHeart>> {
-  return { p: { type: 'ping', heart }, t: { type: 'timeout', heart } };
+  return { p: { type: 'ask', heart }, t: { type: 'silent', heart } };
 }
 
 // It looks every 5 ms and first sees the heart at 5 ms.
@@ -46,13 +50,18 @@ describe('a silent heart', () => {
     });
   });
 
-  it('is asked nothing when the interval is 0', () => {
-    marbles(({ expectObservable }, scheduler) => {
-      expectObservable(heartbeat(() => [new FakeHeart()], { intervalMs: 0, timeoutMs: 20 }, scheduler)).toBe(
-        '|',
-      );
-    });
-  });
+  it.each([
+    [0, 20],
+    [0, 0],
+  ])(
+    'is asked nothing and never given up when the interval is %d, with a timeout of %d',
+    (intervalMs, timeoutMs) => {
+      marbles(({ expectObservable }, scheduler) => {
+        const beats$ = heartbeat(() => [new FakeHeart()], { intervalMs, timeoutMs }, scheduler);
+        expectObservable(beats$, '^ 500ms !').toBe('');
+      });
+    },
+  );
 });
 
 describe('a process that was frozen', () => {
@@ -111,12 +120,70 @@ describe('a sign of life', () => {
 });
 
 describe('a heart that is paused', () => {
+  /** When a heart was asked or given up that is paused at 27 ms, and resumed at 100 ms if at all. */
+  function pausedAt27(options: HeartbeatOptions, untilMs: number, resumed: boolean) {
+    const seen: [number, string][] = [];
+    marbles(({ cold, flush }, scheduler) => {
+      const heart = new FakeHeart();
+      cold(resumed ? '27ms x 72ms y' : '27ms x').subscribe((mark) => (heart.isPaused = mark === 'x'));
+      const beats = heartbeat(() => [heart], options, scheduler).subscribe(({ type }) =>
+        seen.push([scheduler.now(), type]),
+      );
+      timer(untilMs, scheduler).subscribe(() => beats.unsubscribe());
+      flush();
+    });
+    return seen;
+  }
+
   it('is not blamed for its silence, until some time after it is resumed', () => {
+    const seen = pausedAt27(everyTwenty, 144, true);
+    expect(seen[0]).toEqual([25, 'ask']);
+    expect(seen.filter(([ms]) => ms >= 100)).toEqual([
+      [120, 'ask'],
+      [140, 'silent'],
+    ]);
+    expect(seen.filter(([, type]) => type === 'silent')).toHaveLength(1);
+  });
+
+  it.each([
+    ['an interval', everyTwenty, 5],
+    ['no timeout', { intervalMs: 20, timeoutMs: 0 }, 5],
+    ['an interval of 0', { intervalMs: 0, timeoutMs: 20 }, 5],
+    ['neither', { intervalMs: 0, timeoutMs: 0 }, 5_000],
+  ])('is asked on each sweep, as our own sign of life: with %s', (_, options, tickMs) => {
+    const seen = pausedAt27(options, 27 + 4.5 * tickMs, false);
+    const first = Math.ceil(27 / tickMs) * tickMs;
+    expect(seen.filter(([ms]) => ms > 27)).toEqual(
+      [0, 1, 2, 3].map((count) => [first + count * tickMs, 'ask']),
+    );
+  });
+});
+
+describe('a look at a heart', () => {
+  it('keeps the pulse while there is no sign of life, and begins a new one with each', () => {
+    const heart = new FakeHeart();
+    const first = lookAt(heart, 5);
+    expect(first).toEqual({ activity: 0, heardAt: 5, askedAt: undefined });
+    expect(noteAsked(heart, 7)).toEqual({ activity: 0, heardAt: 5, askedAt: 7 });
+    expect(lookAt(heart, 9)).toEqual({ activity: 0, heardAt: 5, askedAt: 7 });
+    heart.activity = 1;
+    expect(lookAt(heart, 11)).toEqual({ activity: 1, heardAt: 11, askedAt: undefined });
+    expect(heart.pulse).toEqual({ activity: 1, heardAt: 11, askedAt: undefined });
+  });
+
+  it('notes that it was asked beside a sign of life that has come', () => {
+    const heart = new FakeHeart();
+    lookAt(heart, 5);
+    heart.activity = 1;
+    expect(noteAsked(heart, 7)).toEqual({ activity: 1, heardAt: 7, askedAt: 7 });
+  });
+
+  it('is what the sweep goes by, whoever asked', () => {
     marbles(({ cold, expectObservable }, scheduler) => {
       const heart = new FakeHeart();
-      cold('27ms x 72ms y').subscribe((mark) => (heart.isPaused = mark === 'x'));
+      cold('11ms x').subscribe(() => noteAsked(heart, scheduler.now()));
       const beats$ = heartbeat(() => [heart], everyTwenty, scheduler);
-      expectObservable(beats$, '^ 136ms !').toBe('25ms p 89ms p 19ms t', valuesOf(heart));
+      expectObservable(beats$, '^ 36ms !').toBe('35ms t', valuesOf(heart));
     });
   });
 });
@@ -128,7 +195,7 @@ describe('many hearts', () => {
       const hearts = [early];
       cold('11ms x').subscribe(() => hearts.push(late));
       const beats$ = heartbeat(() => hearts, everyTwenty, scheduler);
-      const values = { p: { type: 'ping', heart: early }, l: { type: 'ping', heart: late } } as const;
+      const values = { p: { type: 'ask', heart: early }, l: { type: 'ask', heart: late } } as const;
       expectObservable(beats$, '^ 36ms !').toBe('25ms p 9ms l', values);
     });
   });

@@ -1,25 +1,23 @@
-import { Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import type { Message } from '../../lib/message.js';
-import type { ReceivedMessage } from '../../lib/received-message.js';
+import type { MessageReceiver, ReceivedMessage } from '../../lib/received-message.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
 const endpoint = new Endpoint('site-1');
 
 function setUp(maxPendingBytes = 100) {
-  const lifecycle = new Subject<LifecycleEvent>();
+  const router = new MessageRouter(maxPendingBytes);
   const events: LifecycleEvent[] = [];
-  lifecycle.subscribe((event) => events.push(event));
-  const router = new MessageRouter(maxPendingBytes, lifecycle);
+  router.events$.subscribe((event) => events.push(event));
   const connection = new FakeConnection();
   connection.frames$.subscribe();
   const route = (appId: number, message: Message = {}, bytes = message.payload?.length ?? 0) =>
-    router.route({ endpoint, connection, appId, message }, bytes);
+    router.route({ endpoint, connection, appId, message, bytes });
   return { router, connection, route, events };
 }
 
@@ -40,7 +38,13 @@ describe('messages(appId)', () => {
     router.messages(2).subscribe((received) => seen[2]?.push(received));
     const messages = [payload(1), payload(2)];
     for (const message of messages) route(1, message);
-    const expected = messages.map((message) => ({ endpoint, connection, appId: 1, message }));
+    const expected = messages.map((message, index) => ({
+      endpoint,
+      connection,
+      appId: 1,
+      message,
+      bytes: index + 1,
+    }));
     expect(seen).toEqual([expected, expected, []]);
   });
 
@@ -65,6 +69,16 @@ describe('messages(appId)', () => {
   });
 });
 
+describe('events$', () => {
+  it('completes with the router', () => {
+    const { router } = setUp();
+    let completed = false;
+    router.events$.subscribe({ complete: () => (completed = true) });
+    router.complete();
+    expect(completed).toBe(true);
+  });
+});
+
 describe('a router that is complete', () => {
   it('completes whoever comes late, at once', () => {
     const { router } = setUp();
@@ -81,7 +95,7 @@ describe('a receiver', () => {
     const seen: ReceivedMessage[] = [];
     router.register(1, (received) => seen.push(received));
     route(1, payload(3));
-    expect(seen).toEqual([{ endpoint, connection, appId: 1, message: payload(3) }]);
+    expect(seen).toEqual([{ endpoint, connection, appId: 1, message: payload(3), bytes: 3 }]);
   });
 
   it('may be an object, whose method keeps its this', () => {
@@ -115,6 +129,21 @@ describe('a receiver', () => {
     router.register(1, () => seen.push('second'));
     route(1);
     expect(seen).toEqual(['second']);
+  });
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['an object without processMessage', { process: () => undefined }],
+    ['an object whose processMessage is no function', { processMessage: 'text' }],
+  ])('that is %s is BAD_CONFIG, and leaves its app ID free', (_, none) => {
+    const { router, route } = setUp();
+    const register = () => router.register(1, none as MessageReceiver);
+    expect(register).toThrow(expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error);
+    const seen: string[] = [];
+    router.register(1, () => seen.push('another'));
+    route(1);
+    expect(seen).toEqual(['another']);
   });
 
   it('may take itself away for the next message', () => {
@@ -213,6 +242,22 @@ describe('receivers that return promises', () => {
     expect([connection.pauses, connection.resumes]).toEqual([1, 1]);
   });
 
+  it('pause it a second time after it was resumed, also when some of the first are not done', async () => {
+    const { router, connection, route } = setUp(4 * OVERHEAD_BYTES);
+    const finish: (() => void)[] = [];
+    router.register(1, () => new Promise<void>((resolve) => finish.push(resolve)));
+    const paused: boolean[] = [];
+    for (const messages of [5, 3]) {
+      for (let count = 0; count < messages; count += 1) route(1);
+      paused.push(connection.isPaused);
+      for (const done of finish.splice(0, 3)) done();
+      await settled();
+      paused.push(connection.isPaused);
+    }
+    expect(paused).toEqual([true, false, true, false]);
+    expect([connection.pauses, connection.resumes]).toEqual([2, 2]);
+  });
+
   it('that reject give their bytes back too', async () => {
     const { router, connection, route } = setUp(10);
     router.register(1, () => Promise.reject(new Error('boom')));
@@ -271,7 +316,7 @@ describe('receivers that return promises', () => {
     let finish: () => void = () => undefined;
     router.register(1, () => new Promise<void>((resolve) => (finish = resolve)));
     route(1, payload(20));
-    router.route({ endpoint, connection: other, appId: 1, message: payload(5) }, 5);
+    router.route({ endpoint, connection: other, appId: 1, message: payload(5), bytes: 5 });
     expect([connection.isPaused, other.isPaused]).toEqual([true, false]);
     finish();
     await settled();
@@ -298,6 +343,12 @@ describe('messages without a receiver', () => {
       { ...dropped, appId: 5, messages: 8, bytes: 24 },
       { ...dropped, appId: 6, messages: 1, bytes: 0 },
     ]);
+  });
+
+  it('are said so to who routes them', () => {
+    const { router, route } = setUp();
+    router.messages(5).subscribe();
+    expect([route(5), route(6)]).toEqual([true, false]);
   });
 
   it('are not those that somebody hears', () => {

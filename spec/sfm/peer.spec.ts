@@ -1,25 +1,23 @@
 import { describe, expect, it } from 'vitest';
 
-import { QueueFullError } from '../../lib/comm-error.js';
-import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { CommError, CommErrorCode, QueueFullError } from '../../lib/comm-error.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { Peer } from '../../lib/sfm/peer.js';
+import { Traffic } from '../../lib/sfm/traffic.js';
 import { FrameType } from '../../lib/wire/prefix.js';
-import { FakeConnection, readySessionOn, sessionOn } from '../support/fake-connection.js';
+import { FakeConnection, readySessionOn } from '../support/fake-connection.js';
 
-/** A peer whose connection has done its handshake, so that a READY is sent, and opens for messages when told. */
-function setUp(options: CommunicatorOptions = {}, state: EndpointState = EndpointState.READY) {
-  const peer = new Peer(new Endpoint('site-1', {}, {}, state), resolveOptions(options));
+/** A peer and a session that has done its handshake, so that a READY is sent; `open` lets messages drain into it. */
+function setUp(options: CommunicatorOptions = {}) {
+  const peer = new Peer('site-1', resolveOptions(options));
   const connection = new FakeConnection();
   const session = readySessionOn(connection);
-  peer.session = session;
   const messages = () => connection.frames.filter(({ type }) => type === FrameType.DATA);
-  return { peer, connection, session, messages, open: () => peer.queue.open(session) };
+  return { peer, connection, session, messages, open: () => peer.drainInto(session) };
 }
 
 const payload = (bytes: number) => ({ payload: new Uint8Array(bytes) });
-const notReady = expect.objectContaining({ code: CommErrorCode.NOT_READY }) as Error;
 
 describe('sending to a peer', () => {
   it('writes DATA frames with the app ID, headers and payload', () => {
@@ -74,7 +72,7 @@ describe('sending to a peer', () => {
   it('answers false while the connection is full, and true again after drained$', () => {
     const { peer, connection, messages, open } = setUp();
     let drained = 0;
-    peer.drained$.subscribe(() => (drained += 1));
+    peer.outbound.drained$.subscribe(() => (drained += 1));
     open();
     connection.fill();
     expect(peer.send(1, {})).toBe(false);
@@ -92,19 +90,44 @@ describe('sending to a peer', () => {
   });
 });
 
-describe('a peer refuses', () => {
-  it.each([
-    [EndpointState.DISCONNECTED, CommErrorCode.CLOSED],
-    [EndpointState.IDLE, CommErrorCode.NOT_READY],
-    [EndpointState.CLOSING, CommErrorCode.NOT_READY],
-    [EndpointState.ERROR, CommErrorCode.NOT_READY],
-  ])('messages while it is %s: %s', (state, code) => {
-    const { peer } = setUp({}, state);
-    expect(() => peer.send(1, {})).toThrow(expect.objectContaining({ code }) as Error);
-    expect(peer.queue.content.messages).toBe(0);
+describe('a peer', () => {
+  it('keeps what is sent before there is a session, and while there is none', () => {
+    const { peer, messages, open } = setUp();
+    peer.send(1, payload(1));
+    open();
+    peer.drainInto(undefined);
+    peer.send(1, payload(2));
+    expect([messages().length, peer.outbound.waiting.messages]).toEqual([1, 1]);
+    open();
+    expect(messages().map((frame) => frame.payload?.length)).toEqual([1, 2]);
   });
 
-  it('headers that have no form on the wire, and takes the next message', () => {
+  it('drains into the newest session alone', () => {
+    const { peer, connection, messages, open } = setUp();
+    open();
+    connection.fill();
+    peer.send(1, payload(1));
+    peer.send(1, payload(2));
+    const newer = new FakeConnection();
+    peer.drainInto(readySessionOn(newer));
+    connection.drain();
+    peer.send(1, payload(3));
+    expect(messages().map((frame) => frame.payload?.length)).toEqual([1]);
+    expect(newer.frames.slice(1).map((frame) => frame.payload?.length)).toEqual([2, 3]);
+  });
+
+  it('takes messages while its connection is closing, which wait, and leaves the connection to finish', () => {
+    const { peer, connection, session, messages, open } = setUp();
+    open();
+    connection.holdsClose = true;
+    let hasEnded = false;
+    connection.closed$.subscribe({ complete: () => (hasEnded = true) });
+    void session.close();
+    peer.send(1, {});
+    expect([messages().length, peer.outbound.waiting.messages, hasEnded]).toEqual([0, 1, false]);
+  });
+
+  it('refuses headers that have no form on the wire, and takes the next message', () => {
     const { peer, messages, open } = setUp();
     open();
     const bad = { headers: { n: 2n ** 64n } };
@@ -114,69 +137,115 @@ describe('a peer refuses', () => {
     peer.send(1, payload(1));
     expect(messages()).toHaveLength(1);
   });
+});
 
-  it('messages before there is a connection, and before its handshake: NOT_READY', () => {
-    const { peer } = setUp();
-    peer.session = undefined;
-    expect(() => peer.send(1, {})).toThrow(notReady);
-    peer.session = sessionOn(new FakeConnection());
-    expect(() => peer.send(1, {})).toThrow(notReady);
-    expect(peer.queue.content.messages).toBe(0);
-  });
+describe('a peer that is full', () => {
+  const limits = { highWaterMarkBytes: 1_000, maxQueuedBytes: 2_000 };
 
-  it('messages while its connection is closing: NOT_READY, and the connection is left to finish', () => {
-    const { peer, connection, session, messages, open } = setUp();
-    open();
-    connection.holdsClose = true;
-    let hasEnded = false;
-    connection.closed$.subscribe({ complete: () => (hasEnded = true) });
-    void session.close();
-    expect(() => peer.send(1, {})).toThrow(notReady);
-    expect([messages().length, peer.queue.content.messages, hasEnded]).toEqual([0, 0, false]);
-  });
-
-  it('what goes beyond maxQueuedBytes, and keeps what it has', () => {
-    const { peer } = setUp({ maxQueuedBytes: 2_000 });
+  it('refuses what goes beyond maxQueuedBytes, and keeps what it has', () => {
+    const { peer } = setUp(limits);
     peer.send(1, payload(1_000));
     const room = 2_000 - (128 + 16 + 1_000) - 16;
     expect(() => peer.send(1, payload(room + 1))).toThrow(QueueFullError);
     peer.send(1, payload(room));
     expect(() => peer.send(1, payload(0))).toThrow(QueueFullError);
-    expect(peer.queue.content).toEqual({ messages: 2, bytes: 16 + 1_000 + 16 + room });
+    expect(peer.outbound.waiting).toEqual({ messages: 2, bytes: 16 + 1_000 + 16 + room });
   });
 
-  it('many small messages as well as few large ones, since each has an overhead', () => {
-    const { peer } = setUp({ maxQueuedBytes: 100 * 144 });
+  it('refuses many small messages as well as few large ones, since each has an overhead', () => {
+    const { peer } = setUp({ highWaterMarkBytes: 99 * 144, maxQueuedBytes: 100 * 144 });
     for (let count = 0; count < 99; count += 1) peer.send(1, {});
     expect(() => peer.send(1, payload(129))).toThrow(QueueFullError);
     peer.send(1, payload(128));
     expect(() => peer.send(1, {})).toThrow(QueueFullError);
   });
 
-  it('what goes beyond maxQueuedBytes together with what the connection holds', () => {
-    const { peer, connection, open } = setUp({ maxQueuedBytes: 2_000 });
+  it('refuses what goes beyond maxQueuedBytes together with what the connection holds', () => {
+    const { peer, connection, open } = setUp(limits);
     open();
+    connection.fill();
+    expect(peer.send(1, {})).toBe(false);
     connection.bufferedBytes = 1_985;
     expect(() => peer.send(1, {})).toThrow(QueueFullError);
     connection.bufferedBytes = 1_984;
-    expect(peer.send(1, {})).toBe(true);
+    expect(peer.send(1, {})).toBe(false);
   });
 
-  it('never one message that is larger than that when nothing waits', () => {
-    const { peer } = setUp({ maxQueuedBytes: 2_000 });
-    peer.send(1, payload(10_000));
-    expect(peer.queue.content.messages).toBe(1);
+  it('refuses nothing any more when it has drained', () => {
+    const { peer, connection, open } = setUp(limits);
+    open();
+    connection.fill();
+    peer.send(1, payload(0));
+    expect(() => peer.send(1, payload(5_000))).toThrow(QueueFullError);
+    connection.drain();
+    expect(peer.send(1, payload(5_000))).toBe(true);
+  });
+});
+
+describe('a peer that is not full', () => {
+  it.each([
+    ['nothing waits', 0],
+    ['something waits', 1],
+  ])('takes one message of any size when %s', (_, waiting) => {
+    const { peer } = setUp({ highWaterMarkBytes: 1_000, maxQueuedBytes: 2_000 });
+    for (let count = 0; count < waiting; count += 1) expect(peer.send(1, payload(0))).toBe(true);
+    expect(peer.send(1, payload(10_000))).toBe(false);
+    expect(peer.outbound.waiting.messages).toBe(waiting + 1);
     expect(() => peer.send(1, payload(0))).toThrow(QueueFullError);
   });
 
-  it('nor when no more than a heartbeat or two is on its way', () => {
-    const { peer, connection, messages, open } = setUp({ maxQueuedBytes: 100 });
+  it('takes any size, however much the connection holds below its mark', () => {
+    const { peer, connection, messages, open } = setUp({ highWaterMarkBytes: 1_000, maxQueuedBytes: 1_000 });
     open();
-    connection.bufferedBytes = 1_025;
-    expect(() => peer.send(1, payload(10_000))).toThrow(QueueFullError);
-    connection.bufferedBytes = 1_024;
+    connection.bufferedBytes = 999;
     peer.send(1, payload(10_000));
     expect(messages()).toHaveLength(1);
+  });
+});
+
+describe('the statistics of a peer', () => {
+  const endpoint = new Endpoint('site-1', {}, {}, EndpointState.READY);
+  const nothing = { messages: 0, bytes: 0 };
+
+  function trafficOf(sent: number, received: number): Traffic {
+    const traffic = new Traffic();
+    traffic.sent.count(sent);
+    traffic.received.count(received);
+    return traffic;
+  }
+
+  it('are empty at first', () => {
+    const { peer } = setUp();
+    expect(peer.stats(endpoint, undefined)).toMatchObject({
+      name: 'site-1',
+      state: EndpointState.READY,
+      sent: nothing,
+      received: nothing,
+      queued: nothing,
+      undelivered: nothing,
+      unknown: nothing,
+      unclaimed: nothing,
+    });
+  });
+
+  it('add up what all connections carried and lost, the live one too', () => {
+    const { peer } = setUp();
+    const lost = { undelivered: { messages: 2, bytes: 20 }, unknown: { messages: 1, bytes: 5 } };
+    peer.noteEnd(trafficOf(10, 1), lost);
+    peer.noteEnd(trafficOf(20, 2), lost);
+    expect(peer.stats(endpoint, trafficOf(30, 3))).toMatchObject({
+      sent: { messages: 3, bytes: 60 },
+      received: { messages: 3, bytes: 6 },
+      undelivered: { messages: 4, bytes: 40 },
+      unknown: { messages: 2, bytes: 10 },
+    });
+    expect(peer.stats(endpoint, undefined).sent).toEqual({ messages: 2, bytes: 30 });
+  });
+
+  it('show what waits as queued', () => {
+    const { peer } = setUp();
+    peer.send(1, payload(4));
+    expect(peer.stats(endpoint, undefined).queued).toEqual({ messages: 1, bytes: 20 });
   });
 });
 

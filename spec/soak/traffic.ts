@@ -55,8 +55,9 @@ export class Traffic {
         this.#senderTo(event.endpointName).evicted();
         break;
       case 'dropped':
-        if (event.reason === 'disconnected') this.#senderTo(event.endpointName).dropped(event.messages);
-        else this.#log.violations.push(`${event.endpointName}: nobody asked for app ID ${event.appId ?? ''}`);
+        if (event.reason === 'disconnected') {
+          this.#senderTo(event.endpointName).dropped(event.undelivered.messages + event.unknown.messages);
+        } else this.#log.violations.push(`${event.endpointName}: nobody asked for app ID ${event.appId}`);
         break;
       case 'disconnected': {
         if (event.endpointName === undefined) break;

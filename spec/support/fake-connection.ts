@@ -1,17 +1,16 @@
 import type { CommError } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
-import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
-import { admit, admitAll } from '../../lib/sfm/admit.js';
 import { encodeHandshake } from '../../lib/sfm/handshake.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { Session, type SessionRole } from '../../lib/sfm/session.js';
+import { type Decide, withAdmission } from '../../lib/sfm/with-admission.js';
 import { BaseConnection } from '../../lib/transport/base-connection.js';
 import type { ConnectionProperties } from '../../lib/transport/connection.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { decodeFrame, type Frame } from '../../lib/wire/frame.js';
 import { FrameType } from '../../lib/wire/prefix.js';
-import { Subject } from 'rxjs';
+import { of } from 'rxjs';
 import { concatBytes, frameOf } from './bytes.js';
 
 /** A connection worked by hand: it keeps what is sent, and is full, drained and ended when told. */
@@ -93,6 +92,9 @@ export class FakeConnection extends BaseConnection {
   }
 }
 
+/** Lets everyone in. */
+export const admitAll: Decide = () => of({ at: 0, over: undefined });
+
 /** A session of the endpoint `hub` on a connection. */
 export function sessionOn(
   connection: FakeConnection,
@@ -105,7 +107,7 @@ export function sessionOn(
     {
       local: new Endpoint('hub'),
       options: resolveOptions(options),
-      router: new MessageRouter(1_000, new Subject<LifecycleEvent>()),
+      router: new MessageRouter(1_000),
     },
   );
 }
@@ -113,7 +115,9 @@ export function sessionOn(
 /** The same with the handshake done: `connection` has sent READY, and is not settled yet. */
 export function readySessionOn(connection: FakeConnection, options: CommunicatorOptions = {}): Session {
   const session = sessionOn(connection, {}, options);
-  session.events$.pipe(admit(admitAll)).subscribe();
+  session.events$.pipe(withAdmission(admitAll)).subscribe((event) => {
+    if (event.type === 'admitted') session.welcome(event.endpoint, () => 17);
+  });
   connection.deliver(helloOf(new Endpoint('site-1')));
   return session;
 }

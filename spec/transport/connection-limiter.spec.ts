@@ -19,12 +19,12 @@ function setUp(options: CommunicatorOptions) {
     const connection = new FakeConnection({ local_addr: '', peer_addr: `${host}:${(port += 1)}` });
     const ended = { error: undefined as unknown };
     connection.closed$.subscribe({ error: (error: unknown) => (ended.error = error) });
-    const isIn = limiter.admit(connection);
+    const isIn = limiter.hasRoomFor(connection);
     return { connection, isIn, ended };
   };
   const site = (host?: string) => {
     const made = come(host);
-    limiter.trust(made.connection);
+    limiter.handshakeDone(made.connection);
     return made;
   };
   return { limiter, reports, come, site };
@@ -46,6 +46,33 @@ describe('maxUnauthenticatedConnections', () => {
       limit: 'maxUnauthenticatedConnections',
       message: expect.stringMatching(/10\.0\.0\.1:2002: .* maxUnauthenticatedConnections = 2/) as unknown,
     });
+  });
+
+  it('closes those that have said nothing before those that wait for an answer, the oldest first', () => {
+    const { limiter, come } = setUp({ maxUnauthenticatedConnections: 3 });
+    const [first, second, third] = [come(), come(), come()];
+    limiter.greeted(first.connection);
+    limiter.greeted(third.connection);
+    const all = [first, second, third];
+    for (let count = 0; count < 2; count += 1) {
+      const next = come();
+      limiter.greeted(next.connection);
+      all.push(next);
+    }
+    expect(all.map(isOpen)).toEqual([false, false, true, true, true]);
+    limiter.handshakeDone(third.connection);
+    expect([come().isIn, ...all.map(isOpen)]).toEqual([true, false, false, true, true, true]);
+  });
+
+  it('counts one that waits for an answer like one that has said nothing, and not when it has gone', () => {
+    const { limiter, come } = setUp({ maxUnauthenticatedConnections: 2 });
+    const [first, second] = [come(), come()];
+    limiter.greeted(first.connection);
+    limiter.greeted(second.connection);
+    limiter.leave(first.connection);
+    limiter.greeted(first.connection);
+    expect([come().isIn, isOpen(second)]).toEqual([true, true]);
+    expect([come().isIn, isOpen(second)]).toEqual([true, true]);
   });
 
   it('does not count those that have done it, or have gone', () => {

@@ -1,4 +1,4 @@
-import { defer, finalize, NEVER, type Observable, of, ReplaySubject } from 'rxjs';
+import { defer, filter, finalize, NEVER, type Observable, of, ReplaySubject, Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -19,8 +19,19 @@ interface Given {
   readonly jitter?: number;
 }
 
+/** The runs alone: the waits between them go to `report`. */
 function again<T>(run$: Observable<T>, { halt$ = NEVER, report = () => undefined, jitter = 0 }: Given = {}) {
-  return run$.pipe(reconnect<T>({ ...options, jitter }, halt$, (retry) => void report(retry), scheduler));
+  return run$.pipe(
+    reconnect<T>({ ...options, jitter }, halt$, scheduler),
+    filter((event): event is T => {
+      if (isRetry(event)) report(event);
+      return !isRetry(event);
+    }),
+  );
+}
+
+function isRetry(event: unknown): event is Retry {
+  return typeof event === 'object' && event !== null && 'type' in event && event.type === 'retry';
 }
 
 afterEach(() => {
@@ -58,9 +69,9 @@ describe('reconnect waits 1, 2, 4, 8, 10, 10 seconds', () => {
       again(run$, { report: (retry) => reports.push(retry) }).subscribe();
       flush();
       expect(reports).toEqual([
-        { delayMs: 1_000, error: 'first' },
-        { delayMs: 2_000 },
-        { delayMs: 4_000, error: 'third' },
+        { type: 'retry', delayMs: 1_000, error: 'first' },
+        { type: 'retry', delayMs: 2_000 },
+        { type: 'retry', delayMs: 4_000, error: 'third' },
       ]);
     });
   });
@@ -102,6 +113,13 @@ describe('once halted, reconnect', () => {
     });
   });
 
+  it('completes without a wait where it is halted upon the report of one', () => {
+    marbles(({ cold, expectObservable }) => {
+      const halt = new Subject<void>();
+      expectObservable(again(cold('a--#'), { halt$: halt, report: () => halt.next() })).toBe('a--|');
+    });
+  });
+
   it('reports no wait for the run that ended after it', () => {
     marbles(({ cold, flush }) => {
       const reports: Retry[] = [];
@@ -133,6 +151,14 @@ describe('reconnect', () => {
       const result$ = again(cold('(a#)'));
       expectObservable(result$, '^ 3500ms !').toBe('a 999ms a 1999ms a');
       expectObservable(result$, '10s ^ 3500ms !').toBe('10s a 999ms a 1999ms a');
+    });
+  });
+
+  it('reports a wait in the stream itself, behind the run and before the next one', () => {
+    marbles(({ cold, expectObservable }) => {
+      const retry: Retry = { type: 'retry', delayMs: 1_000, error: 'error' };
+      const all$ = cold('a--#').pipe(reconnect(options, NEVER, scheduler));
+      expectObservable(all$, '^ 1004ms !').toBe('a--r 999ms a', { a: 'a', r: retry });
     });
   });
 

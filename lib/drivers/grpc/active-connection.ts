@@ -2,7 +2,6 @@ import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } fr
 import { setImmediate } from 'node:timers/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { quoted } from '../../quoted.js';
 import { untilClosed } from '../node/until-closed.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { LINGER_MS, STREAM_PATH } from './http2.js';
@@ -73,11 +72,10 @@ export class ActiveConnection extends GrpcConnection {
   /** Anything but 200 and gRPC comes from a server or proxy without gRPC at this address. */
   #answered(headers: ResponseHeaders): void {
     this.#status = readStatus(headers);
-    const { ':status': httpStatus = 0, 'content-type': type } = headers;
-    if (httpStatus === 200 && type?.startsWith('application/grpc') === true) return;
+    const { ':status': httpStatus = 0, 'content-type': type = 'no content type' } = headers;
+    if (httpStatus === 200 && type.startsWith('application/grpc')) return;
     const code = httpStatus >= 500 || httpStatus === 429 ? CommErrorCode.NOT_READY : CommErrorCode.BAD_DATA;
-    const got = type === undefined ? 'no content type' : `content type ${quoted(type)}`;
-    const detail = `expected gRPC, got HTTP status ${httpStatus} and ${got}: is it the right port?`;
+    const detail = `expected gRPC, got HTTP status ${httpStatus} and ${type}: is it the right port?`;
     this.end(new CommError(code, `${this.describe()}: ${detail}`));
   }
 }

@@ -51,6 +51,14 @@ export abstract class GrpcConnection extends BaseConnection {
     return this.#writer.frames;
   }
 
+  override get unconfirmedBytes(): number {
+    return this.#writer.unconfirmedBytes;
+  }
+
+  override get unconfirmedFrames(): number {
+    return this.#writer.unconfirmedFrames;
+  }
+
   /**
    * Counts bytes and not messages, since a large message takes long. It grows when the peer reads too: HTTP/2 then
    * sends window updates.

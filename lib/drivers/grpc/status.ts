@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { quoted } from '../../quoted.js';
 import { fromNodeError, systemCode } from '../node/node-errors.js';
 
 /** The gRPC status codes that are used here. */
@@ -69,9 +68,9 @@ export function toStatus(reason: CommError | undefined): GrpcStatus {
 /** The error of a peer's status; `undefined` for OK. */
 export function fromStatus({ code, details }: GrpcStatus, context: string): CommError | undefined {
   if (code === GrpcCode.OK) return undefined;
-  const words = details === '' ? '' : `: ${quoted(details)}`;
-  const text = `the peer ended the stream with gRPC status ${code}${words}`;
-  return new CommError(COMM_CODES[code] ?? CommErrorCode.ERROR, `${context}: ${text}`);
+  const cause = new Error(`gRPC status ${code}: ${details}`);
+  const text = details === '' ? `the peer ended the stream with gRPC status ${code}` : details;
+  return new CommError(COMM_CODES[code] ?? CommErrorCode.ERROR, `${context}: ${text}`, { cause });
 }
 
 /** The status in headers or trailers; `undefined` if they have none. */

@@ -66,6 +66,14 @@ export class InProcessConnection extends BaseConnection {
     return this.#bufferedFrames;
   }
 
+  override get unconfirmedBytes(): number {
+    return 0; // What the other end has not taken ends with the connection.
+  }
+
+  override get unconfirmedFrames(): number {
+    return 0;
+  }
+
   /** Delivers what is due in an action of its own, so that no receiver is called while it is called. */
   deliverSoon(): void {
     if (this.#isDelivering) return; // The delivery that runs looks again.

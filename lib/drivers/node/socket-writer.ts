@@ -43,6 +43,16 @@ export class SocketWriter {
     return this.batch.frames + this.#inFlightFrames;
   }
 
+  /** Of `bytes`, those that a write under way has. */
+  get unconfirmedBytes(): number {
+    return this.#inFlightBytes;
+  }
+
+  /** Of `frames`, those that a write under way ends. */
+  get unconfirmedFrames(): number {
+    return this.#inFlightFrames;
+  }
+
   /** Writes at the end of this tick, or after the write in flight. */
   schedule(): void {
     if (this.#isScheduled || this.#inFlightBytes > 0) return;

@@ -70,8 +70,11 @@ export class WriteBatch {
     this.#openFrames += 1;
   }
 
-  /** Removes the oldest pieces, up to `maxBytes`. A large payload is split there. */
-  take(maxBytes: number): Batch {
+  /**
+   * Takes out the oldest pieces, up to `maxBytes`. A large payload is cut there. A piece of many small frames is not,
+   * since nobody would know which of them are out, unless `isExact`: `maxBytes` is the end of a frame.
+   */
+  take(maxBytes: number, isExact = false): Batch {
     this.#seal();
     let count = 0;
     let bytes = 0;
@@ -81,6 +84,7 @@ export class WriteBatch {
       const piece = this.#pieces[count] ?? this.#slab;
       const room = maxBytes - bytes;
       if (piece.length > room) {
+        if (!isExact && count > 0 && piece.length <= SLAB_BYTES) break;
         this.#pieces.splice(count, 1, piece.subarray(0, room), piece.subarray(room));
         this.#pieceFrames.splice(count, 0, 0);
       }

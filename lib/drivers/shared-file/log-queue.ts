@@ -61,7 +61,7 @@ export class LogQueue {
     const measure = this.#measures.shift();
     if (measure === undefined) return undefined;
     this.#frames -= measure.frames;
-    return { ...measure, pieces: this.#batch.take(measure.bytes).pieces };
+    return { ...measure, pieces: this.#batch.take(measure.bytes, true).pieces };
   }
 
   /** The portion that the next frame goes into. */

@@ -42,6 +42,14 @@ export class TcpConnection extends BaseConnection {
     return this.#writer.frames;
   }
 
+  override get unconfirmedBytes(): number {
+    return this.#writer.unconfirmedBytes;
+  }
+
+  override get unconfirmedFrames(): number {
+    return this.#writer.unconfirmedFrames;
+  }
+
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#writer.batch.add(head, payload);
     this.#writer.schedule();

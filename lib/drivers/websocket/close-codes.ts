@@ -1,5 +1,4 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { quoted } from '../../quoted.js';
 
 /** WebSocket close codes (RFC 6455, 7.4.1). */
 export const CloseCode = {
@@ -47,7 +46,7 @@ export function closeError(code: number, reason: string, context: string): CommE
   const standard = isPrivate(code) ? code - PRIVATE_CODES + STANDARD_CODES : code;
   if (CLEAN.has(standard)) return undefined;
   const [errorCode, meaning] = ERRORS[standard] ?? [CommErrorCode.CLOSED, 'the peer closed the connection'];
-  const words = reason === '' ? '' : `: ${quoted(reason)}`;
+  const words = reason === '' ? '' : `: ${JSON.stringify(reason)}`;
   return new CommError(errorCode, `${context}: ${meaning} (close code ${code})${words}`);
 }
 

@@ -5,7 +5,6 @@ import { Observable } from 'rxjs';
 import { WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { quoted } from '../../quoted.js';
 import type { Connection } from '../../transport/connection.js';
 import type { DriverParams } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
@@ -83,5 +82,5 @@ function handshakeError(error: Error, context: string): CommError {
 /** `BAD_CONFIG` for a server without a WebSocket at this path, `NOT_READY` for a proxy that cannot reach it now. */
 function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage, context: string): CommError {
   const code = statusCode >= 500 || statusCode === 429 ? CommErrorCode.NOT_READY : CommErrorCode.BAD_CONFIG;
-  return new CommError(code, `${context}: expected a WebSocket, got ${statusCode} ${quoted(statusMessage)}`);
+  return new CommError(code, `${context}: expected a WebSocket, got ${statusCode} ${statusMessage}`);
 }

@@ -79,6 +79,14 @@ export class WebSocketConnection extends BaseConnection {
     return this.#writer.frames;
   }
 
+  override get unconfirmedBytes(): number {
+    return this.#writer.unconfirmedBytes;
+  }
+
+  override get unconfirmedFrames(): number {
+    return this.#writer.unconfirmedFrames;
+  }
+
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
     this.#lastSentBytes = head.length + (payload?.length ?? 0);
     this.#framer.message(this.#writer.batch, head, payload);

@@ -43,15 +43,6 @@ describe('an active WebSocket', () => {
     });
   });
 
-  it('quotes and cuts what the server says, so that it cannot forge a line of a log', async () => {
-    answer = `HTTP/1.1 404 ${'\u009b2J\u0085'.repeat(1_000)}\r\n\r\n`;
-    const { port } = server.address() as AddressInfo;
-    const failed = firstValueFrom(driver.connect(parseUrl(`http://127.0.0.1:${port}`)));
-    const { message } = (await failed.catch((error: unknown) => error)) as Error;
-    expect(message).toContain('404');
-    expect(message).toMatch(/^\P{Cc}{1,1000}$/u);
-  });
-
   it.each([
     ['a port of 0', { port: 0 }],
     ['a header with a line break', { port: 9, headers: { 'X-Two': 'a\r\nb' } }],

@@ -1,7 +1,4 @@
-import { Subject } from 'rxjs';
-
 import { Endpoint } from '../../../lib/endpoint.js';
-import type { LifecycleEvent } from '../../../lib/lifecycle.js';
 import { resolveOptions } from '../../../lib/options.js';
 import { MessageRouter } from '../../../lib/sfm/message-router.js';
 import { Session } from '../../../lib/sfm/session.js';
@@ -47,7 +44,7 @@ function check({ parts, variant }: FuzzInput): undefined {
     maxFrameBytes: OPTIONS.maxFrameBytes,
   });
   const connection = new FakeConnection();
-  const router = new CountingRouter(1_000, new Subject<LifecycleEvent>());
+  const router = new CountingRouter(1_000);
   const role = { handle: 'CH00001', scheme: 'tcp', mode, mtls: false, heartbeat: true };
   const session = new Session(connection, role, { local: LOCAL, options: OPTIONS, router });
   const { seen, failure } = watch(session);
@@ -80,7 +77,7 @@ function watch(session: Session) {
   session.events$.subscribe({
     next: (event) => {
       seen.push(event.type);
-      if (event.type === 'greeted') session.welcome(event.endpoint);
+      if (event.type === 'greeted') session.welcome(event.endpoint, () => 17);
       if (event.type === 'closed') failure = event.error;
     },
     error: (error: unknown) => seen.push(`error ${String(error)}`),

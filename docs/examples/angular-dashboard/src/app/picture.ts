@@ -71,7 +71,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   const rateOf = (now: Tally, then: Tally | undefined): Rate =>
     then === undefined && !wasWhole ? NONE : perSecond(now, then, seconds);
   const rows = list.map((endpoint): Row => {
-    const { name, state, queued, dropped } = endpoint;
+    const { name, state, queued, undelivered, unknown } = endpoint;
     const then = last?.endpoints.get(name);
     const shown = last?.rows.find((row) => row.name === name);
     return {
@@ -85,7 +85,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
       received: rateOf(endpoint.received, then?.received),
       sent: rateOf(endpoint.sent, then?.sent),
       queued,
-      lost: dropped,
+      lost: plus(undelivered, unknown),
     };
   });
   const totals = totalsOfOthers(report, self);
@@ -115,8 +115,13 @@ function totalsOfOthers({ totals, stats }: StatsReport, self: string): Totals {
     received: without(totals.received, page?.received),
     sent: without(totals.sent, page?.sent),
     queued: without(totals.queued, page?.queued),
-    dropped: without(totals.dropped, page?.dropped),
+    undelivered: without(totals.undelivered, page?.undelivered),
+    unknown: without(totals.unknown, page?.unknown),
   };
+}
+
+function plus(one: Tally, other: Tally): Tally {
+  return { messages: one.messages + other.messages, bytes: one.bytes + other.bytes };
 }
 
 function without({ messages, bytes }: Tally, part: Tally = NONE): Tally {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
-import { verify } from '../../lib/sfm/verify.js';
+import { callVerifyHook } from '../../lib/sfm/call-verify-hook.js';
 import { Mode } from '../../lib/transport/driver.js';
 import type { VerifyEndpoint } from '../../lib/verify-endpoint.js';
 
@@ -18,7 +18,7 @@ const boom = new Error('boom');
 /** What comes of a hook: `in`, the reason of a refusal, or nothing yet. */
 function outcomeOf(hook: VerifyEndpoint) {
   const seen = { outcome: undefined as string | undefined, code: '' as string, thrown: [] as unknown[] };
-  const subscription = verify(hook, candidate, (thrown) => seen.thrown.push(thrown)).subscribe({
+  const subscription = callVerifyHook(hook, candidate, (thrown) => seen.thrown.push(thrown)).subscribe({
     complete: () => (seen.outcome = 'in'),
     error: (error: unknown) => {
       const { code, message } = CommError.from(error);

@@ -20,9 +20,9 @@ import type { EndpointCandidate, VerifyEndpoint } from '../verify-endpoint.js';
  * Puts a candidate to the user's hook. Completes when it is let in; errors with `BAD_CONFIG`, whose message is the
  * reason, when it is refused.
  *
- * @param report - told what the hook threw; that refuses too
+ * @param report - called with what the hook threw; that refuses too
  */
-export function verify(
+export function callVerifyHook(
   hook: VerifyEndpoint,
   candidate: EndpointCandidate,
   report: (thrown: unknown) => void,

@@ -1,0 +1,167 @@
+import { Observable, Subject } from 'rxjs';
+
+import { addTallies, NOTHING, type SendTimes, type Tally } from '../stats.js';
+import { Fifo } from '../transport/fifo.js';
+import { SendTimer } from './send-timer.js';
+
+/** Where the messages of an endpoint go out: its live session. */
+export interface Sink {
+  /** Messages can be sent. */
+  readonly isOpen: boolean;
+  /** Bytes handed over that are not with the operating system yet, those of control frames included. */
+  readonly bufferedBytes: number;
+  /** Messages handed over that are not with the operating system yet. */
+  readonly bufferedMessages: number;
+  /** Emits when frames have gone to the operating system. */
+  readonly written$: Observable<void>;
+  /** Emits when a sink that was full takes messages again. */
+  readonly drained$: Observable<void>;
+  /**
+   * Sends an encoded message; `head` is only valid during the call.
+   *
+   * @returns false when the sink is full; the message is accepted all the same
+   */
+  sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean;
+}
+
+interface WaitingFrame {
+  readonly head: Uint8Array;
+  readonly payload: Uint8Array | undefined;
+}
+
+/** What a waiting frame takes in memory beside its bytes, about. */
+const WAITING_OVERHEAD_BYTES = 128;
+
+/**
+ * The outbound Subject of one endpoint: `send` pushes into it, and the live session drains it. Frames go straight
+ * through while the session takes them, and wait here, in order, while it is full or not settled yet.
+ */
+export class Outbound {
+  /** Emits when `next` answers true again, after it answered false. */
+  readonly drained$: Observable<void>;
+  /** Emits when nothing waits here any more. */
+  readonly emptied$: Observable<void>;
+
+  readonly #highWaterMarkBytes: number;
+  readonly #drained = new Subject<void>();
+  readonly #emptied = new Subject<void>();
+  readonly #timer: SendTimer;
+  #accepted = 0;
+  readonly #waiting = new Fifo<WaitingFrame>();
+  #waitingBytes = 0;
+  #sink: Sink | undefined;
+  /** The sink is full. */
+  #isBlocked = false;
+  #isFull = false;
+
+  /** @param now - milliseconds, to time messages with */
+  constructor(highWaterMarkBytes: number, now: () => number) {
+    this.#highWaterMarkBytes = highWaterMarkBytes;
+    this.#timer = new SendTimer(now);
+    this.drained$ = this.#drained.asObservable();
+    this.emptied$ = this.#emptied.asObservable();
+  }
+
+  /** Whether a sender should wait for `drained$`. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Everything accepted that is not with the operating system yet. */
+  get queuedBytes(): number {
+    return this.#waitingBytes + (this.#sink?.bufferedBytes ?? 0);
+  }
+
+  /** What waits here, without what the sink has. */
+  get waiting(): Tally {
+    const messages = this.#waiting.length;
+    if (messages === 0) return NOTHING;
+    return { messages, bytes: this.#waitingBytes - messages * WAITING_OVERHEAD_BYTES };
+  }
+
+  /** Everything accepted that is not with the operating system yet, without the overhead. */
+  get backlog(): Tally {
+    const { bufferedMessages = 0, bufferedBytes = 0 } = this.#sink ?? {};
+    return addTallies(this.waiting, { messages: bufferedMessages, bytes: bufferedBytes });
+  }
+
+  /** How long messages took to get out. */
+  get sendTimes(): SendTimes {
+    return this.#timer.times;
+  }
+
+  /**
+   * Takes one frame.
+   *
+   * @returns whether there is room for more
+   */
+  next(head: Uint8Array, payload: Uint8Array | undefined): boolean {
+    this.#accepted += 1;
+    this.#timer.accepted(this.#accepted);
+    const sink = this.#sink;
+    if (sink === undefined || this.#isBlocked || !sink.isOpen) {
+      const frame = { head: head.slice(), payload };
+      this.#waiting.push(frame);
+      this.#waitingBytes += costOf(frame);
+      if (this.#waitingBytes >= this.#highWaterMarkBytes) this.#isFull = true;
+    } else if (!sink.sendMessage(head, payload)) {
+      this.#isBlocked = true;
+      this.#isFull = true;
+    }
+    return !this.#isFull;
+  }
+
+  /** Drains into a sink, first what waits, until unsubscribed; then frames wait for the next sink. */
+  writeInto(sink: Sink): Observable<never> {
+    return new Observable<never>((subscriber) => {
+      this.#sink = sink;
+      subscriber.add(sink.written$.subscribe(() => this.#noteWritten(sink)));
+      subscriber.add(sink.drained$.subscribe(() => this.#flush()));
+      subscriber.add(() => {
+        this.#sink = undefined;
+        this.#isBlocked = false;
+      });
+      this.#flush();
+    });
+  }
+
+  /** Forgets what waits, and says how much that was. */
+  clear(): Tally {
+    const { waiting } = this;
+    this.#timer.abandon();
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    this.#isFull = false;
+    this.#emptied.next();
+    return waiting;
+  }
+
+  #noteWritten({ bufferedMessages }: Sink): void {
+    this.#timer.written(this.#accepted - this.#waiting.length - bufferedMessages);
+  }
+
+  /** Goes on at the start, and after the sink was full. */
+  #flush(): void {
+    this.#isBlocked = false;
+    let frame: WaitingFrame | undefined;
+    while (this.#sink?.isOpen === true && (frame = this.#waiting.shift()) !== undefined) {
+      this.#waitingBytes -= costOf(frame);
+      if (!this.#sink.sendMessage(frame.head, frame.payload)) {
+        this.#isBlocked = true;
+        this.#isFull = true;
+        break;
+      }
+    }
+    if (this.#waiting.length === 0) this.#emptied.next();
+    if (this.#isBlocked || this.#waiting.length > 0) return;
+    if (this.#isFull) {
+      this.#isFull = false;
+      this.#drained.next();
+    }
+  }
+}
+
+/** The overhead makes the limit in bytes one in count as well. */
+function costOf({ head, payload }: WaitingFrame): number {
+  return WAITING_OVERHEAD_BYTES + head.length + (payload?.length ?? 0);
+}

@@ -1,0 +1,50 @@
+import {
+  catchError,
+  connect,
+  filter,
+  map,
+  merge,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  of,
+  switchMap,
+  take,
+  takeUntil,
+} from 'rxjs';
+
+import { CommError } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import type { Session } from './session.js';
+import type { SessionLife } from './session-life.js';
+
+/** An admission: what an `admitted` event says beside who it is. */
+export interface Admitted {
+  /** When it was decided, in milliseconds since 1970. */
+  readonly at: number;
+  /** The live session of this name that the peer may take the place of. */
+  readonly over: Session | undefined;
+}
+
+/** Whether a peer may come in: emits once when it may; errors with a CommError whose message is the reason. */
+export type Decide = (session: Session, endpoint: Endpoint) => Observable<Admitted>;
+
+/** Asks about each peer that has said who it is, and adds `admitted` or `refused` to the life of its session. */
+export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionLife> {
+  return connect((life$) => {
+    const closed$ = life$.pipe(filter(({ type }) => type === 'closed'));
+    const decided$ = life$.pipe(
+      filter((event) => event.type === 'greeted'),
+      take(1),
+      switchMap(({ session, endpoint }) =>
+        decide(session, endpoint).pipe(
+          map((admitted): SessionLife => ({ type: 'admitted', session, endpoint, ...admitted })),
+          catchError((error: unknown) =>
+            of<SessionLife>({ type: 'refused', session, endpoint, error: CommError.from(error) }),
+          ),
+          takeUntil(closed$),
+        ),
+      ),
+    );
+    return merge(life$, decided$);
+  });
+}

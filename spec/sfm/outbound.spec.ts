@@ -1,0 +1,262 @@
+import { describe, expect, it } from 'vitest';
+
+import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { Outbound } from '../../lib/sfm/outbound.js';
+import { encodeHead } from '../../lib/wire/frame.js';
+import { FrameType } from '../../lib/wire/prefix.js';
+import { FakeConnection, sessionOn } from '../support/fake-connection.js';
+
+/** What `push` costs while it waits: 26 bytes, and 128 of overhead. */
+const WAITING_BYTES = 26 + 128;
+const HIGH_WATER_MARK = 4 * WAITING_BYTES;
+
+const reset = new CommError(CommErrorCode.CLOSED, 'reset');
+
+/** An outbound, a session that it can be written into, and a note of its signals. */
+function setUp() {
+  const outbound = new Outbound(HIGH_WATER_MARK, () => 0);
+  const signals: string[] = [];
+  outbound.drained$.subscribe(() => signals.push('drained'));
+  outbound.emptied$.subscribe(() => signals.push('emptied'));
+  const connection = new FakeConnection();
+  return { outbound, signals, connection, session: sessionOn(connection) };
+}
+
+/** Frames of 26 bytes that are told apart by their stream ID. Answers whether there is room for more. */
+function push(outbound: Outbound, streamId: number): boolean {
+  const head = encodeHead({ type: FrameType.DATA, appId: 1, streamId }, 10);
+  return outbound.next(head, new Uint8Array(10));
+}
+
+function sentOn(connection: FakeConnection): number[] {
+  return connection.frames.map(({ streamId }) => streamId);
+}
+
+describe('an outbound without a session', () => {
+  it('keeps frames in order, each in memory of its own, and writes them when it is opened', () => {
+    const { outbound, signals, connection, session } = setUp();
+    for (const streamId of [1, 2, 3]) push(outbound, streamId);
+    expect(outbound.waiting).toEqual({ messages: 3, bytes: 78 });
+    expect(outbound.queuedBytes).toBe(3 * WAITING_BYTES);
+    outbound.writeInto(session).subscribe();
+    expect(sentOn(connection)).toEqual([1, 2, 3]);
+    expect(outbound.waiting).toEqual({ messages: 0, bytes: 0 });
+    expect(signals).toEqual(['emptied']);
+  });
+
+  it('is full from the high-water mark on, and tells when it no longer is', () => {
+    const { outbound, signals, session } = setUp();
+    expect([1, 2, 3, 4].map((streamId) => push(outbound, streamId))).toEqual([true, true, true, false]);
+    expect(outbound.isFull).toBe(true);
+    outbound.writeInto(session).subscribe();
+    expect(outbound.isFull).toBe(false);
+    expect(signals).toEqual(['emptied', 'drained']);
+  });
+
+  it('forgets everything when cleared, and tells how much that was', () => {
+    const { outbound, signals, connection, session } = setUp();
+    for (const streamId of [1, 2, 3, 4]) push(outbound, streamId);
+    expect(outbound.clear()).toEqual({ messages: 4, bytes: 104 });
+    expect(outbound.clear()).toEqual({ messages: 0, bytes: 0 });
+    expect([outbound.isFull, outbound.queuedBytes]).toEqual([false, 0]);
+    expect(signals).toContain('emptied');
+    outbound.writeInto(session).subscribe();
+    expect(connection.sent).toEqual([]);
+  });
+});
+
+describe('an outbound on an open connection', () => {
+  it('passes frames straight through', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    push(outbound, 1);
+    expect(sentOn(connection)).toEqual([1]);
+    expect([outbound.isFull, outbound.waiting.messages]).toEqual([false, 0]);
+  });
+
+  it('counts what the connection has not written yet', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.bufferedBytes = 500;
+    expect(outbound.queuedBytes).toBe(500);
+  });
+
+  it('keeps frames back while the connection is full, and goes on in order when it is drained', () => {
+    const { outbound, signals, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    push(outbound, 1);
+    expect(outbound.isFull).toBe(true);
+    push(outbound, 2);
+    push(outbound, 3);
+    expect(sentOn(connection)).toEqual([1]);
+    expect(outbound.waiting.messages).toBe(2);
+    connection.drain();
+    push(outbound, 4);
+    expect(sentOn(connection)).toEqual([1, 2, 3, 4]);
+    expect(signals.filter((signal) => signal === 'drained')).toHaveLength(1);
+  });
+
+  it('stops again in the middle when the connection becomes full again', () => {
+    const { outbound, signals, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    for (const streamId of [1, 2, 3, 4]) push(outbound, streamId);
+    connection.fillsAfter = 2;
+    connection.drain();
+    expect(sentOn(connection)).toEqual([1, 2, 3]);
+    expect([outbound.isFull, signals.includes('drained')]).toEqual([true, false]);
+    connection.drain();
+    expect(sentOn(connection)).toEqual([1, 2, 3, 4]);
+    expect([outbound.isFull, signals.includes('drained')]).toEqual([false, true]);
+  });
+
+  it('keeps back what is pushed behind a flush that filled the connection again', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    for (const streamId of [1, 2, 3]) push(outbound, streamId);
+    connection.fillsAfter = 1;
+    connection.drain();
+    push(outbound, 4);
+    expect(sentOn(connection)).toEqual([1, 2]);
+    connection.drain();
+    expect(sentOn(connection)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('keeps back what is pushed behind the first flush, where that filled the connection', () => {
+    const { outbound, connection, session } = setUp();
+    for (const streamId of [1, 2]) push(outbound, streamId);
+    connection.fillsAfter = 1;
+    outbound.writeInto(session).subscribe();
+    push(outbound, 3);
+    expect(sentOn(connection)).toEqual([1]);
+    connection.drain();
+    expect(sentOn(connection)).toEqual([1, 2, 3]);
+  });
+
+  it('shows what waits and what the connection holds as its backlog, without the overhead', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    push(outbound, 1);
+    push(outbound, 2);
+    connection.bufferedFrames = 1;
+    connection.bufferedBytes = 26;
+    expect(outbound.backlog).toEqual({ messages: 2, bytes: 52 });
+  });
+
+  it('lets one who waited for drained push at once, without a frame out of order', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    push(outbound, 1);
+    push(outbound, 2);
+    outbound.drained$.subscribe(() => push(outbound, 3));
+    connection.drain();
+    expect(sentOn(connection)).toEqual([1, 2, 3]);
+  });
+
+  it('keeps the order over many rounds of full and drained', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    for (let streamId = 0; streamId < 1_000; streamId += 1) {
+      if (streamId % 7 !== 0) connection.fill();
+      push(outbound, streamId);
+      if (streamId % 13 === 0) connection.drain();
+    }
+    connection.drain();
+    expect(sentOn(connection)).toEqual(Array.from({ length: 1_000 }, (_, index) => index));
+    expect(outbound.waiting).toEqual({ messages: 0, bytes: 0 });
+  });
+});
+
+describe('an outbound between two connections', () => {
+  it('writes to the newer one what the older one did not get', () => {
+    const { outbound, connection, session } = setUp();
+    const older = outbound.writeInto(session).subscribe();
+    push(outbound, 1);
+    older.unsubscribe();
+    push(outbound, 2);
+    const newer = new FakeConnection();
+    outbound.writeInto(sessionOn(newer)).subscribe();
+    push(outbound, 3);
+    expect(sentOn(connection)).toEqual([1]);
+    expect(sentOn(newer)).toEqual([2, 3]);
+  });
+
+  it('hears nothing more of the older one', () => {
+    const { outbound, connection, session } = setUp();
+    const older = outbound.writeInto(session).subscribe();
+    const newer = new FakeConnection();
+    newer.fill();
+    older.unsubscribe();
+    outbound.writeInto(sessionOn(newer)).subscribe();
+    push(outbound, 1);
+    push(outbound, 2);
+    connection.drain();
+    expect(sentOn(newer)).toEqual([1]);
+  });
+
+  it('that was full, and got more meanwhile, tells once when the newer one takes frames', () => {
+    const { outbound, signals, connection, session } = setUp();
+    const older = outbound.writeInto(session).subscribe();
+    connection.fill();
+    push(outbound, 1);
+    older.unsubscribe();
+    push(outbound, 2);
+    expect(outbound.isFull).toBe(true);
+    const newer = new FakeConnection();
+    outbound.writeInto(sessionOn(newer)).subscribe();
+    expect([outbound.isFull, sentOn(newer)]).toEqual([false, [2]]);
+    expect(signals.filter((signal) => signal === 'drained')).toHaveLength(1);
+  });
+
+  it('that was full tells when the newer one takes frames', () => {
+    const { outbound, signals, connection, session } = setUp();
+    const older = outbound.writeInto(session).subscribe();
+    connection.fill();
+    push(outbound, 1);
+    older.unsubscribe();
+    expect(outbound.isFull).toBe(true);
+    outbound.writeInto(sessionOn(new FakeConnection())).subscribe();
+    expect(outbound.isFull).toBe(false);
+    expect(signals).toContain('drained');
+  });
+});
+
+describe('an outbound on a connection that takes no more frames', () => {
+  it.each([
+    ['has ended', (connection: FakeConnection) => connection.finish(reset)],
+    [
+      'is closing',
+      (connection: FakeConnection) => {
+        connection.holdsClose = true;
+        void connection.close();
+      },
+    ],
+  ])('because it %s keeps them for the next one, and is full at the high-water mark', (_, end) => {
+    const { outbound, connection, session } = setUp();
+    const older = outbound.writeInto(session).subscribe();
+    end(connection);
+    expect([1, 2, 3, 4].map((streamId) => push(outbound, streamId))).toEqual([true, true, true, false]);
+    expect(connection.sent).toEqual([]);
+    const newer = new FakeConnection();
+    older.unsubscribe();
+    outbound.writeInto(sessionOn(newer)).subscribe();
+    expect(sentOn(newer)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('because it ends in the middle of what waits keeps the rest for the next one', () => {
+    const { outbound, connection, session } = setUp();
+    for (const streamId of [1, 2, 3]) push(outbound, streamId);
+    connection.endsAfter = 1;
+    const older = outbound.writeInto(session).subscribe();
+    expect(sentOn(connection)).toEqual([1]);
+    expect(outbound.waiting.messages).toBe(2);
+    const newer = new FakeConnection();
+    older.unsubscribe();
+    outbound.writeInto(sessionOn(newer)).subscribe();
+    expect(sentOn(newer)).toEqual([2, 3]);
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+
+import { Fifo } from '../../lib/transport/fifo.js';
+import { seededRandom } from '../support/random.js';
+
+describe('a Fifo', () => {
+  it('gives items in the order added, and nothing when it is empty', () => {
+    const fifo = new Fifo<string>();
+    for (const item of ['a', 'b', 'c']) fifo.push(item);
+    expect([fifo.length, fifo.shift(), fifo.shift(), fifo.length]).toEqual([3, 'a', 'b', 1]);
+    fifo.push('d');
+    expect([fifo.shift(), fifo.shift(), fifo.shift(), fifo.length]).toEqual(['c', 'd', undefined, 0]);
+  });
+
+  it('behaves like an array over 5,000 random steps', () => {
+    const random = seededRandom(3);
+    const fifo = new Fifo<number>();
+    const model: number[] = [];
+    for (let step = 0; step < 5_000; step += 1) {
+      const chance = random();
+      if (chance < 0.5) {
+        fifo.push(step);
+        model.push(step);
+      } else if (chance < 0.998) {
+        expect(fifo.shift()).toBe(model.shift());
+      } else {
+        fifo.clear();
+        model.length = 0;
+      }
+      expect(fifo.length).toBe(model.length);
+    }
+  });
+
+  it('is empty when cleared, and takes items again', () => {
+    const fifo = new Fifo<string>();
+    for (const item of ['a', 'b', 'c']) fifo.push(item);
+    fifo.shift();
+    fifo.clear();
+    expect([fifo.length, fifo.shift()]).toEqual([0, undefined]);
+    fifo.push('d');
+    expect([fifo.length, fifo.shift()]).toEqual([1, 'd']);
+  });
+
+  it('counts an item that is undefined', () => {
+    const fifo = new Fifo<undefined>();
+    fifo.push(undefined);
+    fifo.push(undefined);
+    fifo.shift();
+    expect(fifo.length).toBe(1);
+  });
+});
