@@ -34,7 +34,14 @@ const rooms = {
 
 export default defineConfig(
   // The pages of the Angular example are checked by its own build, with packages that only it has.
-  globalIgnores(['dist', 'docs/api', 'coverage', 'docs/examples/angular-dashboard/{src,dist,.angular}']),
+  globalIgnores([
+    'dist',
+    '.compiled',
+    '.stryker',
+    'docs/api',
+    'coverage',
+    'docs/examples/angular-dashboard/{src,dist,.angular}',
+  ]),
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -4,7 +4,9 @@ import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
 const english = {
   shouldIgnore: (path) =>
     (path.isStringLiteral() || path.isTemplateLiteral()) &&
-    path.findParent((parent) => /(?:Error|log|badFrame|badMap|badUrl)$/.test(parent.node.callee?.name ?? ''))
+    path.findParent(({ node: { callee } }) =>
+      /(?:Error|log|badFrame|badMap|badUrl)$/.test(callee?.object?.name ?? callee?.name ?? ''),
+    )
       ? 'English'
       : undefined,
 };
@@ -23,7 +25,7 @@ export default {
   incremental: true,
   incrementalFile: '.stryker/incremental.json',
   tempDirName: '.stryker/tmp',
-  ignorePatterns: ['dist', 'docs', 'coverage', '.stryker'],
+  ignorePatterns: ['dist', '.compiled', 'docs', 'coverage', '.stryker'],
   reporters: ['clear-text', 'progress-append-only', 'json'],
   jsonReporter: { fileName: '.stryker/mutation.json' },
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },

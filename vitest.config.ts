@@ -32,14 +32,19 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'system', include: [SYSTEM], sequence: { groupOrder: 1 } },
+        test: {
+          name: 'system',
+          include: [SYSTEM],
+          globalSetup: ['spec/support/compiled.ts'],
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,
         test: {
           name: 'interop',
           include: [INTEROP],
-          globalSetup: ['spec/interop/set-up.ts'],
+          globalSetup: ['spec/support/compiled.ts', 'spec/interop/set-up.ts'],
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },
         },

@@ -23,6 +23,9 @@ const MAX_TEXT_BYTES = 0xff;
 /** Type byte of a `str 8`: a text whose length is in the next byte. */
 const LONG_TEXT = 0xd9;
 
+/** The byte that MessagePack never uses. */
+const UNUSED = 0xc1;
+
 /** Upper bound of what `writeFlatMap` writes: two strings per entry, two bytes before each, and the spare bytes. */
 export const MAX_FLAT_BYTES = 1 + MAX_ENTRIES * 2 * (2 + MAX_TEXT_BYTES) + SPARE_BYTES;
 
@@ -131,8 +134,7 @@ function writeInteger(value: number, target: DataView, start: number): number {
 
 /** Reads a value that is not a short text. */
 function readValue(bytes: Uint8Array, start: number): HeaderValue | undefined {
-  const type = bytes[start];
-  if (type === undefined) return undefined;
+  const type = bytes[start] ?? UNUSED;
   if (type < 0x80) return type;
   if (type >= 0xe0) return type - 0x100;
   switch (type) {
@@ -148,21 +150,20 @@ function readValue(bytes: Uint8Array, start: number): HeaderValue | undefined {
     case 0xcd:
     case 0xce:
       return readUnsigned(bytes, start + 1, start + sizeOf(bytes, start));
-    default:
-      return undefined;
   }
+  return undefined;
 }
 
-function readUnsigned(bytes: Uint8Array, start: number, end: number): number | undefined {
-  if (end > bytes.length) return undefined;
+/** Bytes that are missing count as 0: {@link readFlatMap} notices that the map ends too late. */
+function readUnsigned(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
   for (let index = start; index < end; index += 1) value = value * 256 + (bytes[index] ?? 0);
   return value;
 }
 
+/** Bytes that are missing count as 0, as in {@link readUnsigned}. */
 function readLongText(bytes: Uint8Array, start: number): string | undefined {
-  const end = start + sizeOf(bytes, start);
-  return bytes[start] === LONG_TEXT && end <= bytes.length ? readAscii(bytes, start + 2, end) : undefined;
+  return bytes[start] === LONG_TEXT ? readAscii(bytes, start + 2, start + sizeOf(bytes, start)) : undefined;
 }
 
 /** Size in bytes of the value that begins at `start` and is not a short text. */

@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
+import { programArgs } from '../support/compiled.js';
 import type { HubReport, HubSettings } from './hub-program.js';
-
-const PROGRAM = fileURLToPath(new URL('hub-program.ts', import.meta.url));
 
 /** How often a hub is asked until its report is as expected. */
 const ASK_EVERY_MS = 50;
@@ -26,7 +24,8 @@ export class HubProcess implements AsyncDisposable {
 
   /** Resolves when it listens. */
   static async start(settings: HubSettings, maxFiles?: number): Promise<HubProcess> {
-    const node = [process.execPath, '--expose-gc', '--import', 'tsx', PROGRAM, JSON.stringify(settings)];
+    const program = programArgs('adversary/hub-program');
+    const node = [process.execPath, '--expose-gc', ...program, JSON.stringify(settings)];
     const [command = '', ...args] =
       maxFiles === undefined ? node : ['sh', '-c', `ulimit -n ${maxFiles}; exec "$0" "$@"`, ...node];
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });

@@ -1,35 +1,22 @@
-import { fileURLToPath } from 'node:url';
-
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
 import { MonitorAppIds, serveStats } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll } from '../support/communicators.js';
+import { programArgs } from '../support/compiled.js';
 import { PtyProcess } from '../support/pty-process.js';
 import { pythonAvailable } from '../support/python.js';
 
 afterEach(stopAll);
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url));
 const ENTER = '\x1b[?1049h\x1b[?25l';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
 const { STATS } = MonitorAppIds;
 
 /** `rxflare top` in a terminal of its own. */
 function top(url: string, columns = 100, rows = 20): PtyProcess {
-  const command = [
-    process.execPath,
-    '--import',
-    'tsx',
-    MAIN,
-    'top',
-    url,
-    '--period',
-    '100',
-    '--name',
-    'watcher',
-  ];
-  return new PtyProcess(columns, rows, command);
+  const command = [process.execPath, ...programArgs('cli/main'), 'top', url];
+  return new PtyProcess(columns, rows, [...command, '--period', '100', '--name', 'watcher']);
 }
 
 async function listeningHub(serve: (hub: Communicator) => unknown = serveStats) {

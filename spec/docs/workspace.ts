@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
 import { testCertificates } from '../support/certificates.js';
+import { programArgs, programsConfig } from '../support/compiled.js';
 import { freePort } from '../support/free-port.js';
 import { blocks, ROOT, valueOf } from './blocks.js';
 
@@ -119,8 +120,7 @@ async function makeStartupKit(directory: string): Promise<void> {
 
 /** `npx rxflare` from the sources, and `npx` of everything else from the packages of the checkout. */
 async function makeCommands(directory: string): Promise<string> {
-  const main = join(ROOT, 'lib', 'cli', 'main.ts');
-  const rxflare = `exec '${process.execPath}' --import tsx '${main}' "$@"`;
+  const rxflare = `exec ${[process.execPath, ...programArgs('cli/main')].map((word) => `'${word}'`).join(' ')} "$@"`;
   for (const [name, command] of Object.entries({ rxflare, npx: 'exec "$@"' })) {
     await put(join(directory, name), `#!/bin/sh\n${command}\n`);
     await chmod(join(directory, name), 0o755);
@@ -132,6 +132,6 @@ async function makeCommands(directory: string): Promise<string> {
 /** Without what npm and vitest tell their own children. */
 function environment(path: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|DEBUG$)/.test(name));
-  const tsx = { TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') };
+  const tsx = { TSX_TSCONFIG_PATH: programsConfig() };
   return { ...Object.fromEntries(own), ...tsx, PATH: path, PYTHONUNBUFFERED: '1' };
 }

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 
 import { filter, firstValueFrom, type Observable, ReplaySubject, Subject, throwIfEmpty, timeout } from 'rxjs';
 
 import type { EndpointState } from '../../lib/index.js';
+import { programArgs } from '../support/compiled.js';
 import type { Command, PartyConfig, PartyReport, Tidings } from './messages.js';
 
-const PARTY = fileURLToPath(new URL('party.ts', import.meta.url));
 const ANSWER_MS = 60_000;
 const STDERR_KEPT = 8 * 1024;
 
@@ -39,15 +38,8 @@ export class PartyProcess implements AsyncDisposable {
   constructor(config: PartyConfig, prefix: readonly string[] = []) {
     this.config = config;
     this.tidings$ = this.#tidings.asObservable();
-    const line = [
-      ...prefix,
-      process.execPath,
-      '--expose-gc',
-      '--import',
-      'tsx',
-      PARTY,
-      JSON.stringify(config),
-    ];
+    const node = [process.execPath, '--expose-gc', ...programArgs('soak/party')];
+    const line = [...prefix, ...node, JSON.stringify(config)];
     const [command = '', ...args] = line;
     this.#child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#closed = once(this.#child, 'close');

@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline';
 
 import { EMPTY, filter, firstValueFrom, ReplaySubject, timeout } from 'rxjs';
 
-const MAIN = new URL('../../lib/cli/main.ts', import.meta.url).pathname;
+import { programArgs } from './compiled.js';
+
 const EVENTS_KEPT = 10_000;
 
 /** One line of `--json` output. */
@@ -17,7 +18,7 @@ export interface RxflareResult {
   readonly stderr: string;
 }
 
-/** The `rxflare` command as a process of its own, run from the sources. */
+/** The `rxflare` command as a process of its own, from the sources. */
 export class RxflareProcess implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #closed: Promise<unknown>;
@@ -26,7 +27,7 @@ export class RxflareProcess implements AsyncDisposable {
   #stderr = '';
 
   constructor(...args: readonly string[]) {
-    this.#child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args]);
+    this.#child = spawn(process.execPath, [...programArgs('cli/main'), ...args]);
     this.#closed = once(this.#child, 'close');
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     createInterface({ input: this.#child.stdout }).on('line', (line) => {

@@ -1,8 +1,9 @@
 import { Decoder, Encoder } from '@msgpack/msgpack';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../lib/wire/flat-map.js';
+import { GIVE_UP, MAX_FLAT_BYTES, readFlatMap, writeFlatMap } from '../../lib/wire/flat-map.js';
+import { SPARE_BYTES } from '../../lib/wire/short-text.js';
 
 const read = (bytes: Uint8Array) => readFlatMap(bytes, 0, bytes.length);
 const library = { encoder: new Encoder(), decoder: new Decoder() };
@@ -64,6 +65,46 @@ describe('flat maps', () => {
   });
 
   it.each([
+    ...[0, 1, 0x7f, 0x80, 0xff, 0x100, 0x101, 0xffff, 0x10000, 0x10001, 0xffffffff, -1, -31, -32],
+    ...[31, 32, 254, 255].map((length) => 'x'.repeat(length)),
+  ])('hold %s', (value) => {
+    const map = { before: true, value, behind: null };
+    const bytes = library.encoder.encode(map);
+    const end = writeFlatMap(map, target, 0);
+    expect(Buffer.from(written.subarray(0, end))).toEqual(Buffer.from(bytes));
+    expect(read(bytes)).toEqual(map);
+    for (let length = 0; length < bytes.length; length += 1)
+      expect(read(bytes.subarray(0, length))).toBeUndefined();
+  });
+
+  it('are as large as can be with 15 entries of 255 characters each, with nothing to spare', () => {
+    const entries = Array.from({ length: 15 }, (_, index) => {
+      const long = String.fromCharCode(97 + index).repeat(255);
+      return [long, long];
+    });
+    const map = Object.fromEntries(entries) as Record<string, string>;
+    const end = writeFlatMap(map, target, 0);
+    expect(end).toBe(MAX_FLAT_BYTES - SPARE_BYTES);
+    expect(read(written.subarray(0, end))).toEqual(map);
+  });
+
+  it('look at no character of a short key or value that is in the cache, and cache no value of 13 and more', () => {
+    const setUint8 = vi.spyOn(target, 'setUint8');
+    const map = { 'a-key-of-13-ch': 'twelve-chars' };
+    writeFlatMap(map, target, 0);
+    setUint8.mockClear();
+    writeFlatMap(map, target, 0);
+    // The type of the map alone.
+    expect(setUint8).toHaveBeenCalledTimes(1);
+    const long = { a: 'a-value-of-13' };
+    writeFlatMap(long, target, 0);
+    setUint8.mockClear();
+    writeFlatMap(long, target, 0);
+    expect(setUint8).toHaveBeenCalledTimes(1 + 14);
+    setUint8.mockRestore();
+  });
+
+  it.each([
     ['text that is not ASCII', { a: 'ü' }],
     ['a key that is not ASCII', { ü: 1 }],
     ['long text', { a: 'x'.repeat(256) }],
@@ -77,12 +118,14 @@ describe('flat maps', () => {
     ['a map', { a: { b: 1 } }],
     ['16 entries', Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`k${index}`, index]))],
   ])('leave %s to the library', (_name, map) => {
-    expect(writeFlatMap(map, target, 0)).toBe(-1);
+    expect(writeFlatMap(map, target, 0)).toBe(GIVE_UP);
+    expect(writeFlatMap({ before: 1, ...map, behind: 2 }, target, 0)).toBe(GIVE_UP);
   });
 
   it('leave out what is undefined, and refuse a __proto__ key', () => {
     expect(writeFlatMap({ a: undefined }, target, 3)).toBe(4);
     expect(written[3]).toBe(0x80);
+    expect(writeFlatMap(JSON.parse('{"__proto__": "x"}') as { a: 1 }, target, 0)).toBe(GIVE_UP);
     expect(read(new Uint8Array(Buffer.from('81a95f5f70726f746f5f5fa161', 'hex')))).toBeUndefined();
   });
 
@@ -115,7 +158,7 @@ describe('flat maps', () => {
     const prototype = Object.prototype as { stray?: number };
     prototype.stray = 1;
     try {
-      expect(writeFlatMap({ a: 'b' }, target, 0)).toBe(-1);
+      expect(writeFlatMap({ a: 'b' }, target, 0)).toBe(GIVE_UP);
     } finally {
       delete prototype.stray;
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
 import type { HeaderValue, MessageHeaders } from '../../lib/message.js';
-import { decodeMap, encodeMap } from '../../lib/wire/map-codec.js';
+import { decodeMap, encodeMap, isPlainObject } from '../../lib/wire/map-codec.js';
 import { MAX_HEADER_BYTES, PREFIX_BYTES, readPrefix } from '../../lib/wire/prefix.js';
 import { fromHex, toHex } from '../support/bytes.js';
 import { goldenFrame } from '../support/golden.js';
@@ -71,6 +71,14 @@ describe('integers', () => {
     expect(roundTrip({ n: 5n, m: -5n, max: 2n ** 53n - 1n })).toEqual({ n: 5, m: -5, max: 2 ** 53 - 1 });
   });
 
+  it.each([
+    ['one wide integer', [2 ** 40], '91cf0000010000000000'],
+    ['wide integers alone', [2 ** 40, 2 ** 40], '92cf0000010000000000cf0000010000000000'],
+    ['a wide integer beside another', [1, 2 ** 40], '9201cf0000010000000000'],
+  ])('are sent as integers in a list of %s', (_, list, hex) => {
+    expect(toHex(encodeMap({ list }))).toBe(`81a46c697374${hex}`);
+  });
+
   it('stay exact inside lists and maps, and the original is left alone', () => {
     const headers = { list: [1, 2 ** 40, [2n ** 60n]], map: { deep: -(2 ** 40) }, plain: 'x' };
     expect(roundTrip(headers)).toEqual(headers);
@@ -120,8 +128,25 @@ describe('other values', () => {
   });
 
   it('are named where they have no form', () => {
-    const encode = () => encodeMap({ value: new Date(0) as unknown as HeaderValue });
-    expect(encode).toThrow('headers cannot be encoded: expected a plain object, got Date');
+    const encode = (value: unknown) => () => encodeMap({ value: value as HeaderValue });
+    expect(encode(new Date(0))).toThrow('headers cannot be encoded: expected a plain object, got Date');
+    const nameless = Object.create(Object.create(null) as object) as object;
+    expect(encode(nameless)).toThrow(
+      'headers cannot be encoded: expected a plain object, got something else',
+    );
+  });
+
+  it.each([
+    ['text', { a: '\ud83c' }],
+    ['text in a list', { a: ['x', '\udf0d'] }],
+    ['a key', { '\ud83c': 'ü' }],
+    ['a key further down', { a: [{ '\ud83c': 1 }] }],
+  ])('are refused with half a surrogate pair: %s', (_, map) => {
+    expect(() => encodeMap(map)).toThrow(badData);
+  });
+
+  it('are refused under the key __proto__', () => {
+    expect(() => encodeMap(JSON.parse('{"a": {"__proto__": 1}}') as MessageHeaders)).toThrow(badData);
   });
 
   it('may be plain objects without a prototype', () => {
@@ -136,6 +161,19 @@ describe('other values', () => {
       hasOwnProperty: null,
     });
   });
+});
+
+describe('a plain object', () => {
+  it.each([[{}], [{ a: 1 }], [Object.create(null)]])('is one: %j', (value: unknown) => {
+    expect(isPlainObject(value)).toBe(true);
+  });
+
+  it.each([undefined, null, 'text', 5, [], new Date(0), new Instance(), () => 1])(
+    'is not one: %j',
+    (value) => {
+      expect(isPlainObject(value)).toBe(false);
+    },
+  );
 });
 
 describe('limits', () => {

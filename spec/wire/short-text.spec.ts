@@ -5,7 +5,9 @@ import {
   MAX_SHORT_BYTES,
   readAscii,
   readShortText,
+  sizeOfShortText,
   SPARE_BYTES,
+  writeAscii,
   writeShortText,
 } from '../../lib/wire/short-text.js';
 
@@ -28,9 +30,9 @@ function encodes(text: string, isKey = true): boolean {
 
 /** Whether reading a text makes it, as it does for a text that is not in the cache. */
 function decodes(text: string): boolean {
-  const bytes = Uint8Array.of(0xa0 | text.length, ...encoder.encode(text));
+  const bytes = Uint8Array.of(0xff, 0xa0 | text.length, ...encoder.encode(text), 0xff);
   const fromCharCode = vi.spyOn(String, 'fromCharCode');
-  expect(readShortText(bytes, 0)).toBe(text);
+  expect(readShortText(bytes, 1)).toBe(text);
   const { length } = fromCharCode.mock.calls;
   fromCharCode.mockRestore();
   return length > 0;
@@ -55,6 +57,18 @@ describe('a short text', () => {
   it('is read in the middle of other bytes', () => {
     const bytes = Uint8Array.of(0xff, 0xa2, 0x68, 0x69, 0xff);
     expect([readShortText(bytes, 1), readShortText(bytes, 1)]).toEqual(['hi', 'hi']);
+  });
+
+  it('has its size in its first byte', () => {
+    expect([0xa0, 0xa1, 0xbf].map((type) => sizeOfShortText(Uint8Array.of(0xff, type), 1))).toEqual([
+      1, 2, 32,
+    ]);
+  });
+
+  it('writes its characters and no byte behind them', () => {
+    const bytes = new Uint8Array(5).fill(0xee);
+    expect(writeAscii('a\x7f', new DataView(bytes.buffer), 1)).toBe(true);
+    expect(bytes).toEqual(Uint8Array.of(0xee, 0x61, 0x7f, 0xee, 0xee));
   });
 
   it('begins with a byte from a0 to bf', () => {
@@ -110,6 +124,13 @@ describe('the cache of short texts', () => {
   ])('keeps texts beside each other that differ in their %s', (_, alike) => {
     for (const text of alike) encodes(text);
     expect(alike.map((text) => encodes(text))).toEqual(alike.map(() => false));
+  });
+
+  it('gives no slot to bytes that are not ASCII', () => {
+    encodes('aa');
+    // They are of the slot of "aa".
+    expect(readShortText(Uint8Array.of(0xa2, 0xc3, 0x77), 0)).toBeUndefined();
+    expect(encodes('aa')).toBe(false);
   });
 
   it('gives a slot to the last text that was written or read there', () => {
