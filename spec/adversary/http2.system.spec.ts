@@ -35,6 +35,9 @@ const MIB = 1024 ** 2;
 
 const SHORT = { heartbeatIntervalMs: 1_000, heartbeatTimeoutMs: 1_000 };
 
+/** Between two frames of a peer that goes on. */
+const DRIP_MS = 100;
+
 /** What must happen happens within this time. */
 const PATIENCE_MS = 30_000;
 
@@ -75,25 +78,27 @@ const FORBIDDEN: Readonly<Record<string, readonly Uint8Array[]>> = {
 };
 
 /** Frames that cost an answer, to a peer that reads none. */
-const UNREAD: Readonly<Record<string, Uint8Array>> = {
+const UNREAD = {
   PING: h2(Type.PING, 0, new Uint8Array(8)),
   SETTINGS: h2(Type.SETTINGS, 0, Buffer.concat([Buffer.of(0, 4), u32(1)])),
-};
+} satisfies Readonly<Record<string, Uint8Array>>;
 
 afterEach(stopAll);
 
 describe.each(['grpc', 'grpcs'])('an HTTP/2 peer on %s', (scheme) => {
-  // Some of these end the session for Node without the socket: then the heartbeat ends it.
-  it('that breaks HTTP/2 in any way loses its own session', async () => {
+  // Some of these end the session for Node without the socket, and it goes on reading: then the heartbeat ends it.
+  it('that breaks HTTP/2 in any way, and goes on sending, loses its own session', async () => {
     const all = Object.entries(FORBIDDEN);
     const [stage, ...sockets] = await openSession(scheme, all.length, SHORT);
     const left = new Set(Object.keys(FORBIDDEN));
     const ends = all.map(async ([name, frames], index) => {
       const socket = sockets[index];
       if (socket === undefined) return;
-      const closed = once(socket, 'close');
+      const closed = new Promise((resolve) => socket.once('close', resolve));
       socket.write(Buffer.concat([call(1, hello({ endpoint_name: `raw-${index}` })), ...frames]));
+      const drip = setInterval(() => socket.write(UNREAD.PING), DRIP_MS);
       await closed;
+      clearInterval(drip);
       left.delete(name);
     });
     await Promise.race([Promise.all(ends), sleep(PATIENCE_MS, undefined, { ref: false })]);

@@ -27,6 +27,8 @@ export abstract class GrpcConnection extends BaseConnection {
   readonly #writer: SocketWriter;
   readonly #splitter = new MessageSplitter();
   #seq = 0;
+  #receivedBytes = 0;
+  #grantedBytes = 0;
   #streamError: Error | undefined;
   #watch = Subscription.EMPTY;
 
@@ -60,11 +62,15 @@ export abstract class GrpcConnection extends BaseConnection {
   }
 
   /**
-   * Counts bytes and not messages, since a large message takes long. It grows when the peer reads too: HTTP/2 then
-   * sends window updates.
+   * Counts the bytes of the stream and not messages, since a large message takes long; and the bytes that the peer has
+   * let us send, by window updates, since it sends nothing else while it reads a large message. It does not count the
+   * bytes of the socket: HTTP/2 goes on reading, and drops what it reads, when the peer has broken the protocol.
    */
   override get activity(): number {
-    return this.socket.bytesRead;
+    const window = this.stream.session?.state.remoteWindowSize ?? 0;
+    // What is on its way has left the window, and is not written yet.
+    this.#grantedBytes = Math.max(this.#grantedBytes, window + this.#writer.writtenBytes);
+    return this.#receivedBytes + this.#grantedBytes;
   }
 
   /** The peer has ended its side, and everything before that was read. */
@@ -128,6 +134,7 @@ export abstract class GrpcConnection extends BaseConnection {
   }
 
   #receiveChunk(chunk: Uint8Array): void {
+    this.#receivedBytes += chunk.length;
     try {
       this.#splitter.push(chunk);
       let frame: Uint8Array | undefined;

@@ -26,6 +26,7 @@ export class SocketWriter {
   readonly #host: WriterHost;
   #inFlightBytes = 0;
   #inFlightFrames = 0;
+  #writtenBytes = 0;
   #borrowed: Uint8Array | undefined;
   #isScheduled = false;
   #isWaiting = false;
@@ -51,6 +52,11 @@ export class SocketWriter {
   /** Of `frames`, those that a write under way ends. */
   get unconfirmedFrames(): number {
     return this.#inFlightFrames;
+  }
+
+  /** What the stream has taken since the beginning. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   /** Writes at the end of this tick, or after the write in flight. */
@@ -83,6 +89,7 @@ export class SocketWriter {
     if (error !== undefined && error !== null) return; // The socket's error event reports it.
     if (this.#borrowed !== undefined) returnMemory(this.#borrowed);
     this.#borrowed = undefined;
+    this.#writtenBytes += this.#inFlightBytes;
     this.#inFlightBytes = 0;
     this.#inFlightFrames = 0;
     const waited = this.#isWaiting;

@@ -10,12 +10,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
 import { CommErrorCode, parseUrl } from '../../../lib/index.js';
-import { frameOf } from '../../contract/pair.js';
+import { encodedHead, frameOf } from '../../contract/pair.js';
 import { grpcFrame } from '../../support/grpc-frame.js';
 import { endOf, type Listening, listening } from '../websocket/listening.js';
 import { framed, rawCall, rawStream, statusOf } from './raw-call.js';
 
 const driver = new GrpcDriver();
+
+/** More than the window that a client begins with. */
+const BIG_BYTES = 2 * 1024 ** 2;
 
 let listener: Listening;
 
@@ -123,6 +126,22 @@ describe('a gRPC listener', () => {
     client.stream.write(framed(grpcFrame(1, frameOf(1, 5 * 1024 ** 2))));
     expect((await received).length).toBe(16 + 5 * 1024 ** 2);
     client.stream.end();
+    await connection.close();
+  });
+
+  it('counts what the peer lets it send as a sign of life, and not what it sends', async () => {
+    using client = rawCall(listener.url);
+    const connection = await listener.next();
+    const head = encodedHead(1, BIG_BYTES);
+    const before = connection.activity;
+    const written = firstValueFrom(connection.written$);
+    connection.send(frameOf(1, 100));
+    await Promise.all([once(client.stream, 'data'), written]);
+    expect(connection.activity).toBe(before);
+    const drained = firstValueFrom(connection.drained$);
+    connection.send(head, new Uint8Array(BIG_BYTES));
+    await drained;
+    expect(connection.activity).toBeGreaterThan(before);
     await connection.close();
   });
 
