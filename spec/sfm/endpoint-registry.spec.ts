@@ -144,7 +144,11 @@ describe('messages to an endpoint', () => {
     });
     expect(registry.seat('site-1')?.peer.outbound.waiting.messages).toBe(0);
     expect(registry.stats).toMatchObject([
-      { undelivered: { messages: 1, bytes: 100 }, unknown: { messages: 2, bytes: 37 } },
+      {
+        queued: { messages: 0, bytes: 0 },
+        undelivered: { messages: 1, bytes: 100 },
+        unknown: { messages: 2, bytes: 37 },
+      },
     ]);
   });
 
