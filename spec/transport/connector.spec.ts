@@ -315,6 +315,61 @@ describe('a passive connector', () => {
   });
 });
 
+describe('a passive connector at its limit of strangers', () => {
+  /** It may have two; answers what becomes of those that come, each after what is noted of those before. */
+  function openAfter(note: (connector: Connector, connection: Connection, index: number) => void) {
+    const accepted = new Subject<Connection>();
+    const listener = new BehaviorSubject<Listener>({ url: 'fake://h:1', connections$: accepted });
+    const options = { maxUnauthenticatedConnections: 2 };
+    const connector = connectorOf(new FakeDriver(NEVER, listener), Mode.PASSIVE, options);
+    connector.start();
+    const connections = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
+    connections.forEach((connection, index) => {
+      accepted.next(connection);
+      note(connector, connection, index);
+    });
+    const open = connections.map(({ isOpen }) => isOpen);
+    connector.stop();
+    return open;
+  }
+
+  it('closes the oldest', () => {
+    expect(openAfter(() => undefined)).toEqual([false, true, true]);
+  });
+
+  it('closes one that has said nothing before one that has said who it is', () => {
+    const note = (connector: Connector, connection: Connection, index: number) => {
+      if (index === 0) connector.greeted(connection);
+    };
+    expect(openAfter(note)).toEqual([true, false, true]);
+  });
+
+  it('counts nobody whose handshake is done', () => {
+    const note = (connector: Connector, connection: Connection) => connector.handshakeDone(connection);
+    expect(openAfter(note)).toEqual([true, true, true]);
+  });
+});
+
+describe('the view of a connector', () => {
+  it('shows its handle, mode, URL and streams, and nothing to work it with', () => {
+    const connection = new FakeConnection();
+    const connector = connectorOf(new FakeDriver(concat(of(connection), NEVER)));
+    const { view } = connector;
+    expect(Object.keys(view).sort()).toEqual(
+      ['handle', 'mode', 'url', 'state$', 'connections$', 'frames$'].sort(),
+    );
+    expect([view.handle, view.mode, view.url]).toEqual(['CH00007', Mode.ACTIVE, 'fake://h:1']);
+    connector.start();
+    const shown: Connection[] = [];
+    view.connections$.subscribe((each) => shown.push(each));
+    expect(shown).toEqual([connection]);
+    connection.finish();
+    view.connections$.subscribe((each) => shown.push(each));
+    expect(shown).toEqual([connection]);
+    connector.stop();
+  });
+});
+
 describe('started', () => {
   it('resolves with the first state that is worth it', async () => {
     const bound = new Subject<Listener>();
