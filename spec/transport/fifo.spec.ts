@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { Fifo } from '../../lib/transport/fifo.js';
 import { seededRandom } from '../support/random.js';
@@ -29,6 +29,18 @@ describe('a Fifo', () => {
       }
       expect(fifo.length).toBe(model.length);
     }
+  });
+
+  it('gives the memory of what was taken back, and moves little for that', () => {
+    const fifo = new Fifo<number>();
+    for (let item = 0; item < 1_000; item += 1) fifo.push(item);
+    const moves = vi.spyOn(Array.prototype, 'slice');
+    while (fifo.length > 0) fifo.shift();
+    const moved = moves.mock.results.map(({ value }) => (value as number[]).length);
+    moves.mockRestore();
+    expect(moved.at(-1)).toBe(0);
+    // An array's own shift would move half a million.
+    expect(moved.reduce((sum, length) => sum + length, 0)).toBeLessThan(1_000);
   });
 
   it('is empty when cleared, and takes items again', () => {
