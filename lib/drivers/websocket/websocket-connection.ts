@@ -48,6 +48,10 @@ export class WebSocketConnection extends BaseConnection {
   #receivedBytes = 0;
   /** `#receivedBytes` when the last message was complete. */
   #receivedAtMessage = 0;
+  /** A pong was queued since the last write. */
+  #hasPong = false;
+  /** The last ping that came after that. */
+  #lastPing: Uint8Array | undefined;
   /** Until the handshake is done; then `WS_OPTIONS` limits the fragments. */
   #fragments: FragmentCounter | undefined = new FragmentCounter();
 
@@ -128,6 +132,8 @@ export class WebSocketConnection extends BaseConnection {
 
   #written(waited: boolean): void {
     if (waited) this.alive();
+    this.#hasPong = false;
+    if (this.#lastPing !== undefined) this.#answerPing(this.#lastPing);
     this.wrote();
   }
 
@@ -158,9 +164,15 @@ export class WebSocketConnection extends BaseConnection {
     else this.#refuse(fault);
   }
 
-  /** Queues a pong behind the messages, since a large one may be half written. A peer that reads nothing gets none. */
+  /**
+   * Queues a pong behind the messages, since a large one may be half written: one for each write, so that a peer that
+   * reads nothing has no queue of them. Of the pings that come faster it answers the last (RFC 6455, 5.5.3).
+   */
   #answerPing(data: Uint8Array): void {
-    if (this.bufferedBytes >= this.highWaterMarkBytes || this.#ws.readyState !== this.#ws.OPEN) return;
+    if (!this.isOpen || this.#ws.readyState !== this.#ws.OPEN) return;
+    this.#lastPing = this.#hasPong ? Uint8Array.from(data) : undefined;
+    if (this.#hasPong) return;
+    this.#hasPong = true;
     this.#framer.pong(this.#writer.batch, data);
     this.#writer.schedule();
   }

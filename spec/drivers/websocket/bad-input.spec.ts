@@ -164,6 +164,31 @@ describe('a WebSocket listener', () => {
     await ended;
   });
 
+  it('answers the last of many pings, and few of those before it, where the peer reads nothing', async () => {
+    const ws = await openClient();
+    const accepted = await listener.next();
+    const ended = endOf(accepted);
+    accepted.highWaterMarkBytes = 64 * MIB;
+    ws.pause();
+    const pongs: string[] = [];
+    ws.on('pong', (data) => pongs.push(String(data)));
+    accepted.send(encodedHead(3, 16 * MIB), new Uint8Array(16 * MIB));
+    const behind = firstValueFrom(accepted.frames$);
+    for (let number = 1; number <= 100; number += 1) ws.ping(`ping ${number}`.padEnd(125));
+    ws.send(frameOf(4, 0));
+    await behind;
+    const message = once(ws, 'message');
+    ws.resume();
+    await message;
+    ws.ping('and now');
+    while (pongs.at(-1) !== 'and now') await once(ws, 'pong');
+    expect(pongs.at(-2)?.trim()).toBe('ping 100');
+    // One for each write of at most 1 MiB.
+    expect(pongs.length).toBeLessThan(30);
+    ws.close();
+    await ended;
+  });
+
   it('tells a clean end from a lost peer', async () => {
     const ends = ['close', 'leave', 'terminate'] as const;
     const results = [];
