@@ -88,7 +88,16 @@ export default defineConfig(
       // A test must be able to fail. What only has to end says so with `expect.assertions(0)`, and why.
       'vitest/expect-expect': [
         'error',
-        { assertFunctionNames: ['expect*', 'expect.*', 'expect.*.*', 'play', 'marbles'] },
+        {
+          assertFunctionNames: [
+            'stage.expectUndisturbed',
+            'expect*',
+            'expect.*',
+            'expect.*.*',
+            'play',
+            'marbles',
+          ],
+        },
       ],
     },
   },

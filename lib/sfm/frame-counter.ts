@@ -37,6 +37,11 @@ export class FrameCounter {
     return this.#count;
   }
 
+  /** The last frame was not taken. */
+  takeBack(): void {
+    this.#count -= 1;
+  }
+
   /**
    * Whether the last PING or PONG is among the last frames.
    *

@@ -117,10 +117,7 @@ export class Outbound {
       this.#sink = sink;
       subscriber.add(sink.written$.subscribe(() => this.#noteWritten(sink)));
       subscriber.add(sink.drained$.subscribe(() => this.#flush()));
-      subscriber.add(() => {
-        this.#sink = undefined;
-        this.#isBlocked = false;
-      });
+      subscriber.add(() => (this.#sink = undefined));
       this.#flush();
     });
   }

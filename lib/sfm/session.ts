@@ -5,6 +5,7 @@ import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
 import { quoted } from '../quoted.js';
+import { addTallies } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
@@ -16,7 +17,7 @@ import { resolveIdentity } from './identity.js';
 import type { MessageRouter } from './message-router.js';
 import type { Sink } from './outbound.js';
 import type { Losses } from './peer.js';
-import { Traffic } from './traffic.js';
+import { Counter, Traffic } from './traffic.js';
 
 const log = logger('sfm');
 
@@ -89,6 +90,8 @@ export class Session implements Heart, Sink {
   pulse: Pulse | undefined;
 
   readonly #frames = new FrameCounter();
+  /** Messages that the connection did not take. */
+  readonly #refused = new Counter();
   /** PINGs that came while a PONG waited, since `#unreadSince`. */
   #unreadPings = 0;
   #unreadSince = 0;
@@ -161,7 +164,10 @@ export class Session implements Heart, Sink {
     const { bufferedFrames, bufferedBytes, unconfirmedFrames, unconfirmedBytes } = this.connection;
     const untouched = bufferedFrames - unconfirmedFrames;
     return {
-      undelivered: this.#frames.messagesOf(untouched, bufferedBytes - unconfirmedBytes),
+      undelivered: addTallies(
+        this.#frames.messagesOf(untouched, bufferedBytes - unconfirmedBytes),
+        this.#refused,
+      ),
       unknown: this.#frames.messagesOf(unconfirmedFrames, unconfirmedBytes, untouched),
     };
   }
@@ -169,7 +175,7 @@ export class Session implements Heart, Sink {
   /** Sends an encoded message; false when the connection is full. */
   sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean {
     this.traffic.sent.count(head.length + (payload?.length ?? 0));
-    return this.#send(this.#frames.nextMessage(), head, payload);
+    return this.#send(this.#frames.nextMessage(), head, payload, this.#refused);
   }
 
   /**
@@ -220,11 +226,14 @@ export class Session implements Heart, Sink {
     this.#events?.next(event);
   }
 
-  #send(number: number, head: Uint8Array, payload: Uint8Array | undefined): boolean {
+  /** @param refused - counts a frame that the connection does not take */
+  #send(number: number, head: Uint8Array, payload: Uint8Array | undefined, refused?: Counter): boolean {
     stampSequence(head, number);
     try {
       return this.connection.send(head, payload);
     } catch (error) {
+      this.#frames.takeBack();
+      refused?.count(head.length + (payload?.length ?? 0));
       void this.close(CommError.from(error, this.describe()));
       return false;
     }

@@ -18,7 +18,7 @@ export class KeyedSource<K, V> {
       this.#sources.set(key, source);
       subscriber.add(source.values$.subscribe(subscriber));
       subscriber.add(() => {
-        if (!source.observed && this.#sources.get(key) === source) this.#sources.delete(key);
+        if (!source.observed) this.#sources.delete(key);
       });
     });
   }

@@ -175,6 +175,22 @@ describe('messages to an endpoint', () => {
   });
 });
 
+describe('a message that its connection throws at', () => {
+  it('ends the connection, and is told as undelivered', () => {
+    const { told, events, send, join } = setUp();
+    const { connection, session } = join('site-1');
+    session.settle();
+    connection.throwsAt = 2;
+    send('site-1', {});
+    send('site-1', { payload: new Uint8Array(84) });
+    expect(told.slice(2)).toEqual(['dropped', 'disconnected', 'site-1 DISCONNECTED']);
+    expect(events[2]).toMatchObject({
+      undelivered: { messages: 1, bytes: 100 },
+      unknown: { messages: 0, bytes: 0 },
+    });
+  });
+});
+
 describe('a second connection under a live name', () => {
   it('stays, and the older one is closed, in plain words; the endpoint is READY all the time', () => {
     const { events, told, states, join } = setUp();

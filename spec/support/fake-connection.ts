@@ -21,6 +21,8 @@ export class FakeConnection extends BaseConnection {
   fillsAfter = Infinity;
   /** It ends with the frame after which this is 0. */
   endsAfter = Infinity;
+  /** It throws at the frame at which this becomes 0. */
+  throwsAt = Infinity;
   /** A close without a reason waits for `finish`. */
   holdsClose = false;
   protected override readonly finishesInOrder: boolean = true;
@@ -64,6 +66,8 @@ export class FakeConnection extends BaseConnection {
   }
 
   protected override write(head: Uint8Array, payload = new Uint8Array(0)): void {
+    this.throwsAt -= 1;
+    if (this.throwsAt === 0) throw new Error('no room');
     this.sent.push(concatBytes([head, payload]));
     this.fillsAfter -= 1;
     if (this.fillsAfter === 0) this.fill();
