@@ -268,12 +268,6 @@ describe('bad configuration is told at once', () => {
     });
   });
 
-  it('no port', async () => {
-    const hub = communicator('hub');
-    hub.addConnector('tcp://127.0.0.1', Mode.PASSIVE);
-    await expect(hub.start()).rejects.toMatchObject({ code: CommErrorCode.BAD_CONFIG });
-  });
-
   it('certificates that are missing, unreadable or not certificates', async () => {
     const { ca, hub: pair } = await testCertificates();
     const cases: readonly (readonly [Record<string, string>, RegExp])[] = [

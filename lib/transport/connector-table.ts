@@ -44,8 +44,8 @@ export class ConnectorTable {
   /**
    * Adds a connector; it does not start by itself.
    *
-   * @throws CommError `BAD_CONFIG` for TLS on a driver without it, `NOT_SUPPORTED` for a listener on a driver
-   * that cannot listen
+   * @throws CommError `BAD_CONFIG` for TLS on a driver without it, or what its `check` refuses; `NOT_SUPPORTED` for a
+   * listener on a driver that cannot listen
    */
   add(driver: Driver, mode: Mode, params: DriverParams): Connector {
     if (needsTls(params) && !driver.capabilities.tls) {
@@ -57,6 +57,7 @@ export class ConnectorTable {
         `${describeParams(params)}: this driver cannot listen`,
       );
     }
+    driver.check?.(mode, params);
     const connector = new Connector(nextHandle(), driver, mode, params, this.#options);
     this.#connectors.set(connector.handle, connector);
     this.#added.next(connector);

@@ -95,6 +95,13 @@ export interface Driver {
   readonly schemes: readonly string[];
   readonly capabilities: DriverCapabilities;
   /**
+   * Refuses parameters that can never work, such as a URL without a port, so that `addConnector` throws at once. Without
+   * it, a connector with such parameters retries for ever. It opens and reads nothing.
+   *
+   * @throws CommError `BAD_CONFIG`
+   */
+  check?(mode: Mode, params: DriverParams): void;
+  /**
    * Connects once. Emits the connection, completes when that ends cleanly, and errors with a CommError if it cannot be
    * made or breaks: see `BaseConnection.lifetime`. Unsubscribing ends the connection at once.
    */

@@ -7,9 +7,10 @@ import type {
   DriverParams,
   Listener,
   ListenerUrls,
+  Mode,
   Resources,
 } from '../../transport/driver.js';
-import { resolveTcpUrls } from '../node/listen-address.js';
+import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 import { ActiveConnection } from './active-connection.js';
 import { listenGrpc } from './listen.js';
 import { openSession } from './open-session.js';
@@ -21,6 +22,10 @@ import { openSession } from './open-session.js';
 export class GrpcDriver implements Driver {
   readonly schemes = ['grpc', 'grpcs', 'agrpc', 'agrpcs'] as const;
   readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
+
+  check(mode: Mode, params: DriverParams): void {
+    requirePort(mode, params);
+  }
 
   connect(params: DriverParams): Observable<Connection> {
     return openSession(params).pipe(switchMap((session) => new ActiveConnection(session).lifetime()));

@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { Observable, throwError, timeout } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import type { DriverParams } from '../../transport/driver.js';
+import { type DriverParams, Mode } from '../../transport/driver.js';
 import { describeParams, formatAddress, hostToConnect } from '../../transport/url.js';
 import { requirePort } from '../node/listen-address.js';
 import { clientTls } from '../node/tls.js';
@@ -75,7 +75,7 @@ interface Opening {
 function openSocket(params: DriverParams): Opening {
   const material = clientTls(params);
   const host = hostToConnect(params);
-  const address = { host, port: requirePort(params) };
+  const address = { host, port: requirePort(Mode.ACTIVE, params) };
   const authority = formatAddress(host, address.port);
   if (material === undefined)
     return { socket: connectTcp(address), readyEvent: 'connect', origin: 'http://localhost', authority };

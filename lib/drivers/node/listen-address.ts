@@ -5,6 +5,7 @@ import {
   ConnectionSecurity,
   type DriverParams,
   type ListenerUrls,
+  Mode,
   type Resources,
 } from '../../transport/driver.js';
 import { candidatePorts } from '../../transport/ports.js';
@@ -38,17 +39,16 @@ export function bindHost(host: string | undefined): string | undefined {
 }
 
 /**
- * The port of a connector.
+ * The port of a connector. A listener may have 0, for any that is free.
  *
- * @throws CommError `BAD_CONFIG` where it has none
+ * @throws CommError `BAD_CONFIG` where it has none that can work
  */
-export function requirePort(params: DriverParams): number {
+export function requirePort(mode: Mode, params: DriverParams): number {
   const port = Number(params.port);
-  if (Number.isInteger(port) && port >= 0 && port <= 0xffff) return port;
-  throw new CommError(
-    CommErrorCode.BAD_CONFIG,
-    `${describeParams(params)}: expected a port from 0 to 65535, got ${String(params.port ?? 'none')}`,
-  );
+  const min = mode === Mode.ACTIVE ? 1 : 0;
+  if (Number.isInteger(port) && port >= min && port <= 0xffff) return port;
+  const detail = `expected a port from ${min} to 65535, got ${String(params.port ?? 'none')}`;
+  throw new CommError(CommErrorCode.BAD_CONFIG, `${describeParams(params)}: ${detail}`);
 }
 
 function hostToBind(host: string): string {

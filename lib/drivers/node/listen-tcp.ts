@@ -11,7 +11,7 @@ import type { Debugger } from 'debug';
 import { Observable, Subject } from 'rxjs';
 
 import type { Connection } from '../../transport/connection.js';
-import type { DriverParams, Listener } from '../../transport/driver.js';
+import { type DriverParams, type Listener, Mode } from '../../transport/driver.js';
 import { describeParams, formatUrl } from '../../transport/url.js';
 import { GreetingSockets } from './greeting-sockets.js';
 import { bindHost, requirePort } from './listen-address.js';
@@ -56,7 +56,7 @@ export function listenTcp(params: DriverParams, rules: TcpRules): Observable<Lis
     );
     server.on(readyEvent, (socket: Socket) => rules.accept(socket, emit, subscriber));
     server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
-    server.listen({ port: requirePort(params), host: bindHost(params.host) }, () => {
+    server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () => {
       const { port } = server.address() as AddressInfo;
       const url = formatUrl(params.scheme, params.host ?? '', port);
       subscriber.next({ url, connections$: connections.asObservable() });

@@ -6,13 +6,14 @@ import { Observable } from 'rxjs';
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { logger } from '../../log.js';
 import type { Connection } from '../../transport/connection.js';
-import type {
-  Driver,
-  DriverCapabilities,
-  DriverParams,
-  Listener,
-  ListenerUrls,
-  Resources,
+import {
+  type Driver,
+  type DriverCapabilities,
+  type DriverParams,
+  type Listener,
+  type ListenerUrls,
+  Mode,
+  type Resources,
 } from '../../transport/driver.js';
 import { describeParams, hostToConnect } from '../../transport/url.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
@@ -30,6 +31,10 @@ const log = logger('tcp');
 export class TcpDriver implements Driver {
   readonly schemes = ['tcp', 'stcp', 'atcp', 'satcp'] as const;
   readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
+
+  check(mode: Mode, params: DriverParams): void {
+    requirePort(mode, params);
+  }
 
   connect(params: DriverParams): Observable<Connection> {
     return new Observable((subscriber) => {
@@ -74,7 +79,7 @@ function connectionOn(socket: Socket, reader: FrameReader): TcpConnection {
 
 function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket; readyEvent: string } {
   const material = clientTls(params);
-  const address = { host: hostToConnect(params), port: requirePort(params) };
+  const address = { host: hostToConnect(params), port: requirePort(Mode.ACTIVE, params) };
   if (material === undefined) {
     const socket = connectTcp({ ...address, onread: reader.onread });
     return { socket: socket.pause(), readyEvent: 'connect' };

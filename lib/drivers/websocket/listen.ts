@@ -6,7 +6,7 @@ import { Observable, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
-import type { DriverParams, Listener } from '../../transport/driver.js';
+import { type DriverParams, type Listener, Mode } from '../../transport/driver.js';
 import { describeParams, formatUrl, needsTls, secureScheme } from '../../transport/url.js';
 import { bindHost, requirePort } from '../node/listen-address.js';
 import { fromNodeError } from '../node/node-errors.js';
@@ -36,7 +36,7 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
       decline: (_request, socket) => rejectUpgrade(socket, 404),
     });
     server.on('error', (error) => subscriber.error(fromNodeError(error, describeParams(params))));
-    server.listen({ port: requirePort(params), host: bindHost(params.host) }, () =>
+    server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () =>
       subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() }),
     );
     return () => {

@@ -8,6 +8,7 @@ import type {
   DriverParams,
   Listener,
   ListenerUrls,
+  Mode,
 } from '../../transport/driver.js';
 import { describeParams, formatAddress } from '../../transport/url.js';
 import { NativeWebSocketConnection } from './native-websocket-connection.js';
@@ -39,6 +40,10 @@ export class NativeWebSocketDriver implements Driver {
   /** Each option has a default. */
   constructor(options: NativeWebSocketOptions = {}) {
     this.#options = options;
+  }
+
+  check(_mode: Mode, params: DriverParams): void {
+    webSocketUrl(params);
   }
 
   connect(params: DriverParams): Observable<Connection> {

@@ -5,20 +5,21 @@ import { defer, type Observable } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
-import type {
-  Driver,
-  DriverCapabilities,
-  DriverParams,
-  Listener,
-  ListenerUrls,
-  Resources,
+import {
+  type Driver,
+  type DriverCapabilities,
+  type DriverParams,
+  type Listener,
+  type ListenerUrls,
+  Mode,
+  type Resources,
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { resolveTcpUrls } from '../node/listen-address.js';
+import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 import { connectWebSocket } from './connect.js';
 import { listenAlone, listenAttached } from './listen.js';
 import { type GenerateMask, randomMask } from './mask.js';
-import { WEBSOCKET_SCHEMES } from './websocket-url.js';
+import { WEBSOCKET_SCHEMES, webSocketUrl } from './websocket-url.js';
 
 /** The options of a {@link WebSocketDriver}. */
 export interface WebSocketDriverOptions {
@@ -67,6 +68,16 @@ export class WebSocketDriver implements Driver {
   /** Without options, listeners have a server of their own and accept all pages. */
   constructor(options: WebSocketDriverOptions = {}) {
     this.#options = options;
+  }
+
+  check(mode: Mode, params: DriverParams): void {
+    if (mode === Mode.ACTIVE) {
+      webSocketUrl(params);
+      headersOf(params);
+      agentOf(params);
+    } else if (this.#options.server === undefined) {
+      requirePort(mode, params);
+    }
   }
 
   connect(params: DriverParams): Observable<Connection> {
