@@ -41,7 +41,7 @@ const BROKEN: readonly (readonly [string, readonly Uint8Array[], RegExp])[] = [
   [
     'headers longer than the frame',
     [hello(), hex('00000010 0001 0100 0000 0001 0001 0001')],
-    /headers of 1 bytes do not fit/,
+    /headers of 1 do not fit/,
   ],
   ['headers that are not MessagePack', [hello(), data('c1')], /bad MessagePack/],
   ['headers that are no map', [hello(), data('93 01 02 03')], /it is not a map/],
