@@ -13,6 +13,12 @@ export const TEXT_FAULT: MessageFault = {
   detail: 'expected binary messages, got text',
 };
 
+/** The fault of a message that arrives in bytes. */
+export const CHUNKS_FAULT: MessageFault = {
+  closeCode: CloseCode.POLICY,
+  detail: 'a message arrived in too many small chunks',
+};
+
 /** The fault of a message over the limit. */
 export function tooLarge(maxFrameBytes: number, got: number | string): MessageFault {
   const detail = `expected at most ${maxFrameBytes} bytes, got ${got}`;

@@ -11,7 +11,14 @@ import { SocketWriter } from '../node/socket-writer.js';
 import { untilClosed } from '../node/until-closed.js';
 import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
 import { FragmentCounter } from './fragment-counter.js';
-import { faultOf, type MessageFault, TEXT_FAULT, tooLarge, tooManyFragments } from './message-fault.js';
+import {
+  CHUNKS_FAULT,
+  faultOf,
+  type MessageFault,
+  TEXT_FAULT,
+  tooLarge,
+  tooManyFragments,
+} from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
 
 /** Bytes beyond the limit of a frame that are no fault: framing of its fragments, and the start of the next message. */
@@ -19,6 +26,12 @@ const SLACK_BYTES = 64 * 1024;
 
 /** Maximum fragments of a message before the handshake, of at most 64 KiB. */
 const MAX_HANDSHAKE_FRAGMENTS = 128;
+
+/** `ws` keeps each chunk of an incomplete message, which takes about 1 KB. So many may be small. */
+const MAX_SMALL_CHUNKS = 4_096;
+
+/** Above that number the bytes per chunk, on average. */
+const MIN_CHUNK_BYTES = 128;
 
 /** Clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
 const NVFLARE_CLIENT_BYTES = 4 * 1024 * 1024;
@@ -48,6 +61,8 @@ export class WebSocketConnection extends BaseConnection {
   #receivedBytes = 0;
   /** `#receivedBytes` when the last message was complete. */
   #receivedAtMessage = 0;
+  /** Chunks since the last message, ping or pong, before which `ws` has consumed what came. */
+  #chunks = 0;
   /** A pong was queued since the last write. */
   #hasPong = false;
   /** The last ping that came after that. */
@@ -66,7 +81,11 @@ export class WebSocketConnection extends BaseConnection {
     });
     ws.pause();
     ws.on('message', (data, isBinary) => this.#receiveMessage(data, isBinary));
-    ws.on('ping', (data) => this.#answerPing(data));
+    ws.on('ping', (data) => {
+      this.#chunks = 0;
+      this.#answerPing(data);
+    });
+    ws.on('pong', () => (this.#chunks = 0));
     ws.on('error', (error) => this.end(CommError.from(error, this.describe(), CommErrorCode.BAD_DATA)));
     ws.on('close', (code, reason) => this.#closed(code, reason.toString()));
     // Kept for the close event, which may have a better reason: a peer that has closed resets what comes after it.
@@ -143,6 +162,9 @@ export class WebSocketConnection extends BaseConnection {
     this.#receivedBytes += chunk.length;
     const collecting = this.#receivedBytes - this.#receivedAtMessage;
     if (collecting > this.maxFrameBytes + SLACK_BYTES) this.#refuse(tooLarge(this.maxFrameBytes, 'more'));
+    this.#chunks += 1;
+    if (this.#chunks > MAX_SMALL_CHUNKS && collecting < this.#chunks * MIN_CHUNK_BYTES)
+      this.#refuse(CHUNKS_FAULT);
     if (this.#fragments !== undefined) this.#countFragments(this.#fragments, chunk);
   }
 
@@ -154,6 +176,7 @@ export class WebSocketConnection extends BaseConnection {
 
   #receiveMessage(data: RawData, isBinary: boolean): void {
     this.#receivedAtMessage = this.#receivedBytes;
+    this.#chunks = 0;
     if (!isBinary || !(data instanceof Uint8Array)) {
       this.#refuse(TEXT_FAULT);
       return;

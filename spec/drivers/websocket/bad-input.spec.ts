@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 
@@ -118,6 +118,51 @@ describe('a WebSocket listener', () => {
     expect(Buffer.compare(await received, frame)).toBe(0);
     ws.terminate();
     await endOf(accepted);
+  });
+
+  it('refuses a message byte by byte', async () => {
+    const socket = await open(listener.url);
+    socket.setNoDelay(true).on('error', () => undefined);
+    socket.write(upgradeRequest('/f3'));
+    const accepted = await listener.next();
+    accepted.maxFrameBytes = MIB;
+    const ended = endOf(accepted);
+    // A binary message of 60,000 bytes, with its mask.
+    socket.resume().write(Buffer.from('82feea6000000000', 'hex'));
+    while (accepted.isOpen) {
+      socket.write(Uint8Array.of(0));
+      await new Promise(setImmediate);
+    }
+    expect(await ended).toMatchObject({
+      code: CommErrorCode.BAD_DATA,
+      message: expect.stringContaining('small chunks') as string,
+    });
+    socket.destroy();
+    await expectEcho();
+  });
+
+  it('lets small messages, pings and pongs come byte by byte, however many', async () => {
+    const socket = await open(listener.url);
+    socket.setNoDelay(true).on('error', () => undefined);
+    socket.write(upgradeRequest('/f3'));
+    const accepted = await listener.next();
+    const ended = endOf(accepted);
+    const frames = firstValueFrom(accepted.frames$.pipe(take(201), toArray()));
+    const mask = [0, 0, 0, 0];
+    const message = [0x82, 0x94, ...mask, ...frameOf(1, 4)];
+    const bytes = [
+      ...new Array<number[]>(800).fill([0x89, 0x80, ...mask]),
+      ...new Array<number[]>(800).fill([0x8a, 0x80, ...mask]),
+      ...new Array<number[]>(201).fill(message),
+    ].flat();
+    socket.resume();
+    for (const byte of bytes) {
+      socket.write(Uint8Array.of(byte));
+      await new Promise(setImmediate);
+    }
+    expect(await frames).toEqual(new Array(201).fill(frameOf(1, 4)));
+    socket.destroy();
+    await ended;
   });
 
   it('takes fragments for one message', async () => {
