@@ -52,7 +52,7 @@ import type { DriverRegistry } from './transport/driver-registry.js';
 import { type Driver, type DriverParams, Mode, type Resources } from './transport/driver.js';
 import { isMutualTls, isTrue, parseUrl } from './transport/url.js';
 
-/** How often `startListener` chooses another port when the one it found free was taken meanwhile. */
+/** How often `startListener` chooses another port when somebody else took the one that it found free. */
 const PORT_TRIES = 5;
 
 /** What `startListener` started. */
@@ -142,7 +142,7 @@ export class Communicator {
       decide: admission.decide,
     });
     this.endpoints$ = this.#registry.endpoints$;
-    this.lifecycle$ = this.#registry.told$;
+    this.lifecycle$ = this.#registry.lifecycle$;
 
     const lives$ = this.#connectors.connections$.pipe(
       mergeMap(({ connector, connection }) =>
@@ -185,7 +185,7 @@ export class Communicator {
 
   /**
    * Delivers what `send` accepted, at most for `drainTimeoutMs`, closes everything and resolves when nothing is
-   * left open. Idempotent. What could not be delivered is told as `dropped` on `lifecycle$`.
+   * left open. Idempotent. `lifecycle$` reports what could not be delivered as `dropped`.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();

@@ -32,7 +32,7 @@ export interface DisconnectedEvent {
 
 /**
  * A peer said who it is, and was turned away: by `verifyEndpoint`, or because its name is taken. Its connection is
- * closed; it is not told the reason.
+ * closed; the reason stays here.
  */
 export interface RefusedEvent {
   readonly type: 'refused';

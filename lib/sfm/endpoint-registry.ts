@@ -37,25 +37,25 @@ export type LookUp = (name: string) => Seat | undefined;
 
 /**
  * The loop in the middle. Inputs are scanned by `step` into a world, from which everything else is read, and the
- * effects of each step are performed here and nowhere else. Inputs that come of effects or of those who are told wait
- * in a queue until everyone has seen the world before them.
+ * effects of each step are performed here and nowhere else. An input that an effect or a subscriber causes waits in a
+ * queue until everyone has seen the world before it.
  */
 export class EndpointRegistry {
   /** The remote endpoints by name, now and on each change. */
   readonly endpoints$: Observable<ReadonlyMap<string, Endpoint>>;
-  /** What the steps tell. */
-  readonly told$: Observable<LifecycleEvent>;
+  /** Everything that happens, in order. */
+  readonly lifecycle$: Observable<LifecycleEvent>;
 
   readonly #options: ResolvedOptions;
   readonly #commands = new Subject<Input>();
   readonly #endpoints = new BehaviorSubject<ReadonlyMap<string, Endpoint>>(EMPTY_WORLD.endpoints);
   readonly #changes = new KeyedSource<string, Endpoint | undefined>();
-  readonly #told = new Subject<LifecycleEvent>();
+  readonly #lifecycle = new Subject<LifecycleEvent>();
   #world = EMPTY_WORLD;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.told$ = this.#told.asObservable();
+    this.lifecycle$ = this.#lifecycle.asObservable();
     this.endpoints$ = this.#endpoints.asObservable();
   }
 
@@ -97,7 +97,7 @@ export class EndpointRegistry {
     this.#commands.complete();
     this.#endpoints.complete();
     this.#changes.complete();
-    this.#told.complete();
+    this.#lifecycle.complete();
   }
 
   #show(world: World): void {
@@ -110,7 +110,7 @@ export class EndpointRegistry {
   /** The one place that acts on sessions. */
   #perform(effect: Effect): void {
     match(effect)
-      .with({ type: 'tell' }, ({ event }) => this.#told.next(event))
+      .with({ type: 'tell' }, ({ event }) => this.#lifecycle.next(event))
       .with({ type: 'welcome' }, ({ session, endpoint, peer }) =>
         session.welcome(endpoint, peer.nextStreamId),
       )
@@ -145,6 +145,6 @@ export class EndpointRegistry {
     const lost = { undelivered: addTallies(undelivered, waiting), unknown };
     peer?.noteEnd(session.traffic, lost);
     if (lost.undelivered.messages + lost.unknown.messages === 0) return;
-    this.#told.next({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
+    this.#lifecycle.next({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
   }
 }

@@ -1,12 +1,12 @@
 import { Endpoint, type EndpointProperties, EndpointState } from '../endpoint.js';
 
-/** What {@link testEndpoint} can be told. */
+/** What {@link testEndpoint} takes. */
 export interface TestEndpointParts {
-  /** `READY` unless told. */
+  /** Default: `READY`. */
   readonly state?: EndpointState;
-  /** What the handshake brought; none unless told. */
+  /** What the handshake brought. Default: none. */
   readonly properties?: EndpointProperties;
-  /** Of its connection; unless told, addresses that mean nothing. */
+  /** Of its connection. Default: addresses that mean nothing. */
   readonly connProps?: Readonly<Record<string, unknown>>;
 }
 

@@ -8,8 +8,8 @@ import { InProcessConnection, type Link } from '../drivers/in-process/in-process
  *
  * - `up`: delivers them, after the latency
  * - `down`: nothing; connections break, and new ones are refused
- * - `stalled`: holds them, and delivers them when it is up again; neither side is told
- * - `lossy`: loses what is sent meanwhile, heartbeats too; neither side is told
+ * - `stalled`: holds them, and delivers them when it is up again; neither side notices
+ * - `lossy`: loses what is sent, heartbeats too; neither side notices
  */
 export type LinkState = 'up' | 'down' | 'stalled' | 'lossy';
 

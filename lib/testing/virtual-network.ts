@@ -14,16 +14,16 @@ import { endingScheduler } from './ending-scheduler.js';
 import { VirtualDriver } from './virtual-driver.js';
 import { type LinkState, VirtualLink } from './virtual-link.js';
 
-/** What a {@link VirtualNetwork} can be told. */
+/** What a {@link VirtualNetwork} takes. */
 export interface VirtualNetworkOptions {
-  /** From one endpoint to another, in milliseconds. 0 unless told: everything happens in the frame of its cause. */
+  /** From one endpoint to another, in milliseconds. Default: 0, so that everything happens in the frame of its cause. */
   readonly latencyMs?: number;
   /**
-   * When the network stands still, in milliseconds; ten minutes unless told. Heartbeats and reconnecting would
+   * When the network stands still, in milliseconds. Default: ten minutes. Heartbeats and reconnecting would
    * keep a `TestScheduler` running for ever. It ends nothing: streams do not complete.
    */
   readonly endMs?: number;
-  /** For all its communicators. Nothing is left to chance: `reconnectJitter` is 0 unless told. */
+  /** For all its communicators. Nothing is left to chance: `reconnectJitter` is 0 by default. */
   readonly options?: Omit<CommunicatorOptions, 'scheduler'>;
 }
 
@@ -93,7 +93,7 @@ export class VirtualNetwork {
 
   /**
    * Draws when an endpoint joins another and when it leaves: `j` adds an active connector, `l` removes it in good
-   * order, after what was sent. A second `j` changes nothing. A connection that breaks meanwhile is made again, as by any connector.
+   * order, after what was sent. A second `j` changes nothing. A connection that breaks is made again, as by any connector.
    */
   join(name: string, to: string, marbles: string): void {
     const communicator = this.communicator(name);
@@ -110,7 +110,7 @@ export class VirtualNetwork {
   }
 
   /**
-   * Draws the link between two endpoints, which is up until told: `u` up, `d` down, `s` stalled, `x` lossy, see
+   * Draws the link between two endpoints, which is up at first: `u` up, `d` down, `s` stalled, `x` lossy, see
    * {@link LinkState}.
    */
   link(one: string, other: string, marbles: string): void {

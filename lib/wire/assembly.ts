@@ -9,7 +9,7 @@ const ROOM_BYTES = 64 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
-/** Gives memory for so many bytes. What was in it does not matter. */
+/** Allocates that many bytes. They may have any content. */
 export type Allocate = (bytes: number) => Uint8Array;
 
 /** Puts together in memory of its own what straddles chunks: a frame, or a message with a frame in it. */

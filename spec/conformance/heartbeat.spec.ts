@@ -25,7 +25,7 @@ function silentSite(heartbeat: boolean, minutes: number) {
   const table = new SessionTable({ local: new Endpoint('hub'), options, router, decide: admitAll });
   const connection = new FakeConnection();
   let error: CommError | undefined;
-  registry.told$.subscribe((event) => {
+  registry.lifecycle$.subscribe((event) => {
     if (event.type === 'disconnected') error = event.error;
   });
   const role = { scheme: 'tcp', handle: 'CH00001', mode: Mode.PASSIVE, mtls: false, heartbeat };

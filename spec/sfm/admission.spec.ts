@@ -38,7 +38,7 @@ function hubWith(options: CommunicatorOptions) {
   router.messages(1).subscribe(({ message }) => received.push(message.payload?.[0] ?? -1));
   const registry = new EndpointRegistry(resolved);
   const events: LifecycleEvent[] = [];
-  registry.told$.subscribe((event) => events.push(event));
+  registry.lifecycle$.subscribe((event) => events.push(event));
   const admission = new Admission(resolved, registry.seat);
   const sessions = new SessionTable({
     local: new Endpoint('hub'),

@@ -111,12 +111,12 @@ function play(actions: readonly Action[], reactions: readonly Action[]) {
       disagreements.push('endpoints$');
     noteSign('endpoints$');
   });
-  registry.told$.subscribe((event) => {
+  registry.lifecycle$.subscribe((event) => {
     events.push(event);
     if (event.type === 'endpoint' && latest.get(event.endpoint.name) !== event.endpoint) {
-      disagreements.push('told$ and endpoint(name)');
+      disagreements.push('lifecycle$ and endpoint(name)');
     }
-    noteSign(`told$ ${event.type}`);
+    noteSign(`lifecycle$ ${event.type}`);
   });
   isPlaying = true;
   for (const each of actions) act(each);

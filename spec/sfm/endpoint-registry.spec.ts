@@ -22,7 +22,7 @@ function setUp(options: CommunicatorOptions = {}) {
   registry.run(inputs);
   const told: string[] = [];
   const events: LifecycleEvent[] = [];
-  registry.told$.subscribe((event) => {
+  registry.lifecycle$.subscribe((event) => {
     events.push(event);
     told.push(event.type === 'endpoint' ? `${event.endpoint.name} ${event.endpoint.state}` : event.type);
   });
