@@ -33,7 +33,7 @@ export interface NumberedEvent extends ReportedEvent {
 }
 
 /** What went through and what was lost, and how many endpoints there are. */
-export type Totals = Omit<StatsTotals, 'connections'>;
+export type Totals = Omit<StatsTotals, 'connections' | 'undelivered' | 'unknown'> & { readonly lost: Tally };
 
 /** The hub at one moment, and what led there. */
 export interface Picture {
@@ -115,8 +115,7 @@ function totalsOfOthers({ totals, stats }: StatsReport, self: string): Totals {
     received: without(totals.received, page?.received),
     sent: without(totals.sent, page?.sent),
     queued: without(totals.queued, page?.queued),
-    undelivered: without(totals.undelivered, page?.undelivered),
-    unknown: without(totals.unknown, page?.unknown),
+    lost: without(plus(totals.undelivered, totals.unknown), page && plus(page.undelivered, page.unknown)),
   };
 }
 
