@@ -3,35 +3,16 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { BaseConnection, HANDSHAKE_FRAME_BYTES } from '../../transport/base-connection.js';
+import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { fromNodeError } from '../node/node-errors.js';
 import { plainBytes } from '../node/plain-bytes.js';
 import { SocketWriter } from '../node/socket-writer.js';
 import { untilClosed } from '../node/until-closed.js';
+import { Arrival } from './arrival.js';
 import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
-import { FragmentCounter } from './fragment-counter.js';
-import {
-  CHUNKS_FAULT,
-  faultOf,
-  type MessageFault,
-  TEXT_FAULT,
-  tooLarge,
-  tooManyFragments,
-} from './message-fault.js';
+import { faultOf, type MessageFault, TEXT_FAULT } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
-
-/** Bytes beyond the limit of a frame that are no fault: framing of its fragments, and the start of the next message. */
-const SLACK_BYTES = 64 * 1024;
-
-/** Maximum fragments of a message before the handshake, of at most 64 KiB. */
-const MAX_HANDSHAKE_FRAGMENTS = 128;
-
-/** `ws` keeps each chunk of an incomplete message, which takes about 1 KB. So many may be small. */
-const MAX_SMALL_CHUNKS = 4_096;
-
-/** Above that number the bytes per chunk, on average. */
-const MIN_CHUNK_BYTES = 128;
 
 /** Clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
 const NVFLARE_CLIENT_BYTES = 4 * 1024 * 1024;
@@ -55,20 +36,14 @@ export class WebSocketConnection extends BaseConnection {
   readonly #socket: Duplex;
   readonly #framer: MessageFramer;
   readonly #writer: SocketWriter;
+  readonly #arrival = new Arrival();
   #closeCode: CloseCode | undefined;
   #socketError: Error | undefined;
   #lastSentBytes = 0;
-  #receivedBytes = 0;
-  /** `#receivedBytes` when the last message was complete. */
-  #receivedAtMessage = 0;
-  /** Chunks since the last message, ping or pong, before which `ws` has consumed what came. */
-  #chunks = 0;
   /** A pong was queued since the last write. */
   #hasPong = false;
   /** The last ping that came after that. */
   #lastPing: Uint8Array | undefined;
-  /** Until the handshake is done; then `WS_OPTIONS` limits the fragments. */
-  #fragments: FragmentCounter | undefined = new FragmentCounter();
 
   constructor({ ws, socket, properties, framer }: WebSocketParts) {
     super(properties);
@@ -82,16 +57,16 @@ export class WebSocketConnection extends BaseConnection {
     ws.pause();
     ws.on('message', (data, isBinary) => this.#receiveMessage(data, isBinary));
     ws.on('ping', (data) => {
-      this.#chunks = 0;
+      this.#arrival.controlled();
       this.#answerPing(data);
     });
-    ws.on('pong', () => (this.#chunks = 0));
+    ws.on('pong', () => this.#arrival.controlled());
     ws.on('error', (error) => this.end(CommError.from(error, this.describe(), CommErrorCode.BAD_DATA)));
     ws.on('close', (code, reason) => this.#closed(code, reason.toString()));
     // Kept for the close event, which may have a better reason: a peer that has closed resets what comes after it.
     socket.on('error', (error) => (this.#socketError = error));
     // Runs before `ws` reads the chunk, so that nothing over the limit is collected.
-    socket.prependListener('data', (chunk: Uint8Array) => this.#countChunk(chunk));
+    socket.prependListener('data', (chunk: Uint8Array) => this.#watch(chunk));
   }
 
   override get bufferedBytes(): number {
@@ -156,27 +131,14 @@ export class WebSocketConnection extends BaseConnection {
     this.wrote();
   }
 
-  /** Applies `maxFrameBytes`, which grows after the handshake; `ws` has one limit for the whole connection. */
-  #countChunk(chunk: Uint8Array): void {
+  #watch(chunk: Uint8Array): void {
     this.alive();
-    this.#receivedBytes += chunk.length;
-    const collecting = this.#receivedBytes - this.#receivedAtMessage;
-    if (collecting > this.maxFrameBytes + SLACK_BYTES) this.#refuse(tooLarge(this.maxFrameBytes, 'more'));
-    this.#chunks += 1;
-    if (this.#chunks > MAX_SMALL_CHUNKS && collecting < this.#chunks * MIN_CHUNK_BYTES)
-      this.#refuse(CHUNKS_FAULT);
-    if (this.#fragments !== undefined) this.#countFragments(this.#fragments, chunk);
-  }
-
-  #countFragments(fragments: FragmentCounter, chunk: Uint8Array): void {
-    if (this.maxFrameBytes > HANDSHAKE_FRAME_BYTES) this.#fragments = undefined;
-    else if (fragments.push(chunk) > MAX_HANDSHAKE_FRAGMENTS)
-      this.#refuse(tooManyFragments(MAX_HANDSHAKE_FRAGMENTS));
+    const fault = this.#arrival.push(chunk, this.maxFrameBytes);
+    if (fault !== undefined) this.#refuse(fault);
   }
 
   #receiveMessage(data: RawData, isBinary: boolean): void {
-    this.#receivedAtMessage = this.#receivedBytes;
-    this.#chunks = 0;
+    this.#arrival.completed();
     if (!isBinary || !(data instanceof Uint8Array)) {
       this.#refuse(TEXT_FAULT);
       return;
