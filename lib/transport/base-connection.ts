@@ -65,7 +65,11 @@ export abstract class BaseConnection implements Connection {
   #linger = Subscription.EMPTY;
   #released: Promise<void> | undefined;
 
-  /** @param name - Default: the next connection name of the process */
+  /**
+   * Takes a name.
+   *
+   * @param name - Default: the next connection name of the process
+   */
   constructor(properties: ConnectionProperties, name = nextConnectionName()) {
     this.properties = properties;
     this.name = name;

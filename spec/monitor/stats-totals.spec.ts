@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { EndpointState } from '../../lib/index.js';
-import { totalsOf } from '../../lib/monitor/stats-totals.js';
+import { lostOf, totalsOf } from '../../lib/monitor/stats-totals.js';
 import { connectionStats, endpointStats, snapshot } from './samples.js';
 
 describe('totalsOf', () => {
@@ -10,7 +10,8 @@ describe('totalsOf', () => {
       received: { messages: factor, bytes: 10 * factor },
       sent: { messages: 2 * factor, bytes: 20 * factor },
       queued: { messages: 3 * factor, bytes: 30 * factor },
-      dropped: { messages: 4 * factor, bytes: 40 * factor },
+      undelivered: { messages: 4 * factor, bytes: 40 * factor },
+      unknown: { messages: 5 * factor, bytes: 50 * factor },
     });
     const gone = endpointStats('b', { ...tallies(100), state: EndpointState.DISCONNECTED });
     const stats = snapshot(endpointStats('a', tallies(1)), gone);
@@ -24,7 +25,13 @@ describe('totalsOf', () => {
 
   it('is 0 of nothing', () => {
     const none = { messages: 0, bytes: 0 };
-    const tallies = { received: none, sent: none, queued: none, dropped: none };
+    const tallies = { received: none, sent: none, queued: none, undelivered: none, unknown: none };
     expect(totalsOf(snapshot())).toEqual({ endpoints: 0, ready: 0, connections: 0, ...tallies });
+  });
+
+  it('takes what certainly did not go out and what may have arrived together as lost', () => {
+    const undelivered = { messages: 1, bytes: 10 };
+    const unknown = { messages: 2, bytes: 20 };
+    expect(lostOf({ undelivered, unknown })).toEqual({ messages: 3, bytes: 30 });
   });
 });
