@@ -74,17 +74,17 @@ export type Monitor = EndpointMonitor | ((endpoint: Endpoint) => unknown);
  */
 type State = 'idle' | 'started' | 'stopping' | 'stopped';
 
+/*
+ *   connections --run--> lives of sessions \
+ *   heartbeat, admission, reports ----------- merge --scan(step)--> world --> endpoints$, findEndpoint, send
+ *   retire, remove -------------------------/                         \----> effects, lifecycle$
+ *
+ *   sessions --DATA--> messages(appId)        send --> outbound of the endpoint --> its live session
+ */
+
 /**
  * Connects named endpoints over many transports and moves messages between them. The constructor is the whole
- * composition:
- *
- * ```text
- * connections --run--> lives of sessions \
- * heartbeat, admission, reports ----------- merge --scan(step)--> world --> endpoints$, findEndpoint, send
- * retire, remove -------------------------/                         \----> effects, lifecycle$
- *
- * sessions --DATA--> messages(appId)        send --> outbound of the endpoint --> its live session
- * ```
+ * composition.
  *
  * The constructor of this base takes the drivers; the entries of the package bring their own.
  */

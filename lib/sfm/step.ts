@@ -22,16 +22,16 @@ export interface Rules {
 /** One kind of input. */
 type Of<T extends Input['type']> = Extract<Input, { type: T }>;
 
+/*
+ *                  admitted              retire                    closed
+ *   (unknown) ------------------> READY ----------> CLOSING ------------------> DISCONNECTED --forget--> (unknown)
+ *                                   ^ \______________________________________/^      |
+ *                                   \__________________admitted______________________/
+ */
+
 /**
  * One step of the loop: what an input makes of the world. Pure: of sessions it reads who they are and whether they
  * live, and it leaves all that is to be done to `effects`.
- *
- * ```text
- *                 admitted                retire                  closed
- *   (unknown) ------------------> READY ----------> CLOSING ------------------> DISCONNECTED --remove--> (unknown)
- *                                   ^ \______________________________________/^      |     --too many gone--> (unknown)
- *                                   \__________________admitted_____________________/
- * ```
  */
 export function step(rules: Rules): (world: World, input: Input) => World {
   return (before, input) => {
