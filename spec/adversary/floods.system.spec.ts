@@ -15,7 +15,6 @@ const text = (value: string) => new TextEncoder().encode(value);
 
 /** Frames that a peer may send as often as it likes. */
 const HARMLESS: Readonly<Record<string, Uint8Array>> = {
-  PING: frame(FrameType.PING, NIL_PAYLOAD),
   PONG: frame(FrameType.PONG, NIL_PAYLOAD),
   FRAG: frame(FrameType.FRAG, text('part of something')),
   ACK: frame(FrameType.ACK),
