@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { defineConfig } from 'vitest/config';
 
 const LIB = new URL('lib', import.meta.url).pathname;
@@ -8,6 +10,9 @@ const alias = [
 
 const INTEROP = 'spec/interop/**/*.spec.ts';
 const SYSTEM = 'spec/**/*.system.spec.ts';
+
+/** Specs of system and interop wait for processes more than they compute, so that two share a core well. */
+const WORKERS = Math.max(2, availableParallelism() - 1);
 
 /** The projects run one after the other. A test waits for what must happen: time-outs are for what never does. */
 export default defineConfig({
@@ -36,6 +41,7 @@ export default defineConfig({
           name: 'system',
           include: [SYSTEM],
           globalSetup: ['spec/support/compiled.ts'],
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 1 },
         },
       },
@@ -46,6 +52,7 @@ export default defineConfig({
           include: [INTEROP],
           globalSetup: ['spec/support/compiled.ts', 'spec/interop/set-up.ts'],
           hookTimeout: 300_000,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 2 },
         },
       },

@@ -136,14 +136,18 @@ export class ConnectionLimiter {
  */
 function addressOf({ properties: { peer_addr } }: Connection): string {
   const host = peer_addr.replace(/:\d+$/, '');
-  const [, ipv6] = /^\[([\da-f:]+)(?:%.*)?\]$/i.exec(host) ?? [];
+  const ipv6 = /^\[([\da-f:]+)/i.exec(host)?.[1];
   return ipv6 === undefined ? host : `${networkOf(ipv6)}::/64`;
 }
 
 /** The first four of the eight groups of an IPv6 address, where `::` stands for groups of zeros. */
 function networkOf(ipv6: string): string {
-  const [before = '', after = ''] = ipv6.split('::');
-  const [first, last] = [before, after].map((part) => (part === '' ? [] : part.split(':')));
-  const zeros = Array.from({ length: 8 - (first?.length ?? 0) - (last?.length ?? 0) }, () => '0');
-  return [...(first ?? []), ...zeros, ...(last ?? [])].slice(0, 4).join(':');
+  const zeros = ':0'.repeat(8 - groupsOf(ipv6).length);
+  return groupsOf(ipv6.replace('::', `${zeros}:`))
+    .slice(0, 4)
+    .join(':');
+}
+
+function groupsOf(ipv6: string): string[] {
+  return ipv6.split(':').filter((group) => group !== '');
 }

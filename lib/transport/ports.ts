@@ -25,12 +25,11 @@ export function candidatePorts(ranges: PortRanges): number[] {
 }
 
 function parseRange(entry: number | string): { low: number; high: number } {
-  const match = /^\s*(\d*)\s*(-?)\s*(\d*)\s*$/.exec(String(entry));
-  const [, first = '', dash = '', last = ''] = match ?? [];
-  const low = first === '' ? LOW_PORT : Number(first);
-  const high = dash === '' ? low : last === '' ? HIGH_PORT : Number(last);
-  const missing = first === '' && (dash === '' || last === '');
-  if (match === null || missing || low < 1 || high > HIGH_PORT || low > high) {
+  const [, first, dash, last] = /^\s*(\d+)?\s*(?:(-)\s*(\d+)?)?\s*$/.exec(String(entry)) ?? [];
+  const low = Number(first ?? LOW_PORT);
+  const high = dash === undefined ? low : Number(last ?? HIGH_PORT);
+  const isMissing = first === undefined && last === undefined;
+  if (isMissing || low < 1 || high > HIGH_PORT || low > high) {
     throw new CommError(
       CommErrorCode.BAD_CONFIG,
       `ports: expected 8000, "8000-9000", "-9000" or "8000-", got ${JSON.stringify(entry)}`,

@@ -49,7 +49,7 @@ const URL_PARTS =
 /** Only http has parameters behind the last part of its path, as in Python's `urlparse`. */
 function splitParams(scheme: string, path: string): { path: string; params: string } {
   const at = scheme.startsWith('http') ? path.indexOf(';', path.lastIndexOf('/')) : -1;
-  return at < 0 ? { path, params: '' } : { path: path.slice(0, at), params: path.slice(at + 1) };
+  return at === -1 ? { path, params: '' } : { path: path.slice(0, at), params: path.slice(at + 1) };
 }
 
 function parseAuthority(url: string, authority: string): { host: string; port?: number } {
@@ -57,7 +57,7 @@ function parseAuthority(url: string, authority: string): { host: string; port?: 
   try {
     // Under a scheme that URL does not know, all are treated alike: host `0` stays `0`, and port 80 stays.
     const { hostname, port } = new URL(`f3://${authority}`);
-    const host = hostname === '0' ? '' : hostname.replace(/^\[(.*)\]$/, '$1');
+    const host = hostname === '0' ? '' : hostname.replaceAll(/[[\]]/g, '');
     return port === '' ? { host } : { host, port: Number(port) };
   } catch (error) {
     throw CommError.from(error, `bad URL ${JSON.stringify(url)}`, CommErrorCode.BAD_CONFIG);

@@ -42,6 +42,7 @@ describe('maxUnauthenticatedConnections', () => {
     expect(isOpen(old)).toBe(true);
     expect(silent[0]?.ended.error).toBeInstanceOf(ConnectionLimitError);
     expect(silent[0]?.ended.error).toMatchObject({
+      name: 'ConnectionLimitError',
       code: CommErrorCode.NOT_READY,
       limit: 'maxUnauthenticatedConnections',
       message: expect.stringMatching(/10\.0\.0\.1:2002: .* maxUnauthenticatedConnections = 2/) as unknown,
@@ -96,6 +97,12 @@ describe('maxConnections', () => {
     expect([come().isIn, site().isIn, site().isIn]).toEqual([true, true, false]);
   });
 
+  it('closes one without a handshake before that, from wherever it came', () => {
+    const { come, site } = setUp({ maxConnections: 2, maxConnectionsPerAddress: 2 });
+    const [old, silent] = [site('10.0.0.1'), come('10.0.0.2')];
+    expect([site('10.0.0.1').isIn, isOpen(silent), isOpen(old)]).toEqual([true, false, true]);
+  });
+
   it('closes the oldest without a handshake before that', () => {
     const { come, site } = setUp({ maxConnections: 3 });
     const [old, silent] = [site(), come()];
@@ -107,7 +114,8 @@ describe('maxConnections', () => {
 describe('maxConnectionsPerAddress', () => {
   it('counts each host for itself, whatever the port, be it IPv4, IPv6 or no address at all', () => {
     const { limiter, site } = setUp({ maxConnectionsPerAddress: 1 });
-    const hosts = ['10.0.0.1', '10.0.0.2', '[::1]', '[2001:db8::1]', '/dir/a#active', '/dir/b#active', 'N/A'];
+    const tcp = ['10.0.0.1', '10.0.0.2', '[::1]', '[2001:db8::1]'];
+    const hosts = [...tcp, '/dir/[::1]#active', '/dir/b[::1]#active', 'N/A'];
     const firsts = hosts.map(site);
     expect(firsts.map(({ isIn }) => isIn)).toEqual(hosts.map(() => true));
     expect(hosts.map((host) => site(host).isIn)).toEqual(hosts.map(() => false));
@@ -119,6 +127,12 @@ describe('maxConnectionsPerAddress', () => {
     ['[2001:db8:0:1::1]', '[2001:db8:0:1:ffff::2]', '[2001:db8:0:2::1]'],
     ['[2001:db8::1]', '[2001:db8:0:0:1:2:3:4]', '[2001:db8:1::1]'],
     ['[::1]', '[::2:3]', '[1::]'],
+    ['[::]', '[0:0:0:0:1:2:3:4]', '[0:0:0:1::]'],
+    ['[1::4:5:6:7:8]', '[1:0:0:4:9:9:9:9]', '[1:0:0:5::]'],
+    ['[::3:4:5:6:7:8]', '[0:0:3:4::]', '[0:3:4:5::]'],
+    ['[1:2:3:4:5:6:7::]', '[1:2:3:4::]', '[1:2:3::]'],
+    ['[1:23::1]', '[1:23:0::2]', '[12:3::1]'],
+    ['[2001:DB8::1]', '[2001:DB8::2]', '[2001:DB9::1]'],
     ['[fe80::1%eth0]', '[fe80::2%eth1]', '[fe80:0:0:1::1]'],
   ])('counts an IPv6 network of 64 bits as one: %s with %s, and not %s', (one, same, other) => {
     const { site } = setUp({ maxConnectionsPerAddress: 1 });
@@ -145,5 +159,13 @@ describe('a flood', () => {
     expect(reports.slice(7)).toMatchObject(
       [1, 2].map((connections) => ({ connections, error: { limit: 'maxConnections' } })),
     );
+  });
+
+  it('is told until the limiter is at its end', () => {
+    const { limiter } = setUp({});
+    let isComplete = false;
+    limiter.reports$.subscribe({ complete: () => (isComplete = true) });
+    limiter.complete();
+    expect(isComplete).toBe(true);
   });
 });

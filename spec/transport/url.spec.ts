@@ -5,6 +5,7 @@ import {
   describeParams,
   formatAddress,
   formatUrl,
+  hostToConnect,
   isMutualTls,
   isTrue,
   needsTls,
@@ -114,10 +115,13 @@ describe('parseUrl', () => {
 });
 
 describe('TLS', () => {
-  it.each(['https', 'grpcs', 'stcp', 'satcp', 'agrpcs', 'wss'])('applies to the scheme %s', (scheme) => {
-    expect(needsTls({ scheme })).toBe(true);
-    expect(isMutualTls({ scheme })).toBe(true);
-  });
+  it.each(['https', 'grpcs', 'stcp', 'satcp', 'agrpcs', 'ngrpcs', 'wss'])(
+    'applies to the scheme %s',
+    (scheme) => {
+      expect(needsTls({ scheme })).toBe(true);
+      expect(isMutualTls({ scheme })).toBe(true);
+    },
+  );
 
   it.each([
     [true, true],
@@ -144,8 +148,11 @@ describe('TLS', () => {
 
   it.each([
     ['tcp', 'stcp'],
+    ['atcp', 'satcp'],
     ['http', 'https'],
+    ['ws', 'wss'],
     ['grpc', 'grpcs'],
+    ['agrpc', 'agrpcs'],
     ['stcp', 'stcp'],
     ['inproc', 'inproc'],
   ])('turns the scheme %s into %s', (scheme, secure) => {
@@ -155,18 +162,38 @@ describe('TLS', () => {
 
 describe('URLs for people', () => {
   it.each([
-    [formatUrl('tcp', '', 8002), 'tcp://0:8002'],
-    [formatUrl('tcp', '::1', 8002), 'tcp://[::1]:8002'],
-    [formatUrl('http', 'h', 80, '/f3'), 'http://h:80/f3'],
-    [formatAddress('127.0.0.1', 5), '127.0.0.1:5'],
-    [formatAddress('::ffff:10.0.0.1', 5), '10.0.0.1:5'],
-    [formatAddress('::1', 5), '[::1]:5'],
-    [formatAddress(undefined, 5), 'N/A'],
-    [formatAddress('h', undefined), 'N/A'],
-    [describeParams({ scheme: 'tcp', host: 'h', port: 1, path: '' }), 'tcp://h:1'],
-    [describeParams(parseUrl('tcp://0:1?secure=1')), 'tcp://0:1?secure=1'],
-  ])('%s', (formatted, expected) => {
-    expect(formatted).toBe(expected);
+    ['tcp', '', 8002, '', 'tcp://0:8002'],
+    ['tcp', '::1', 8002, '', 'tcp://[::1]:8002'],
+    ['http', 'h', 80, '/f3', 'http://h:80/f3'],
+  ])('are formatted: %s, "%s", %i, "%s" as %s', (scheme, host, port, path, expected) => {
+    expect(formatUrl(scheme, host, port, path)).toBe(expected);
+  });
+
+  it.each([
+    ['127.0.0.1', 5, '127.0.0.1:5'],
+    ['::ffff:10.0.0.1', 5, '10.0.0.1:5'],
+    ['64::ffff:10.0.0.1', 5, '[64::ffff:10.0.0.1]:5'],
+    ['::1', 5, '[::1]:5'],
+    [undefined, 5, 'N/A'],
+    ['h', undefined, 'N/A'],
+  ])('show the address %s, %s as %s', (host, port, expected) => {
+    expect(formatAddress(host, port)).toBe(expected);
+  });
+
+  it.each([
+    [{ scheme: 'tcp', host: 'h', port: 1, path: '' }, 'tcp://h:1'],
+    [{ scheme: 'tcp' }, 'tcp://0:0'],
+    [{ scheme: 'tcp', url: 'tcp://0:1?secure=1' }, 'tcp://0:1?secure=1'],
+  ])('describe %j as %s', (params, expected) => {
+    expect(describeParams(params)).toBe(expected);
+  });
+
+  it.each([
+    ['h', 'h'],
+    ['', 'localhost'],
+    [undefined, 'localhost'],
+  ])('connect to host "%s" as %s', (host, expected) => {
+    expect(hostToConnect({ scheme: 'tcp', ...(host === undefined ? {} : { host }) })).toBe(expected);
   });
 
   it('are read back as they were written', () => {

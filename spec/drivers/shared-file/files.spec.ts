@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -64,10 +65,8 @@ describe('what a hostile directory can cost', () => {
 
   it('is 20,000 names', async () => {
     const root = await makeRoot();
-    for (let index = 0; index < 20_100; index += 100) {
-      const names = Array.from({ length: 100 }, (_, offset) => join(root, `${index + offset}`));
-      await Promise.all(names.map((name) => writeFile(name, '')));
-    }
+    // Without a promise for each: it takes a tenth of the time.
+    for (let index = 0; index < 20_100; index += 1) writeFileSync(join(root, `${index}`), '');
     expect(await namesIn(root)).toHaveLength(20_000);
   });
 });
