@@ -1,6 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 
-import { addTallies, NOTHING, type SendTimes, type Tally } from '../stats.js';
+import { addTallies, type SendTimes, type Tally } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
 import { SendTimer } from './send-timer.js';
 
@@ -75,7 +75,6 @@ export class Outbound {
   /** What waits here, without what the sink has. */
   get waiting(): Tally {
     const messages = this.#waiting.length;
-    if (messages === 0) return NOTHING;
     return { messages, bytes: this.#waitingBytes - messages * WAITING_OVERHEAD_BYTES };
   }
 

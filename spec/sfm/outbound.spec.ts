@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Outbound } from '../../lib/sfm/outbound.js';
@@ -102,13 +102,33 @@ describe('an outbound on an open connection', () => {
     outbound.writeInto(session).subscribe();
     connection.fill();
     for (const streamId of [1, 2, 3, 4]) push(outbound, streamId);
+    signals.length = 0;
     connection.fillsAfter = 2;
     connection.drain();
     expect(sentOn(connection)).toEqual([1, 2, 3]);
-    expect([outbound.isFull, signals.includes('drained')]).toEqual([true, false]);
+    expect([outbound.isFull, outbound.waiting, signals]).toEqual([true, { messages: 1, bytes: 26 }, []]);
     connection.drain();
     expect(sentOn(connection)).toEqual([1, 2, 3, 4]);
-    expect([outbound.isFull, signals.includes('drained')]).toEqual([false, true]);
+    expect([outbound.isFull, outbound.waiting.bytes, signals]).toEqual([false, 0, ['emptied', 'drained']]);
+  });
+
+  it('is full while the connection is, also when nothing waits here any more', () => {
+    const { outbound, signals, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    for (const streamId of [1, 2, 3]) push(outbound, streamId);
+    signals.length = 0;
+    connection.fillsAfter = 2;
+    connection.drain();
+    expect(sentOn(connection)).toEqual([1, 2, 3]);
+    expect([outbound.isFull, signals]).toEqual([true, ['emptied']]);
+  });
+
+  it('counts a frame without a payload', () => {
+    const { outbound } = setUp();
+    const head = encodeHead({ type: FrameType.DATA, appId: 1, streamId: 1 }, 0);
+    outbound.next(head, undefined);
+    expect([outbound.waiting, outbound.queuedBytes]).toEqual([{ messages: 1, bytes: 16 }, 16 + 128]);
   });
 
   it('keeps back what is pushed behind a flush that filled the connection again', () => {
@@ -245,6 +265,27 @@ describe('an outbound on a connection that takes no more frames', () => {
     older.unsubscribe();
     outbound.writeInto(sessionOn(newer)).subscribe();
     expect(sentOn(newer)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('because it ends in the middle of what waits stays full, and tells nothing', () => {
+    const { outbound, signals, connection, session } = setUp();
+    for (const streamId of [1, 2, 3, 4]) push(outbound, streamId);
+    connection.endsAfter = 1;
+    outbound.writeInto(session).subscribe();
+    expect([outbound.isFull, outbound.waiting.messages, signals]).toEqual([true, 3, []]);
+  });
+
+  it('because it is left in the middle of what waits keeps the rest for the next one', () => {
+    const { outbound, connection, session } = setUp();
+    const writing = outbound.writeInto(session).subscribe();
+    connection.fill();
+    for (const streamId of [1, 2, 3]) push(outbound, streamId);
+    vi.spyOn(session, 'sendMessage').mockImplementation(() => {
+      writing.unsubscribe();
+      return true;
+    });
+    connection.drain();
+    expect(outbound.waiting.messages).toBe(1);
   });
 
   it('because it ends in the middle of what waits keeps the rest for the next one', () => {
