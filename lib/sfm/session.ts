@@ -40,8 +40,8 @@ export type SessionEvent =
 const MAX_HELD_BYTES = 1024 * 1024;
 
 /**
- * A peer that reads cannot send this many PINGs within a second while one PONG waits for it. NVFlare sends one a
- * minute, rxflare one every few seconds.
+ * More PINGs than this within a second while a PONG waits are a flood. NVFlare sends one a minute, rxflare one every
+ * few seconds.
  */
 const MAX_UNREAD_PINGS = 1_000;
 const UNREAD_PINGS_MS = 1_000;
@@ -294,7 +294,9 @@ export class Session implements Heart, Sink {
     }
     this.#unreadPings += 1;
     if (this.#unreadPings > MAX_UNREAD_PINGS) {
-      throw this.#fault(`it sent ${MAX_UNREAD_PINGS} PINGs within a second and did not read the PONG`);
+      throw this.#fault(
+        `it sent more than ${MAX_UNREAD_PINGS} PINGs within a second, faster than it took the PONG`,
+      );
     }
   }
 
