@@ -160,6 +160,26 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
   });
 
+  it.each([
+    { on: 'a desktop', width: 1280, height: 900 },
+    { on: 'a phone', width: 360, height: 740 },
+  ])('ends where its content ends on $on, after many messages', async ({ width, height }) => {
+    const site = await join('site-1', 'tcp');
+    await untilShown('site-1', 'READY');
+    for (let number = 1; number <= 60; number += 1)
+      site.send('hub', DEFAULT, textMessage(`line ${number} of ${width}`));
+    await page.getByRole('log').getByText(`line 60 of ${width}`).waitFor();
+    await page.setViewportSize({ width, height });
+    const { document, content } = await page.evaluate(() => ({
+      document: globalThis.document.documentElement.scrollHeight,
+      content: Math.ceil(
+        (globalThis.document.querySelector('main')?.getBoundingClientRect().bottom ?? 0) + scrollY,
+      ),
+    }));
+    expect(content).toBeGreaterThan(height);
+    expect(document).toBe(content);
+  });
+
   it('fits a phone, and a keyboard reaches everything', async () => {
     await join('site-1', 'tcp');
     await untilShown('site-1', 'READY');

@@ -32,6 +32,7 @@ import type { NumberedEvent } from './picture';
     }
 
     ol {
+      position: relative;
       flex: 1;
       overflow-y: auto;
       margin: 0 0.25rem 0.5rem;
