@@ -578,7 +578,8 @@ function requireMessage(message: Message): void {
 }
 
 function badMessage(detail: string): CommError {
-  return new CommError(CommErrorCode.BAD_DATA, `message: ${detail}; textMessage(text) makes one of a text`);
+  const advice = 'textMessage(text) makes one of a text, jsonMessage(value) of any other value';
+  return new CommError(CommErrorCode.BAD_DATA, `message: ${detail}; ${advice}`);
 }
 
 function unreachable(name: string, seat: Seat | undefined): CommError {

@@ -24,6 +24,7 @@ export type {
   UnclaimedEvent,
   UndeliveredEvent,
 } from './lifecycle.js';
+export { jsonMessage, jsonOf } from './json-message.js';
 export {
   AppIds,
   type HeaderValue,
@@ -65,5 +66,6 @@ export {
   type Resources,
 } from './transport/driver.js';
 export { DriverRegistry } from './transport/driver-registry.js';
+export type { StandardSchema } from './standard-schema.js';
 export { parseUrl } from './transport/url.js';
 export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';

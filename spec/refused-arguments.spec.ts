@@ -21,7 +21,13 @@ describe('a message that is none', () => {
     ['headers that are a list', { headers: [1] }],
   ])('is refused at once, and says what it should be: %s', (_, message) => {
     const hub = new Communicator(new Endpoint('hub'));
-    expect(() => hub.send('hub', 1, message as Message)).toThrow(badData);
+    const send = () => hub.send('hub', 1, message as Message);
+    expect(send).toThrow(badData);
+  });
+
+  it.each(['hello', { text: 'hello' }])('is refused with the functions that make one: %j', (message) => {
+    const hub = new Communicator(new Endpoint('hub'));
+    expect(() => hub.send('hub', 1, message as Message)).toThrow(/textMessage.*jsonMessage/);
   });
 
   it.each<[string, Message]>([

@@ -1,8 +1,8 @@
 import { isMatching, P } from 'ts-pattern';
 
 import { type Message, textMessage } from '../message.js';
+import { readJson } from '../read-json.js';
 import { answerTo, type Question } from './question.js';
-import { readJson } from './read-json.js';
 import { type Refusal, REFUSAL } from './refusal.js';
 import { EVENT, STATS, TOTALS } from './stats-patterns.js';
 import type { StatsReport } from './stats-report.js';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { CommErrorCode, textMessage } from '../../lib/index.js';
-import { readJson } from '../../lib/monitor/read-json.js';
+import { CommErrorCode, textMessage } from '../lib/index.js';
+import { readJson } from '../lib/read-json.js';
 
 afterEach(() => vi.restoreAllMocks());
 
