@@ -169,7 +169,8 @@ export class Communicator {
   }
 
   /**
-   * Starts all connectors. Resolves when the listeners are bound; active connectors keep trying.
+   * Starts all connectors. Resolves when the listeners are bound; active connectors keep trying, and listeners on a server
+   * of the application wait for that to listen.
    *
    * @throws CommError where a listener cannot be bound, and nothing is left open then; `CLOSED` after `stop`
    */

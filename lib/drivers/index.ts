@@ -11,5 +11,6 @@ export { SharedFileDriver, type SharedFileOptions } from './shared-file/shared-f
 export type { SharedFileSettings } from './shared-file/tuning.js';
 export { streamConnection } from './tcp/stream-connection.js';
 export { TcpDriver } from './tcp/tcp-driver.js';
+export type { AttachableServer, AttachOptions } from './websocket/attached-server.js';
 export type { GenerateMask } from './websocket/mask.js';
 export { WebSocketDriver, type WebSocketDriverOptions } from './websocket/websocket-driver.js';

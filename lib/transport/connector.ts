@@ -135,12 +135,15 @@ export class Connector implements ConnectorView {
   }
 
   /**
-   * Waits for the first attempt.
+   * Waits for the first attempt, but not until somebody else binds the server that a listener is attached to.
    *
    * @throws CommError where it failed; the connector goes on trying
    */
   async started(): Promise<ConnectorState> {
-    const decided$ = this.#state.pipe(filter(({ type }) => type !== 'idle' && type !== 'starting'));
+    const { attached = false } = this.driver.capabilities;
+    const decided$ = this.#state.pipe(
+      filter(({ type }) => type !== 'idle' && (type !== 'starting' || attached)),
+    );
     const state = await firstValueFrom(decided$, { defaultValue: STOPPED });
     if (state.type === 'stopped')
       throw new CommError(CommErrorCode.CLOSED, `${this.url}: the connector is stopped`);

@@ -66,6 +66,8 @@ export interface DriverCapabilities {
   readonly heartbeat: boolean;
   /** It can be passive. */
   readonly listen: boolean;
+  /** Its listeners are on a server that others bind, so `start` does not wait for that. Default: false. */
+  readonly attached?: boolean;
 }
 
 /** A bound listener. */

@@ -1,5 +1,3 @@
-import type { Server as HttpServer } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
 import { Server as TlsServer } from 'node:tls';
 
 import { Observable, Subject } from 'rxjs';
@@ -7,17 +5,22 @@ import { Observable, Subject } from 'rxjs';
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
 import { type DriverParams, type Listener, Mode } from '../../transport/driver.js';
-import { describeParams, formatUrl, needsTls, secureScheme } from '../../transport/url.js';
+import { describeParams, formatUrl, secureScheme } from '../../transport/url.js';
 import { bindHost, requirePort } from '../node/listen-address.js';
 import { fromNodeError } from '../node/node-errors.js';
+import { attachRoute } from './attached-routes.js';
+import { type AttachableServer, requireSecurity } from './attached-server.js';
 import { MessageFramer } from './message-framer.js';
 import { ownServer } from './own-server.js';
 import { socketProperties } from '../node/socket-properties.js';
-import { leaveToOthers, rejectUpgrade, takeUpgrades, type UpgradeRules } from './upgrades.js';
+import { rejectUpgrade, takeUpgrades, type UpgradeRoute } from './upgrades.js';
 import { WebSocketConnection } from './websocket-connection.js';
 import { customPath, DEFAULT_PATH } from './websocket-url.js';
 
-type Origins = UpgradeRules['origins'];
+/** How a server that is bound to every address shows that. */
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['::', '0.0.0.0']);
+
+type Origins = UpgradeRoute['origins'];
 
 /** Listens on a server of its own, by the contract of `Driver.listen`. */
 export function listenAlone(params: DriverParams, origins: Origins): Observable<Listener> {
@@ -25,16 +28,19 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
     const connections = new Subject<Connection>();
     const paths = new Set([DEFAULT_PATH, '/', customPath(params) ?? DEFAULT_PATH]);
     const { server, release, close } = ownServer(params, paths);
-    takeUpgrades(server, {
-      paths,
+    const route: UpgradeRoute = {
       origins,
       accept: (ws, socket) => {
         const properties = socketProperties(socket);
         release(properties.peer_addr);
         connections.next(new WebSocketConnection({ ws, socket, properties, framer: new MessageFramer() }));
       },
-      decline: (_request, socket) => rejectUpgrade(socket, 404),
-    });
+    };
+    takeUpgrades(
+      server,
+      (path) => (paths.has(path) ? route : undefined),
+      (_request, socket) => rejectUpgrade(socket, 404),
+    );
     server.on('error', (error) => subscriber.error(fromNodeError(error, describeParams(params))));
     server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () =>
       subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() }),
@@ -51,25 +57,20 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
  * `CLOSED` when it closes.
  */
 export function listenAttached(
-  server: HttpServer | HttpsServer,
+  server: AttachableServer,
   params: DriverParams,
   origins: Origins,
 ): Observable<Listener> {
   return new Observable((subscriber) => {
+    requireSecurity(server, params);
     const context = describeParams(params);
-    if (needsTls(params) && !(server instanceof TlsServer)) {
-      const detail = 'TLS is asked for, but the server that was given has none: give an https.Server';
-      throw new CommError(CommErrorCode.BAD_CONFIG, `${context}: ${detail}`);
-    }
     const connections = new Subject<Connection>();
-    const stop = takeUpgrades(server, {
-      paths: new Set([customPath(params) ?? DEFAULT_PATH]),
+    const stop = attachRoute(server, customPath(params) ?? DEFAULT_PATH, {
       origins,
       accept: (ws, socket) => {
         const properties = socketProperties(socket);
         connections.next(new WebSocketConnection({ ws, socket, properties, framer: new MessageFramer() }));
       },
-      decline: leaveToOthers(server),
     });
     const tell = () =>
       subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() });
@@ -85,11 +86,12 @@ export function listenAttached(
   });
 }
 
-/** The URL of the listener, with the real port and the scheme that clients need. */
-function urlOf(params: DriverParams, server: HttpServer | HttpsServer): string {
+/** The URL of the listener, with the real port, the scheme that clients need, and the host that the server is bound to. */
+function urlOf(params: DriverParams, server: AttachableServer): string {
   const { host = '', path } = params;
   const scheme = server instanceof TlsServer ? secureScheme(params.scheme) : params.scheme;
-  const address = server.address();
-  const port = typeof address === 'object' ? (address?.port ?? 0) : (params.port ?? 0);
-  return formatUrl(scheme, host, port, path === '/' ? '' : path);
+  const bound = server.address();
+  const { address = '', port = params.port ?? 0 } = typeof bound === 'object' ? (bound ?? {}) : {};
+  const boundHost = EVERY_ADDRESS.has(address) ? '' : address;
+  return formatUrl(scheme, host === '' ? boundHost : host, port, path === '/' ? '' : path);
 }

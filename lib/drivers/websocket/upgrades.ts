@@ -1,31 +1,36 @@
-import { type IncomingMessage, type Server as HttpServer, ServerResponse, STATUS_CODES } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { type WebSocket, WebSocketServer } from 'ws';
 
+import type { AttachableServer } from './attached-server.js';
 import { WS_OPTIONS } from './ws-options.js';
 
-/** Which upgrades a listener accepts. */
-export interface UpgradeRules {
-  readonly paths: ReadonlySet<string>;
+/** What a listener does with the upgrades of its path. */
+export interface UpgradeRoute {
   /** The allowed origins of browsers; `undefined` for all. */
   readonly origins: readonly string[] | undefined;
   /** Called with each new WebSocket. */
   accept(ws: WebSocket, socket: Duplex): void;
-  /** Called for each upgrade of another path. */
-  decline(request: IncomingMessage, socket: Duplex): void;
 }
 
-/** Accepts WebSocket upgrades of an HTTP server by the rules. Returns a function that stops it. */
-export function takeUpgrades(server: HttpServer | HttpsServer, rules: UpgradeRules): () => void {
+/** Called for each upgrade of a path that has no route. */
+export type DeclineUpgrade = (request: IncomingMessage, socket: Duplex) => void;
+
+/** Accepts the WebSocket upgrades of an HTTP server whose path has a route. Returns a function that stops it. */
+export function takeUpgrades(
+  server: AttachableServer,
+  find: (path: string) => UpgradeRoute | undefined,
+  decline: DeclineUpgrade,
+): () => void {
   const upgrader = new WebSocketServer({ ...WS_OPTIONS, noServer: true, clientTracking: false });
   const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { origin } = request.headers;
-    if (!rules.paths.has(pathOf(request))) rules.decline(request, socket);
-    else if (origin !== undefined && rules.origins?.includes(origin) === false) rejectUpgrade(socket, 403);
-    else upgrader.handleUpgrade(request, socket, head, (ws) => rules.accept(ws, socket));
+    const route = find(pathOf(request));
+    if (route === undefined) decline(request, socket);
+    else if (origin !== undefined && route.origins?.includes(origin) === false) rejectUpgrade(socket, 403);
+    else upgrader.handleUpgrade(request, socket, head, (ws) => route.accept(ws, socket));
   };
   server.on('upgrade', listener);
   return () => server.off('upgrade', listener);
@@ -44,7 +49,7 @@ export function rejectUpgrade(socket: Duplex, status: number): void {
  * Leaves an upgrade to the server's other `upgrade` listeners. If there are none, the application gets it as an ordinary
  * request, as Node would do without our listener.
  */
-export function leaveToOthers(server: HttpServer | HttpsServer): UpgradeRules['decline'] {
+export function leaveToOthers(server: AttachableServer): DeclineUpgrade {
   return (request, socket) => {
     if (server.listenerCount('upgrade') > 1) return;
     socket.on('error', () => socket.destroy());

@@ -1,5 +1,4 @@
-import type { Agent, Server as HttpServer } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import type { Agent } from 'node:http';
 
 import { defer, type Observable } from 'rxjs';
 
@@ -16,6 +15,7 @@ import {
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
+import { type AttachableServer, requireSecurity, requireServer } from './attached-server.js';
 import { connectWebSocket } from './connect.js';
 import { listenAlone, listenAttached } from './listen.js';
 import { type GenerateMask, randomMask } from './mask.js';
@@ -24,11 +24,11 @@ import { WEBSOCKET_SCHEMES, webSocketUrl } from './websocket-url.js';
 /** The options of a {@link WebSocketDriver}. */
 export interface WebSocketDriverOptions {
   /**
-   * A server to attach listeners to, beside an Express, Nest or Angular SSR application for example. They accept only
-   * the upgrades of their path. Default: `/f3`, unless the connector's URL names another. Host, port and certificates are
-   * the server's. The driver never closes it.
+   * A server to attach listeners to. They accept only the upgrades of the path of their URL, `/f3` where it has none.
+   * Host, port and certificates are the server's. The driver never closes it. `attach` of the Communicator does this with
+   * less to say. Default: a server of its own.
    */
-  readonly server?: HttpServer | HttpsServer;
+  readonly server?: AttachableServer;
   /** HTTP headers of each handshake of an active side. The connector parameter `headers` adds to them. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Creates the sockets of active sides, through a proxy for example. The connector parameter `agent` overrides it. */
@@ -50,34 +50,32 @@ export interface WebSocketDriverOptions {
  * `http` and `https` (also `ws` and `wss`): one WebSocket message per frame, as NVFlare's `AioHttpDriver` sends
  * them. Listeners serve `/f3` and, for NVFlare before 2.6, `/`. NVFlare's own clients refuse messages of 4 MiB
  * and more.
- *
- * @example Beside an Express application, on its port
- * ```ts
- * const server = createServer(express());
- * const driver = new WebSocketDriver({ server });
- * hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl('http://0:8080'), false);
- * server.listen(8080);
- * await hub.start();
- * ```
  */
 export class WebSocketDriver implements Driver {
   readonly schemes = WEBSOCKET_SCHEMES;
-  readonly capabilities: DriverCapabilities = { tls: true, heartbeat: true, listen: true };
+  readonly capabilities: DriverCapabilities;
   readonly #options: WebSocketDriverOptions;
 
-  /** Without options, listeners have a server of their own and accept all pages. */
+  /**
+   * Without options, listeners have a server of their own and accept all pages.
+   *
+   * @throws CommError `BAD_CONFIG` for a `server` that is `undefined`, or no server that takes upgrades
+   */
   constructor(options: WebSocketDriverOptions = {}) {
+    const isAttached = 'server' in options;
+    if (isAttached) requireServer(options.server);
+    this.capabilities = { tls: true, heartbeat: true, listen: true, attached: isAttached };
     this.#options = options;
   }
 
   check(mode: Mode, params: DriverParams): void {
+    const { server } = this.#options;
     if (mode === Mode.ACTIVE) {
       webSocketUrl(params);
       headersOf(params);
       agentOf(params);
-    } else if (this.#options.server === undefined) {
-      requirePort(mode, params);
-    }
+    } else if (server === undefined) requirePort(mode, params);
+    else requireSecurity(server, params);
   }
 
   connect(params: DriverParams): Observable<Connection> {
