@@ -25,7 +25,8 @@ import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
 
-interface ConnectOptions extends TlsOptions {
+/** The options of `rxflare connect`. */
+export interface ConnectOptions extends TlsOptions {
   readonly name: string;
   readonly to?: string;
   readonly app: number;

@@ -11,7 +11,8 @@ import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
 
-interface ListenOptions extends TlsOptions {
+/** The options of `rxflare listen`. */
+export interface ListenOptions extends TlsOptions {
   readonly name: string;
   readonly app: number;
   readonly echo: boolean;

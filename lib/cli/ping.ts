@@ -4,12 +4,14 @@ import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
 import { probe } from '../monitor/probe.js';
 import { endRequested } from './end-requested.js';
+import { printDiagnosis } from './failure.js';
 import { narrateProbe } from './narrate-probe.js';
 import { Printer } from './printer.js';
-import { clientParams, newName, printDiagnosis } from './reach.js';
+import { clientParams, newName } from './reach.js';
 import type { TlsOptions } from './tls-options.js';
 
-interface PingOptions extends TlsOptions {
+/** The options of `rxflare ping`. */
+export interface PingOptions extends TlsOptions {
   readonly name?: string;
   readonly count: number;
   readonly interval: number;

@@ -1,10 +1,8 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 
-import { diagnose } from '../monitor/diagnose.js';
 import type { DriverParams } from '../transport/driver.js';
 import { isTrue, parseUrl } from '../transport/url.js';
-import type { Printer } from './printer.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
 
 /** The parameters to connect to a URL with the options of a command. */
@@ -15,13 +13,6 @@ export function clientParams(url: string, options: TlsOptions): DriverParams {
     ...tlsResources(options, 'client'),
     secure: asksForTls(options) || isTrue(parsed.secure),
   };
-}
-
-/** Prints in one line why a peer cannot be reached, and sets the exit code to 1. */
-export function printDiagnosis(printer: Printer, thrown: unknown): void {
-  const { diagnosis, text, error } = diagnose(thrown);
-  printer.print({ event: 'error', code: error.code, message: `${text} (${error.message})`, diagnosis });
-  process.exitCode = 1;
 }
 
 /**

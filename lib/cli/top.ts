@@ -25,14 +25,16 @@ import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
 import { Mode } from '../transport/driver.js';
 import { endRequested } from './end-requested.js';
+import { printDiagnosis } from './failure.js';
 import { narrate } from './narrate.js';
 import { type Output, Printer } from './printer.js';
-import { clientParams, newName, printDiagnosis } from './reach.js';
+import { clientParams, newName } from './reach.js';
 import { draw, openScreen, quitPressed } from './screen.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
 import { renderTop, type TopView } from './top-lines.js';
 
-interface TopOptions extends TlsOptions {
+/** The options of `rxflare top`. */
+export interface TopOptions extends TlsOptions {
   readonly name?: string;
   readonly period: number;
   readonly count: number;

@@ -64,6 +64,6 @@ describe('a command whose output nobody reads any more', () => {
   it('keeps its exit code where it has failed', async () => {
     await using command = new RxflareProcess('ping', `tcp://127.0.0.1:${await freePort()}`);
     command.closeOutput('stderr');
-    expect((await command.ended()).exitCode).toBe(1);
+    expect((await command.ended()).exitCode).toBe(3);
   });
 });

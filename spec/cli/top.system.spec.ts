@@ -84,7 +84,7 @@ describe('rxflare top', () => {
   it('says what to do where the hub does not serve its stats', async () => {
     const { url } = await listeningHub();
     const { exitCode, stderr } = await run(url, '--timeout', '2000');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(7);
     expect(stderr).toContain('start it with "rxflare listen --stats"');
   });
 
@@ -105,7 +105,7 @@ describe('rxflare top', () => {
 
   it('diagnoses a hub that cannot be reached, as ping does', async () => {
     const { exitCode, stdout } = await run(`tcp://127.0.0.1:${await freePort()}`, '--json');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({ event: 'error', diagnosis: 'refused' });
   });
 

@@ -1,0 +1,49 @@
+import type { Diagnosis } from '../monitor/diagnose.js';
+
+/** How the command ended. A signal ends a command that is at work with `OK`. */
+export const ExitCode = {
+  OK: 0,
+  FAILED: 1,
+  USAGE: 2,
+  UNREACHABLE: 3,
+  REFUSED: 4,
+  TLS: 5,
+  NOT_F3: 6,
+  TIMEOUT: 7,
+} as const;
+
+/** One of the values of {@link ExitCode}. */
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Each exit code in plain words. */
+export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
+  [ExitCode.OK]: 'all is well, or a signal ended it',
+  [ExitCode.FAILED]: 'any other failure',
+  [ExitCode.USAGE]:
+    'cannot work as given: an unknown option, a bad URL, a missing file, a port that is taken',
+  [ExitCode.UNREACHABLE]: 'no connection: no such host, no route, or nothing listens there',
+  [ExitCode.REFUSED]: 'the peer turned us away',
+  [ExitCode.TLS]: 'a certificate, or TLS on one side only',
+  [ExitCode.NOT_F3]: 'something else has that port',
+  [ExitCode.TIMEOUT]: 'no answer in time',
+};
+
+const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {
+  'bad-request': ExitCode.USAGE,
+  'name-not-resolved': ExitCode.UNREACHABLE,
+  refused: ExitCode.UNREACHABLE,
+  'timed-out': ExitCode.TIMEOUT,
+  'certificate-not-trusted': ExitCode.TLS,
+  'client-certificate-wanted': ExitCode.TLS,
+  'own-certificate-not-trusted': ExitCode.TLS,
+  'not-tls': ExitCode.TLS,
+  'not-f3': ExitCode.NOT_F3,
+  'handshake-refused': ExitCode.REFUSED,
+  'name-connected-elsewhere': ExitCode.REFUSED,
+  failed: ExitCode.FAILED,
+};
+
+/** The exit code after a failure. */
+export function exitCodeOf(diagnosis: Diagnosis): ExitCode {
+  return EXIT_CODES[diagnosis];
+}

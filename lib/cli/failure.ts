@@ -1,0 +1,17 @@
+import { diagnose } from '../monitor/diagnose.js';
+import { exitCodeOf } from './exit-code.js';
+import type { Printer } from './printer.js';
+
+/** Prints in one line what failed, and sets the exit code. */
+export function printFailure(printer: Printer, thrown: unknown): void {
+  const { diagnosis, error } = diagnose(thrown);
+  printer.print({ event: 'error', code: error.code, message: error.message });
+  process.exitCode = exitCodeOf(diagnosis);
+}
+
+/** Prints in one line why a peer cannot be reached and what to do, and sets the exit code. */
+export function printDiagnosis(printer: Printer, thrown: unknown): void {
+  const { diagnosis, text, error } = diagnose(thrown);
+  printer.print({ event: 'error', code: error.code, message: `${text} (${error.message})`, diagnosis });
+  process.exitCode = exitCodeOf(diagnosis);
+}

@@ -1,0 +1,127 @@
+import { Command, Option } from 'commander';
+
+import { integer } from './arguments.js';
+import type { ConnectOptions } from './connect.js';
+import { EXIT_MEANINGS } from './exit-code.js';
+import type { ListenOptions } from './listen.js';
+import type { PingOptions } from './ping.js';
+import type { TopOptions } from './top.js';
+import { version } from './version.js';
+
+const NEW_NAME = 'own endpoint name; by default a new one, below the name of --cert under mtls';
+
+/** The command line. The code of a command is loaded when it runs: `--version` and `--help` need no transport. */
+export function createProgram(): Command {
+  const program = new Command('rxflare')
+    .description('Connects to, listens for and examines NVIDIA FLARE (F3) endpoints.')
+    .version(version())
+    .addHelpText('after', () => `\nExit codes:\n${exitCodes()}`)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+  addListen(program);
+  addConnect(program);
+  addPing(program);
+  addTop(program);
+  return program;
+}
+
+function addListen(program: Command): void {
+  command(program, 'listen <url...>', 'listens on one or more URLs and prints what happens', [
+    'tcp://0:8002 --echo',
+    'grpc://0:8002 http://0:8003 --dashboard',
+    'stcp://0:8002 --ca-cert rootCA.pem --cert server.crt --key server.key',
+  ])
+    .option('--name <name>', 'own endpoint name', 'hub')
+    .option('--app <id>', 'application ID to listen to', integer(0), 1)
+    .option('--echo', 'send each message back', false)
+    .option('--stats', 'let every endpoint watch this hub, with rxflare top for example', false)
+    .option('--dashboard', 'serve a page that shows this hub, to browsers on this machine', false)
+    .option('--dashboard-port <port>', 'the port of that page; 0 takes a free one', integer(0), 8010)
+    .action(async (urls: readonly string[], options: ListenOptions) => {
+      const { listenCommand } = await import('./listen.js');
+      await listenCommand(urls, options);
+    });
+}
+
+function addConnect(program: Command): void {
+  command(
+    program,
+    'connect <url>',
+    'connects, sends each line of standard input as a message, and prints those received',
+    ['tcp://hub.example.com:8002 --name site-1', 'http://localhost:8002 --name site-1 --app 100 --json'],
+  )
+    .requiredOption('--name <name>', 'own endpoint name')
+    .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
+    .option('--app <id>', 'application ID to send and listen to', integer(0), 1)
+    .option(
+      '--linger <ms>',
+      'after the end of standard input, leave when this long nothing was received',
+      integer(0),
+      1000,
+    )
+    .action(async (url: string, options: ConnectOptions) => {
+      const { connectCommand } = await import('./connect.js');
+      await connectCommand(url, options);
+    });
+}
+
+function addPing(program: Command): void {
+  command(
+    program,
+    'ping <url>',
+    'examines an F3 peer: its name, properties, TLS, handshake time and round trips',
+    [
+      'tcp://hub.example.com:8002',
+      'https://localhost:8002 --ca-cert rootCA.pem --cert client.crt --key client.key --count 1',
+    ],
+  )
+    .option('--name <name>', NEW_NAME)
+    .option('--count <n>', 'how many PINGs', integer(1), 4)
+    .option('--interval <ms>', 'between two PINGs', integer(0), 1000)
+    .option('--timeout <ms>', 'for each step', integer(1), 5_000)
+    .action(async (url: string, options: PingOptions) => {
+      const { pingCommand } = await import('./ping.js');
+      await pingCommand(url, options);
+    });
+}
+
+function addTop(program: Command): void {
+  command(
+    program,
+    'top <url>',
+    'watches a hub that was started with --stats: its endpoints, their traffic, and what happens',
+    ['tcp://localhost:8002', 'tcp://localhost:8002 --count 1 --json'],
+  )
+    .option('--name <name>', NEW_NAME)
+    .option('--period <ms>', 'between two reports', integer(100), 1000)
+    .option('--count <n>', 'leave after this many reports; 0 goes on', integer(0), 0)
+    .option('--timeout <ms>', 'to connect, for the handshake, and for the first report', integer(1), 5_000)
+    .action(async (url: string, options: TopOptions) => {
+      const { topCommand } = await import('./top.js');
+      await topCommand(url, options);
+    });
+}
+
+/** A command with the options that all commands share. */
+function command(program: Command, usage: string, description: string, examples: readonly string[]): Command {
+  const added = program.command(usage).description(description);
+  const lines = examples.map((example) => `  rxflare ${added.name()} ${example}\n`);
+  return added
+    .option('--ca-cert <file>', 'CA certificate (PEM) that signs the other side')
+    .option('--cert <file>', 'own certificate (PEM)')
+    .option('--key <file>', 'key of the own certificate (PEM)')
+    .addOption(
+      new Option(
+        '--connection-security <level>',
+        'clear, tls (the server shows a certificate) or mtls (both do)',
+      ).choices(['clear', 'tls', 'mtls']),
+    )
+    .option('--json', 'print one JSON object a line', false)
+    .addHelpText('after', `\nExamples:\n${lines.join('')}`);
+}
+
+function exitCodes(): string {
+  return Object.entries(EXIT_MEANINGS)
+    .map(([code, meaning]) => `  ${code}  ${meaning}\n`)
+    .join('');
+}

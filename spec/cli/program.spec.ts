@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+
+import { createProgram } from '../../lib/cli/program.js';
+
+/** The commands with the text that `--help` prints. */
+function helps(): readonly { readonly name: string; readonly help: string }[] {
+  return createProgram().commands.map((command) => {
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    return { name: command.name(), help };
+  });
+}
+
+describe('the help of a command', () => {
+  it.each(helps())('has examples that work as written: $name', ({ help }) => {
+    const examples = [...help.matchAll(/^ {2}rxflare (.*)$/gm)].map(([, text = '']) => text.split(' '));
+    expect(examples).not.toEqual([]);
+    for (const example of examples) {
+      const program = createProgram();
+      const run: string[] = [];
+      for (const each of program.commands) each.action(() => void run.push(each.name()));
+      program.parse(example, { from: 'user' });
+      expect(run).toEqual(example.slice(0, 1));
+    }
+  });
+});
