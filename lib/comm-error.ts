@@ -28,8 +28,23 @@ export type CommErrorCode = (typeof CommErrorCode)[keyof typeof CommErrorCode];
  * - `own-name`: the peer presents itself under our own name
  * - `certificate-name`: the peer's certificate does not fit its endpoint name
  * - `truncated`: the stream ended in the middle of a frame
+ * - `certificate-refused`: the peer does not accept our certificate
+ * - `certificate-unproven`: the peer demanded our certificate, and ended the connection before it sent anything
+ * - `certificate-wanted`: the peer demands a certificate, and we showed none
+ * - `no-tls`: the peer did not complete a TLS handshake, nor did it send a TLS alert
+ * - `other-protocol`: the peer speaks, or expects, another protocol than that of the scheme
+ * - `turned-away`: the peer ended the connection by a close code or status that names a fault or a refusal
  */
-export type CommErrorDetail = 'own-name' | 'certificate-name' | 'truncated';
+export type CommErrorDetail =
+  | 'own-name'
+  | 'certificate-name'
+  | 'truncated'
+  | 'certificate-refused'
+  | 'certificate-unproven'
+  | 'certificate-wanted'
+  | 'no-tls'
+  | 'other-protocol'
+  | 'turned-away';
 
 /** The options of an Error (`cause`), and the detail. */
 export interface CommErrorOptions extends ErrorOptions {

@@ -8,12 +8,16 @@ export type Diagnosis =
   | 'bad-request'
   | 'name-not-resolved'
   | 'refused'
+  | 'unreachable'
   | 'timed-out'
   | 'certificate-not-trusted'
+  | 'certificate-expired'
+  | 'certificate-of-another'
   | 'client-certificate-wanted'
   | 'own-certificate-not-trusted'
   | 'not-tls'
   | 'not-f3'
+  | 'own-name'
   | 'handshake-refused'
   | 'name-connected-elsewhere'
   | 'failed';
@@ -21,18 +25,23 @@ export type Diagnosis =
 const TEXT: Readonly<Record<Diagnosis, string>> = {
   'bad-request': 'what was asked for cannot work',
   'name-not-resolved': 'the host name cannot be resolved: check its spelling and the DNS',
-  refused: 'connection refused: nothing listens on that port, or a firewall says no',
+  refused: 'connection refused: nothing listens on that port, or a firewall rejects us',
+  unreachable: 'no route to that host: check the address and the network of this machine',
   'timed-out': 'timed out: the host, a firewall or the peer does not answer',
   'certificate-not-trusted':
-    'the certificate of the peer is not trusted: check --ca-cert, and that it is not expired',
-  'client-certificate-wanted':
-    'the peer wants a client certificate: give --cert and --key, or its mtls is not for you',
+    'the certificate of the peer is not signed by our CA: check --ca-cert, and that this is the right peer',
+  'certificate-expired':
+    'the certificate of the peer has expired, or is not valid yet: renew it there, or set the clock here',
+  'certificate-of-another': 'the peer shows the certificate of another: check that this is the right peer',
+  'client-certificate-wanted': 'the peer demands a certificate of ours: give --cert and --key',
   'own-certificate-not-trusted':
-    'the peer does not trust our certificate: --cert must come from a CA that it knows',
-  'not-tls': 'the peer does not speak TLS on that port: try the scheme without TLS',
-  'not-f3': 'this is not F3: something else, or a peer that hangs, has that port',
+    'the peer does not accept our certificate: it must be signed by the CA of the peer, and be valid today',
+  'not-tls': 'the peer does not speak TLS on that port: check the scheme and the port',
+  'not-f3':
+    'that port does not speak F3 over this transport: something else, another transport, or a peer that hangs has it',
+  'own-name': 'the peer has the name that we present ourselves under: give another --name',
   'handshake-refused':
-    'handshake refused: the peer closed; it does not take us under that --name, or with that certificate, or wants TLS',
+    'the peer refused us in the handshake: it does not admit that name, our properties, or our certificate under that name',
   'name-connected-elsewhere':
     'name already connected elsewhere: the peer dropped us, most likely for another party of that name',
   failed: 'failed',
@@ -62,33 +71,29 @@ function classify(error: CommError): Diagnosis {
     .returnType<Diagnosis>()
     .with({ cause: P.union('ENOTFOUND', 'EAI_AGAIN') }, () => 'name-not-resolved')
     .with({ cause: 'ECONNREFUSED' }, () => 'refused')
-    .with({ cause: P.union('ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH') }, () => 'timed-out')
+    .with({ cause: P.union('EHOSTUNREACH', 'ENETUNREACH') }, () => 'unreachable')
+    .with({ cause: P.union('CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID') }, () => 'certificate-expired')
     .with(
       { cause: P.string.regex(/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_)/) },
       () => 'certificate-not-trusted',
     )
-    .with(
-      { cause: P.string.regex(/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|DECRYPT_ERROR)/) },
-      () => 'own-certificate-not-trusted',
-    )
-    .with(
-      { cause: P.string.regex(/ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)/) },
-      () => 'client-certificate-wanted',
-    )
-    .with(
-      { cause: P.string.regex(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/) },
-      () => 'not-tls',
-    )
+    .with({ detail: 'certificate-refused' }, () => 'own-certificate-not-trusted')
+    .with({ stage: 'connect', detail: 'certificate-unproven' }, () => 'own-certificate-not-trusted')
+    .with({ detail: 'certificate-wanted' }, () => 'client-certificate-wanted')
+    .with({ detail: 'no-tls' }, () => 'not-tls')
+    .with({ detail: P.union('other-protocol', 'truncated') }, () => 'not-f3')
+    .with({ detail: 'own-name' }, () => 'own-name')
+    .with({ detail: 'certificate-name' }, () => 'certificate-of-another')
     .with(
       { stage: 'connect', code: P.union(CommErrorCode.BAD_CONFIG, CommErrorCode.NOT_SUPPORTED) },
       () => 'bad-request',
     )
+    .with({ stage: 'connect', code: P.union(CommErrorCode.CLOSED, CommErrorCode.BAD_DATA) }, () => 'not-f3')
     .with({ stage: 'handshake', code: CommErrorCode.TIMEOUT }, () => 'not-f3')
-    .with({ stage: 'connect', code: CommErrorCode.CLOSED }, () => 'not-tls')
     .with({ code: CommErrorCode.TIMEOUT }, () => 'timed-out')
-    .with({ stage: 'handshake', detail: P.union('own-name', 'certificate-name') }, () => 'handshake-refused')
+    .with({ cause: 'ETIMEDOUT' }, () => 'timed-out')
+    .with({ stage: P.union('handshake', 'settle'), detail: 'turned-away' }, () => 'handshake-refused')
     .with({ stage: 'handshake', code: CommErrorCode.BAD_DATA }, () => 'not-f3')
-    .with({ stage: 'handshake', detail: 'truncated' }, () => 'not-f3')
     .with({ stage: P.union('handshake', 'settle'), code: CommErrorCode.CLOSED }, () => 'handshake-refused')
     .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'name-connected-elsewhere')
     .otherwise(() => 'failed');

@@ -205,6 +205,13 @@ describe('rxflare ping', () => {
     expect(await diagnosis(clear.replace('tcp', 'stcp'), '--ca-cert', ca, ...own)).toBe('not-tls');
   });
 
+  it.each(['https', 'grpcs'])('tells a certificate of another CA over %s', async (scheme) => {
+    const { ca, hub, stranger } = await testCertificates();
+    const url = await listeningHub(scheme, { ca_cert: ca, server_cert: hub.cert, server_key: hub.key });
+    const own = ['--cert', stranger.cert, '--key', stranger.key];
+    expect(await diagnosis(url, '--ca-cert', ca, ...own)).toBe('own-certificate-not-trusted');
+  });
+
   it('shows how it is used', async () => {
     expect(await run('--help')).toMatchObject({
       exitCode: 0,

@@ -17,6 +17,12 @@ function nodeError(code: string): CommError {
   return fromNodeError(Object.assign(new Error(`connect ${code}`), { code }), 'tcp://hub:8002');
 }
 
+/** A failed write under TLS, which has OpenSSL's reason in its message only. */
+function failedWrite(reason: string): CommError {
+  const message = `write EPROTO 80CBE1:error:0A000418:SSL routines:ssl3_read_bytes:${reason}:../rec_layer_s3.c:1601:\n`;
+  return fromNodeError(Object.assign(new Error(message), { code: 'EPROTO' }), 'https://hub:8002');
+}
+
 /** What Node makes of an attempt at several addresses. */
 function everyAddress(code: string): CommError {
   const error = Object.assign(new Error(`connect ${code} ::1:8002`), { code });
@@ -73,10 +79,12 @@ const ROWS: Readonly<Record<Diagnosis, Readonly<Record<string, () => unknown>>>>
     'several addresses without one': () => connecting(everyAddress('ECONNREFUSED')),
     'with more context': () => connecting(CommError.within(nodeError('ECONNREFUSED'), 'CH00001')),
   },
-  'timed-out': {
-    'the time of the system': () => connecting(nodeError('ETIMEDOUT')),
+  unreachable: {
     'no route to the host': () => connecting(nodeError('EHOSTUNREACH')),
     'no route to the network': () => connecting(everyAddress('ENETUNREACH')),
+  },
+  'timed-out': {
+    'the time of the system': () => connecting(nodeError('ETIMEDOUT')),
     'our own time to connect': () => new Probing({}, NEVER).until(5_000).error,
     'no PONG': () => new Probing().ready().until(5_000).error,
   },
@@ -84,25 +92,42 @@ const ROWS: Readonly<Record<Diagnosis, Readonly<Record<string, () => unknown>>>>
     'another CA': () => connecting(nodeError('SELF_SIGNED_CERT_IN_CHAIN')),
     'no CA': () => connecting(nodeError('DEPTH_ZERO_SELF_SIGNED_CERT')),
     'an unknown issuer': () => connecting(nodeError('UNABLE_TO_VERIFY_LEAF_SIGNATURE')),
-    'an expired one': () => connecting(nodeError('CERT_HAS_EXPIRED')),
   },
+  'certificate-expired': {
+    'an expired one': () => connecting(nodeError('CERT_HAS_EXPIRED')),
+    'one of tomorrow': () => connecting(nodeError('CERT_NOT_YET_VALID')),
+  },
+  'certificate-of-another': { 'the certificate of another endpoint': otherCertificate },
   'client-certificate-wanted': {
     'TLS 1.3': () => shakingHands(nodeError('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')),
     'TLS 1.2': () => connecting(nodeError('ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE')),
+    'TLS 1.2 of a later Node': () => connecting(nodeError('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')),
+    'an end without a word': () =>
+      connecting(new CommError(CommErrorCode.CLOSED, 'ended', { detail: 'certificate-wanted' })),
   },
   'own-certificate-not-trusted': {
     'another CA': () => shakingHands(nodeError('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA')),
     'a bad one': () => shakingHands(nodeError('ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE')),
     'an expired one': () => shakingHands(nodeError('ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED')),
     'a signature that does not fit': () => shakingHands(nodeError('ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR')),
+    'an alert that a write met': () => shakingHands(failedWrite('tlsv1 alert unknown ca')),
+    'an end without a word after our certificate': () =>
+      connecting(new CommError(CommErrorCode.CLOSED, 'ended', { detail: 'certificate-unproven' })),
   },
   'not-tls': {
     'other bytes': () => connecting(nodeError('ERR_SSL_WRONG_VERSION_NUMBER')),
     'bytes that look like a long record': () => connecting(nodeError('ERR_SSL_PACKET_LENGTH_TOO_LONG')),
     HTTP: () => connecting(nodeError('ERR_SSL_HTTP_REQUEST')),
-    'a peer that closes on our hello': () => connecting(nodeError('ECONNRESET')),
+    'other bytes that a write met': () => connecting(failedWrite('wrong version number')),
+    'a peer that closes on our hello': () =>
+      connecting(new CommError(CommErrorCode.CLOSED, 'ended', { detail: 'no-tls' })),
   },
   'not-f3': {
+    'a peer that closes on our request': () => connecting(nodeError('ECONNRESET')),
+    'no HTTP': () => connecting(new CommError(CommErrorCode.BAD_DATA, 'bad handshake')),
+    'a web server without F3': () =>
+      connecting(new CommError(CommErrorCode.BAD_CONFIG, 'got 200', { detail: 'other-protocol' })),
+    'TLS with another protocol': () => connecting(nodeError('ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')),
     'a peer that hangs': () => new Probing().until(5_000).error,
     'a frame that does not come first': wrongFrame,
     'an end in the middle of a frame': () => shakingHands(truncated()),
@@ -111,9 +136,12 @@ const ROWS: Readonly<Record<Diagnosis, Readonly<Record<string, () => unknown>>>>
     'a peer that closes': () => shakingHands(),
     'a peer that resets': () => shakingHands(nodeError('ECONNRESET')),
     'a peer that closes before it answers': () => new Probing({}, undefined, true).ready().end().error,
-    'our own name at the other end': () => new Probing().ready('site-1').error,
-    'the certificate of another endpoint': otherCertificate,
+    'a close code or status that names a fault': () =>
+      shakingHands(new CommError(CommErrorCode.BAD_DATA, 'refused', { detail: 'turned-away' })),
+    'an end without a word after our certificate and HELLO': () =>
+      shakingHands(new CommError(CommErrorCode.CLOSED, 'ended', { detail: 'certificate-unproven' })),
   },
+  'own-name': { 'our own name at the other end': () => new Probing().ready('site-1').error },
   'name-connected-elsewhere': {
     'a peer that closes after a while': () => new Probing().ready().pong().end().error,
     'a peer that resets after a while': () => new Probing().ready().pong().end(nodeError('ECONNRESET')).error,

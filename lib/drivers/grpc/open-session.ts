@@ -9,6 +9,7 @@ import { type DriverParams, Mode } from '../../transport/driver.js';
 import { describeParams, formatAddress, hostToConnect } from '../../transport/url.js';
 import { requirePort } from '../node/listen-address.js';
 import { clientTls } from '../node/tls.js';
+import { TlsWatch } from '../node/tls-watch.js';
 import { CLIENT_OPTIONS, WINDOW_BYTES } from './http2.js';
 import { fromHttp2Error } from './status.js';
 
@@ -41,17 +42,19 @@ export function openSession(params: DriverParams): Observable<OpenSession> {
 function attempt(params: DriverParams, context: string): Observable<OpenSession> {
   return new Observable((subscriber) => {
     const { socket, readyEvent, origin, authority } = openSocket(params);
+    const watch = new TlsWatch(socket);
     let isOpen = false;
-    socket.on('error', (error) => subscriber.error(fromHttp2Error(error, context)));
+    socket.on('error', (error) => subscriber.error(sessionError(error, watch, context)));
     socket.once('close', () => {
       const detail = 'the peer closed the connection before it spoke HTTP/2';
-      subscriber.error(new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`));
+      const closed = new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`);
+      subscriber.error(watch.refusal(context) ?? closed);
     });
     socket.once(readyEvent, () => {
       socket.setNoDelay(true);
       const session = connectHttp2(origin, { ...CLIENT_OPTIONS, createConnection: () => socket });
       session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
-      session.on('error', (error: Error) => subscriber.error(fromHttp2Error(error, context)));
+      session.on('error', (error: Error) => subscriber.error(sessionError(error, watch, context)));
       session.once('remoteSettings', () => {
         isOpen = true;
         subscriber.next({ session, socket, authority });
@@ -62,6 +65,11 @@ function attempt(params: DriverParams, context: string): Observable<OpenSession>
       if (!isOpen) socket.destroy();
     };
   });
+}
+
+function sessionError(error: Error, watch: TlsWatch, context: string): CommError {
+  const failed = fromHttp2Error(error, context);
+  return failed.code === CommErrorCode.CLOSED ? (watch.refusal(context) ?? failed) : failed;
 }
 
 interface Opening {

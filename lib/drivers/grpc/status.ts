@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
-import { CommError, CommErrorCode } from '../../comm-error.js';
+import { CommError, CommErrorCode, type CommErrorDetail } from '../../comm-error.js';
 import { fromNodeError, systemCode } from '../node/node-errors.js';
 
 /** The gRPC status codes that are used here. */
@@ -70,7 +70,13 @@ export function fromStatus({ code, details }: GrpcStatus, context: string): Comm
   if (code === GrpcCode.OK) return undefined;
   const cause = new Error(`gRPC status ${code}: ${details}`);
   const text = details === '' ? `the peer ended the stream with gRPC status ${code}` : details;
-  return new CommError(COMM_CODES[code] ?? CommErrorCode.ERROR, `${context}: ${text}`, { cause });
+  const commCode = COMM_CODES[code] ?? CommErrorCode.ERROR;
+  return new CommError(commCode, `${context}: ${text}`, { cause, detail: detailOf(commCode) });
+}
+
+function detailOf(code: CommErrorCode): CommErrorDetail | undefined {
+  if (code === CommErrorCode.NOT_SUPPORTED) return 'other-protocol';
+  return code === CommErrorCode.CLOSED ? undefined : 'turned-away';
 }
 
 /** The status in headers or trailers; `undefined` if they have none. */

@@ -1,4 +1,5 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { opensslFailure } from './openssl-reason.js';
 
 /** The CommError codes of system errors. Any other error is `ERROR`. */
 const CODES: Readonly<Record<string, CommErrorCode>> = {
@@ -28,7 +29,10 @@ const CERTIFICATE = /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_T
 export function fromNodeError(error: unknown, context: string): CommError {
   const code = systemCode(error);
   const commCode = CODES[code] ?? (CERTIFICATE.test(code) ? CommErrorCode.BAD_CONFIG : undefined);
-  return CommError.from(withMessage(error, code), context, commCode);
+  const failure = error instanceof Error ? opensslFailure(error) : undefined;
+  if (failure === undefined) return CommError.from(withMessage(error, code), context, commCode);
+  const { words, detail } = failure;
+  return new CommError(commCode ?? CommErrorCode.ERROR, `${context}: ${words}`, { cause: error, detail });
 }
 
 /** The code of a system error, such as `ECONNREFUSED`. Empty if there is none. */

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type PeerCertificate, type SecureVersion, type TLSSocket } from 'node:tls';
 
-import { CommError, CommErrorCode } from '../../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../../comm-error.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { ConnectionSecurity, type DriverParams, type Pem } from '../../transport/driver.js';
 import { describeParams, needsTls } from '../../transport/url.js';
+import { opensslFailure } from './openssl-reason.js';
 
 /** The certificates and rules of one side of a TLS connection, as options of node:tls. */
 export interface TlsMaterial {
@@ -115,11 +116,9 @@ function checked(material: TlsMaterial, params: DriverParams): TlsMaterial {
   try {
     createSecureContext(material);
   } catch (error) {
-    throw CommError.from(
-      error,
-      `${describeParams(params)}: certificate or key is not usable`,
-      CommErrorCode.BAD_CONFIG,
-    );
+    const words = error instanceof Error ? opensslFailure(error)?.words : undefined;
+    const text = `${describeParams(params)}: certificate or key is not usable`;
+    throw new CommError(CommErrorCode.BAD_CONFIG, `${text}: ${words ?? messageOf(error)}`, { cause: error });
   }
   return material;
 }

@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream';
 import { CommError } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
-import { fromNodeError } from '../node/node-errors.js';
 import { SocketWriter } from '../node/socket-writer.js';
+import { attemptError, type TlsWatch } from '../node/tls-watch.js';
 import { untilClosed } from '../node/until-closed.js';
 import type { FrameReader } from './frame-reader.js';
 
@@ -16,22 +16,28 @@ export class TcpConnection extends BaseConnection {
   readonly #socket: Duplex;
   readonly #writer: SocketWriter;
   readonly #reader: FrameReader;
+  /** Until the peer has sent something. */
+  #watch: TlsWatch | undefined;
 
-  /** @param reader - the one whose `onread` the socket was created with, if it was */
-  constructor(socket: Duplex, reader: FrameReader, properties: ConnectionProperties) {
+  /**
+   * @param reader - the one whose `onread` the socket was created with, if it was
+   * @param watch - of an active side's TLS handshake
+   */
+  constructor(socket: Duplex, reader: FrameReader, properties: ConnectionProperties, watch?: TlsWatch) {
     super(properties);
     this.#socket = socket;
     this.#reader = reader;
+    this.#watch = watch;
     this.#writer = new SocketWriter(socket, {
       isOpen: () => true,
       written: (waited) => this.#written(waited),
     });
-    socket.on('error', (error) => this.end(fromNodeError(error, this.describe())));
+    socket.on('error', (error) => this.end(attemptError(error, this.#watch, this.describe())));
     // While it is open, the reader judges whether the stream ended behind a whole frame.
     socket.on('end', () => {
       if (!this.isOpen) this.end();
     });
-    socket.on('close', () => this.end());
+    socket.on('close', () => this.#ended());
   }
 
   override get bufferedBytes(): number {
@@ -58,9 +64,12 @@ export class TcpConnection extends BaseConnection {
   protected override startReading(): void {
     this.#reader.start(this.#socket, {
       maxFrameBytes: () => this.maxFrameBytes,
-      alive: () => this.alive(),
+      alive: () => {
+        this.#watch = undefined;
+        this.alive();
+      },
       received: (frame) => this.receive(frame),
-      ended: () => this.end(),
+      ended: () => this.#ended(),
       failed: (error) => this.end(CommError.within(error, this.describe())),
     });
   }
@@ -82,6 +91,10 @@ export class TcpConnection extends BaseConnection {
     this.#reader.stop();
     this.#socket.destroy();
     await untilClosed(this.#socket);
+  }
+
+  #ended(): void {
+    this.end(this.isOpen ? this.#watch?.refusal(this.describe()) : undefined);
   }
 
   #written(waited: boolean): void {

@@ -18,9 +18,9 @@ import {
 import { describeParams, hostToConnect } from '../../transport/url.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 import { listenTcp } from '../node/listen-tcp.js';
-import { fromNodeError } from '../node/node-errors.js';
 import { socketProperties } from '../node/socket-properties.js';
 import { clientTls } from '../node/tls.js';
+import { attemptError, TlsWatch } from '../node/tls-watch.js';
 import { FrameReader } from './frame-reader.js';
 import { readInPlace } from './read-in-place.js';
 import { TcpConnection } from './tcp-connection.js';
@@ -41,15 +41,17 @@ export class TcpDriver implements Driver {
       const context = describeParams(params);
       const reader = new FrameReader();
       const { socket, readyEvent } = openSocket(params, reader);
-      const fail = (error: Error) => subscriber.error(fromNodeError(error, context));
+      const watch = new TlsWatch(socket);
+      const fail = (error: Error) => subscriber.error(attemptError(error, watch, context));
       const failClosed = () => {
         const detail = 'the peer closed the connection while it was being made';
-        subscriber.error(new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`));
+        const closed = new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`);
+        subscriber.error(watch.refusal(context) ?? closed);
       };
       socket.once('error', fail).once('close', failClosed);
       socket.once(readyEvent, () => {
         socket.off('error', fail).off('close', failClosed);
-        connectionOn(socket, reader).lifetime().subscribe(subscriber);
+        connectionOn(socket, reader, watch).lifetime().subscribe(subscriber);
       });
       return () => socket.destroy();
     });
@@ -72,9 +74,9 @@ export class TcpDriver implements Driver {
   }
 }
 
-function connectionOn(socket: Socket, reader: FrameReader): TcpConnection {
+function connectionOn(socket: Socket, reader: FrameReader, watch?: TlsWatch): TcpConnection {
   socket.setNoDelay(true);
-  return new TcpConnection(socket, reader, socketProperties(socket));
+  return new TcpConnection(socket, reader, socketProperties(socket), watch);
 }
 
 function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket; readyEvent: string } {

@@ -47,7 +47,8 @@ export function closeError(code: number, reason: string, context: string): CommE
   if (CLEAN.has(standard)) return undefined;
   const [errorCode, meaning] = ERRORS[standard] ?? [CommErrorCode.CLOSED, 'the peer closed the connection'];
   const words = reason === '' ? '' : `: ${JSON.stringify(reason)}`;
-  return new CommError(errorCode, `${context}: ${meaning} (close code ${code})${words}`);
+  const detail = standard === CloseCode.ABNORMAL ? undefined : 'turned-away';
+  return new CommError(errorCode, `${context}: ${meaning} (close code ${code})${words}`, { detail });
 }
 
 /** The close code for a connection that ends with this error. */

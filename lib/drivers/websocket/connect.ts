@@ -8,8 +8,9 @@ import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
 import type { DriverParams } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { fromNodeError, systemCode } from '../node/node-errors.js';
+import { systemCode } from '../node/node-errors.js';
 import { clientTls } from '../node/tls.js';
+import { attemptError, TlsWatch } from '../node/tls-watch.js';
 import type { GenerateMask } from './mask.js';
 import { MessageFramer } from './message-framer.js';
 import { socketProperties } from '../node/socket-properties.js';
@@ -28,9 +29,10 @@ export interface ConnectOptions {
 export function connectWebSocket(params: DriverParams, options: ConnectOptions): Observable<Connection> {
   return new Observable((subscriber) => {
     const context = describeParams(params);
-    const ws = openWebSocket(params, options);
+    let watch: TlsWatch | undefined;
+    const ws = openWebSocket(params, options, (opened) => (watch = new TlsWatch(opened)));
     let socket: Duplex | undefined;
-    const fail = (error: Error) => subscriber.error(handshakeError(error, context));
+    const fail = (error: Error) => subscriber.error(handshakeError(error, watch, context));
     ws.once('upgrade', (response) => (socket = response.socket));
     ws.once('unexpected-response', (_request, response) => subscriber.error(refusal(response, context)));
     ws.on('error', fail);
@@ -55,13 +57,18 @@ export function connectWebSocket(params: DriverParams, options: ConnectOptions):
   });
 }
 
-function openWebSocket(params: DriverParams, { headers, agent }: ConnectOptions): WebSocket {
+function openWebSocket(
+  params: DriverParams,
+  { headers, agent }: ConnectOptions,
+  opened: (socket: Duplex) => void,
+): WebSocket {
   const url = webSocketUrl(params);
   const material = clientTls(params);
   try {
     return new WebSocket(url, {
       ...WS_OPTIONS,
       headers,
+      finishRequest: (request) => request.once('socket', opened).end(),
       ...(agent === undefined ? {} : { agent }),
       // As in NVFlare, identity is the certificate's common name and not the host name. Whatever the types of `ws`
       // say, Node takes a truthy result for an error.
@@ -73,14 +80,15 @@ function openWebSocket(params: DriverParams, { headers, agent }: ConnectOptions)
 }
 
 /** A system or TLS error, or `BAD_DATA` for a server that breaks HTTP or the WebSocket handshake. */
-function handshakeError(error: Error, context: string): CommError {
+function handshakeError(error: Error, watch: TlsWatch | undefined, context: string): CommError {
   const code = systemCode(error);
-  if (code !== '' && !code.startsWith('HPE_')) return fromNodeError(error, context);
+  if (code !== '' && !code.startsWith('HPE_')) return attemptError(error, watch, context);
   return CommError.from(error, `${context}: bad handshake`, CommErrorCode.BAD_DATA);
 }
 
 /** `BAD_CONFIG` for a server without a WebSocket at this path, `NOT_READY` for a proxy that cannot reach it now. */
 function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage, context: string): CommError {
   const code = statusCode >= 500 || statusCode === 429 ? CommErrorCode.NOT_READY : CommErrorCode.BAD_CONFIG;
-  return new CommError(code, `${context}: expected a WebSocket, got ${statusCode} ${statusMessage}`);
+  const text = `${context}: expected a WebSocket, got ${statusCode} ${statusMessage}`;
+  return new CommError(code, text, code === CommErrorCode.BAD_CONFIG ? { detail: 'other-protocol' } : {});
 }
