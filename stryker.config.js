@@ -5,7 +5,7 @@ const english = {
   shouldIgnore: (path) =>
     (path.isStringLiteral() || path.isTemplateLiteral()) &&
     path.findParent(({ node: { callee } }) =>
-      /(?:Error|log|badFrame|badMap|badUrl)$/.test(callee?.object?.name ?? callee?.name ?? ''),
+      /(?:Error|log|badFrame|badMap|badUrl|refused)$/.test(callee?.object?.name ?? callee?.name ?? ''),
     )
       ? 'English'
       : undefined,

@@ -5,8 +5,8 @@ import {
   filter,
   ignoreElements,
   interval,
-  map,
   merge,
+  mergeMap,
   type Observable,
   of,
   Subject,
@@ -89,8 +89,11 @@ export class Admission {
       mode,
     };
     return callVerifyHook(this.#options.verifyEndpoint, candidate, (thrown) => {
-      const detail = `verifyEndpoint failed on ${endpoint.name} at ${connection.properties.peer_addr}`;
-      const error = new CommError(CommErrorCode.ERROR, `${detail}: ${messageOf(thrown)}`, { cause: thrown });
+      const error = new CommError(
+        CommErrorCode.ERROR,
+        `verifyEndpoint failed on ${endpoint.name} at ${connection.properties.peer_addr}: ${messageOf(thrown)}`,
+        { cause: thrown },
+      );
       this.#errors.next({ type: 'callback-error', callback: 'verifyEndpoint', error });
     });
   }
@@ -131,17 +134,15 @@ export class Admission {
     // Silence does not tell such a one from a dead one.
     if (!incumbent.role.heartbeat || incumbent.isPaused || heartbeatTimeoutMs === 0) return taken$;
     const now = scheduler.now();
-    const { activity, askedAt = now } = lookAt(incumbent, now);
-    if (incumbent.pulse?.askedAt === undefined) {
+    const { activity, askedAt } = lookAt(incumbent, now);
+    if (askedAt === undefined) {
       noteAsked(incumbent, now);
       this.#asks.next({ type: 'ask', session: incumbent });
     }
-    const deadInMs = askedAt + heartbeatTimeoutMs - now;
-    const lives$ = interval(Math.min(LOOK_EVERY_MS, heartbeatTimeoutMs / 4), scheduler).pipe(
+    const deadInMs = (askedAt ?? now) + heartbeatTimeoutMs - now;
+    const lives$ = interval(LOOK_EVERY_MS, scheduler).pipe(
       filter(() => incumbent.activity !== activity),
-      map(() => {
-        throw nameTaken(incumbent, name);
-      }),
+      mergeMap(() => taken$),
     );
     const decided$ = timer(Math.max(0, Math.min(deadInMs, this.#patienceMs)), scheduler);
     return concat(

@@ -21,8 +21,7 @@ export function handshakeTimeout(
   return connect((life$) => {
     const decided$ = life$.pipe(filter(({ type }) => type === 'ready' || type === 'closed'));
     const overdue$ = life$.pipe(
-      filter(({ type }) => type === 'opened'),
-      take(1), // Frees this branch once the session has opened.
+      take(1), // A session shows first that it has opened.
       switchMap(({ session }) =>
         timer(timeoutMs, scheduler).pipe(
           map((): SessionLife => ({ type: 'overdue', session })),

@@ -85,10 +85,10 @@ export function heartbeat<H extends Heart>(
     }
   }
 
-  function judge({ heardAt, askedAt }: Pulse, now: number): 'ask' | 'silent' | 'well' {
-    if (intervalMs === 0) return 'well';
-    if (askedAt === undefined) return now - heardAt >= intervalMs ? 'ask' : 'well';
-    if (timeoutMs === 0) return now - askedAt >= intervalMs ? 'ask' : 'well';
-    return now - askedAt >= timeoutMs ? 'silent' : 'well';
+  function judge({ heardAt, askedAt }: Pulse, now: number): 'ask' | 'silent' | undefined {
+    if (intervalMs === 0) return undefined;
+    if (askedAt === undefined) return now - heardAt >= intervalMs ? 'ask' : undefined;
+    if (timeoutMs === 0) return now - askedAt >= intervalMs ? 'ask' : undefined;
+    return now - askedAt >= timeoutMs ? 'silent' : undefined;
   }
 }

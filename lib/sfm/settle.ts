@@ -29,7 +29,6 @@ const ASK_EVERY_MS = 50;
  */
 export function settle(timeoutMs: number, scheduler: SchedulerLike): MonoTypeOperatorFunction<SessionLife> {
   return connect((life$) => {
-    const settled$ = life$.pipe(filter(({ type }) => type === 'settled' || type === 'closed'));
     const asking$ = life$.pipe(
       filter((event) => event.type === 'ready'),
       take(1),
@@ -41,7 +40,8 @@ export function settle(timeoutMs: number, scheduler: SchedulerLike): MonoTypeOpe
           map((): SessionLife => ({ type: 'ask', session })),
           takeUntil(timer(timeoutMs, scheduler)),
         );
-        return concat(ask$, unanswered$).pipe(takeUntil(settled$));
+        // What a session shows next is that it has settled, or closed.
+        return concat(ask$, unanswered$).pipe(takeUntil(life$));
       }),
     );
     return merge(life$, asking$);

@@ -31,7 +31,6 @@ export type Decide = (session: Session, endpoint: Endpoint) => Observable<Admitt
 /** Asks about each peer that has said who it is, and adds `admitted` or `refused` to the life of its session. */
 export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionLife> {
   return connect((life$) => {
-    const closed$ = life$.pipe(filter(({ type }) => type === 'closed'));
     const decided$ = life$.pipe(
       filter((event) => event.type === 'greeted'),
       take(1),
@@ -41,7 +40,8 @@ export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionL
           catchError((error: unknown) =>
             of<SessionLife>({ type: 'refused', session, endpoint, error: CommError.from(error) }),
           ),
-          takeUntil(closed$),
+          // What a session shows next, until it is welcome, is that it has closed.
+          takeUntil(life$),
         ),
       ),
     );

@@ -14,7 +14,6 @@ export class Fifo<T> {
 
   /** Takes the oldest item out. */
   shift(): T | undefined {
-    if (this.length === 0) return undefined;
     const item = this.#items[this.#first];
     this.#first += 1;
     if (this.#first > this.#items.length / 2) {

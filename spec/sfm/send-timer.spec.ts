@@ -28,6 +28,9 @@ describe('a send timer', () => {
     const { times } = setUp().timer;
     expect([times.count, times.sumMs, times.maxMs]).toEqual([0, 0, 0]);
     expect(times.bins).toEqual([...SEND_TIME_BOUNDS_MS.map(() => 0), 0]);
+    const { timer, time } = setUp();
+    time(1, 0);
+    expect(timer.times.bins).toEqual([1, ...SEND_TIME_BOUNDS_MS.map(() => 0)]);
   });
 
   it('puts each time into the bin that ends at it or above it', () => {
@@ -41,12 +44,14 @@ describe('a send timer', () => {
       [10_000, 1],
       [Infinity, 1],
     ]);
+    expect(timer.times.bins).toHaveLength(SEND_TIME_BOUNDS_MS.length + 1);
     expect(timer.times).toMatchObject({ count: 7, sumMs: 20_003.61, maxMs: 10_001 });
   });
 
   it('times one message at a time, until all up to it are out', () => {
     const { clock, timer } = setUp();
     timer.accepted(1);
+    clock.ms = 1;
     timer.accepted(2);
     clock.ms = 3;
     timer.written(0);
