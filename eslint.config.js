@@ -22,7 +22,7 @@ const words = [
   'standard-schema.ts',
 ];
 const upperWords = ['lifecycle.ts', 'options.ts', 'received-message.ts', 'stats.ts', 'verify-endpoint.ts'];
-const entries = ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing'];
+const entries = ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing', 'metrics', 'nest'];
 const upper = [...entries, 'communicator.ts', 'monitor'];
 const rooms = {
   ...Object.fromEntries(
@@ -35,11 +35,13 @@ const rooms = {
   sfm: [...upper, 'drivers'],
   'communicator.ts': [...entries, 'monitor', 'drivers'],
   monitor: [...entries, 'drivers'],
-  testing: ['cli', 'index.ts', 'browser.ts', 'exports.ts'],
-  cli: ['testing'],
-  'index.ts': ['cli', 'monitor', 'testing'],
-  'browser.ts': ['cli', 'monitor', 'testing'],
-  'exports.ts': ['cli', 'index.ts', 'browser.ts', 'drivers', 'monitor', 'testing'],
+  metrics: ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'drivers', 'monitor', 'nest', 'testing'],
+  nest: ['cli', 'browser.ts', 'exports.ts', 'metrics', 'monitor', 'testing'],
+  testing: ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'metrics', 'nest'],
+  cli: ['metrics', 'nest', 'testing'],
+  'index.ts': ['cli', 'metrics', 'monitor', 'nest', 'testing'],
+  'browser.ts': ['cli', 'metrics', 'monitor', 'nest', 'testing'],
+  'exports.ts': ['cli', 'index.ts', 'browser.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
 };
 
 export default defineConfig(

@@ -16,6 +16,7 @@ const ENTRIES = [
   ['rxflare', 'lib/browser.ts', 'lib/communicator.ts'],
   ['rxflare/drivers', 'lib/drivers/browser.ts', 'lib/transport/base-connection.ts'],
   ['rxflare/monitor', 'lib/monitor/index.ts', 'lib/monitor/probe.ts'],
+  ['rxflare/metrics', 'lib/metrics/index.ts', 'lib/metrics/record-metrics.ts'],
   ['rxflare/testing', 'lib/testing/index.ts', 'lib/testing/virtual-network.ts'],
 ] as const;
 

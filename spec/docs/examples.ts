@@ -5,6 +5,7 @@ import * as browser from '../../lib/browser.js';
 import * as browserDrivers from '../../lib/drivers/browser.js';
 import * as drivers from '../../lib/drivers/index.js';
 import * as node from '../../lib/index.js';
+import * as metricsEntry from '../../lib/metrics/index.js';
 import * as monitor from '../../lib/monitor/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { type Block, blocksOf, ROOT } from './blocks.js';
@@ -15,6 +16,8 @@ const GIVEN = [
   "import express from 'express';",
   "import { map } from 'rxjs';",
   "import { TestScheduler } from 'rxjs/testing';",
+  "import { metrics } from '@opentelemetry/api';",
+  importOf(metricsEntry, 'rxflare/metrics'),
   importOf(monitor, 'rxflare/monitor'),
   importOf(testing, 'rxflare/testing'),
   "const hub = new Communicator(new Endpoint('hub'));",

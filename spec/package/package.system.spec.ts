@@ -46,6 +46,7 @@ console.log(browserDrivers(), new NativeWebSocketDriver().schemes, watchStats(pa
 const ENTRY_NAMES = [
   ['rxflare', 'nodeDrivers'],
   ['rxflare/drivers', 'TcpDriver'],
+  ['rxflare/metrics', 'recordMetrics'],
   ['rxflare/monitor', 'watchStats'],
   ['rxflare/testing', 'VirtualNetwork'],
 ] as const;

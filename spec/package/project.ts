@@ -15,7 +15,7 @@ const RUN_TIMEOUT_MS = 240_000;
 export const INSTALL = 'npm install rxflare rxjs';
 
 /** Of what the project of a user has beside rxflare, the versions that we build with. */
-const COMPANIONS = ['typescript', '@types/node', 'esbuild', 'vite'];
+const COMPANIONS = ['typescript', '@types/node', '@opentelemetry/api', 'esbuild', 'vite'];
 
 /** A project of a user, with the packed package installed. */
 export interface Project {

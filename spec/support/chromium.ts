@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+
+import { onPath } from './on-path.js';
 
 /** The names of Chromium on the systems that have it. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -47,17 +47,5 @@ async function install(): Promise<string | undefined> {
     if (exitCode !== 0) return `apt-get ${args.join(' ')} ended with ${String(exitCode)}`;
   }
   process.stderr.write('chromium: ready\n');
-  return undefined;
-}
-
-async function onPath(names: readonly string[]): Promise<string | undefined> {
-  const directories = (process.env.PATH ?? '').split(delimiter);
-  for (const path of names.flatMap((name) => directories.map((directory) => join(directory, name)))) {
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
-  }
   return undefined;
 }

@@ -1,0 +1,8 @@
+/**
+ * Metrics of a communicator for OpenTelemetry, and so for Prometheus, Grafana and whatever else speaks OTLP. The same
+ * for Node and for browsers.
+ *
+ * @module rxflare/metrics
+ */
+
+export { type MetricsOptions, recordMetrics } from './record-metrics.js';

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { Mode, textMessage } from '../../lib/index.js';
+import { recordMetrics } from '../../lib/metrics/index.js';
+import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
+import { freePort } from '../support/free-port.js';
+import { Prometheus, prometheusPath } from '../support/prometheus.js';
+import { namesRead, queries } from './grafana.js';
+
+const CONFIG = readFileSync(new URL('../../docs/examples/grafana/prometheus.yml', import.meta.url), 'utf8');
+
+const path = await prometheusPath();
+
+describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () => {
+  const [hub, site] = [communicator('hub'), communicator('site-1')];
+  let prometheus: Prometheus;
+
+  beforeAll(async () => {
+    const port = await freePort();
+    const exporter = new PrometheusExporter({ host: '127.0.0.1', port, preventServerStart: true });
+    await exporter.startServer();
+    const recording = recordMetrics(hub, new MeterProvider({ readers: [exporter] }).getMeter('rxflare'), {
+      endpoints: (name) => name.startsWith('site-'),
+    });
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    const config = CONFIG.replace('15s', '100ms').replace('localhost:9464', `127.0.0.1:${port}`);
+    prometheus = await Prometheus.start(path ?? '', config);
+    await site.start();
+    await untilState(hub, 'site-1');
+    await untilState(site, 'hub');
+    return async () => {
+      await prometheus.stop();
+      recording.unsubscribe();
+      await exporter.shutdown();
+      await stopAll();
+    };
+  });
+
+  it('sees endpoints, messages, times and events', async () => {
+    const value = async (query: string) => (await prometheus.query(query))[0]?.value;
+    hub.registerMessageReceiver(1, ({ endpoint }) => hub.send(endpoint, 1, textMessage('hello to you')));
+    for (let number = 0; number < 10; number += 1) site.send('hub', 1, textMessage('hello'));
+
+    const ofSite = 'rxflare_endpoint_name="site-1"';
+    await expect.poll(() => value(`messaging_client_consumed_messages_total{${ofSite}}`)).toBe(10);
+    await expect.poll(() => value(`messaging_client_sent_messages_total{${ofSite}}`)).toBe(10);
+    expect(await value(`rxflare_endpoint_count{${ofSite},rxflare_endpoint_state="READY"}`)).toBe(1);
+    expect(await value('rxflare_connection_count{url_scheme="tcp"}')).toBe(1);
+    expect(await value('rxflare_lifecycle_events_total{rxflare_event_type="connected"}')).toBe(1);
+    const { received, sendTimes } = hub.stats().endpoints[0] ?? {};
+    expect(await value(`rxflare_io_total{${ofSite},network_io_direction="receive"}`)).toBe(received?.bytes);
+    await expect
+      .poll(() => value(`rxflare_send_duration_bucket_total{${ofSite},le="+Inf"}`))
+      .toBe(sendTimes?.count);
+    // Of the last message that it timed, between two scrapes at least.
+    const median = `histogram_quantile(0.5, sum by (le) (rxflare_send_duration_bucket_total{${ofSite}}))`;
+    expect(await value(median)).toBeGreaterThan(0);
+  });
+
+  it('answers each query of the Grafana dashboard', async () => {
+    expect(queries.length).toBeGreaterThan(10);
+    for (const query of queries) expect(await prometheus.query(query), query).toBeDefined();
+    await site.stop(); // A connection that has ended has a duration.
+    const read = async () => {
+      const counts = await Promise.all(namesRead.map((name) => prometheus.query(`count(${name})`)));
+      return namesRead.filter((_, index) => counts[index]?.length === 0);
+    };
+    await expect.poll(read).toEqual([]);
+  });
+});
