@@ -62,6 +62,8 @@ export interface ConnectionStats {
 export interface EndpointStats {
   readonly name: string;
   readonly state: EndpointState;
+  /** True for an endpoint that says that it only watches, by `WATCHER_PROPERTIES`; absent for any other. */
+  readonly isWatcher?: true;
   /** Messages handed to a connection. */
   readonly sent: Tally;
   readonly received: Tally;

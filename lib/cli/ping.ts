@@ -3,6 +3,7 @@ import { catchError, EMPTY, lastValueFrom, takeUntil, tap } from 'rxjs';
 import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
 import { probe } from '../monitor/probe.js';
+import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
 import { printDiagnosis } from './failure.js';
 import { narrateProbe } from './narrate-probe.js';
@@ -23,7 +24,7 @@ export interface PingOptions extends TlsOptions {
 export async function pingCommand(url: string, options: PingOptions): Promise<void> {
   const printer = new Printer(options.json);
   const params = clientParams(url, options);
-  const local = new Endpoint(options.name ?? newName('ping', options.cert));
+  const local = new Endpoint(options.name ?? newName('ping', options.cert), WATCHER_PROPERTIES);
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
   const outputs$ = probe({ driver, params, local, count, intervalMs, timeoutMs }).pipe(

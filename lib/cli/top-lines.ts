@@ -30,7 +30,12 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { title: 'ENDPOINT', align: 'left', rank: 0, cell: ({ name }) => name },
-  { title: 'STATE', align: 'left', rank: 1, cell: ({ state }) => state },
+  {
+    title: 'STATE',
+    align: 'left',
+    rank: 1,
+    cell: ({ state, isWatcher }) => (isWatcher === true && state === EndpointState.READY ? 'WATCHER' : state),
+  },
   {
     title: 'VIA',
     align: 'left',
@@ -100,8 +105,8 @@ export function renderTop(view: TopView, { columns: width, rows: height }: Scree
   const title = `${printable(stats.name)}  ${clock(stats.at)}  ${STATUS[status]}`;
   const rows = renderTable(view, width, Math.max(2, height - 4 - MIN_EVENTS));
   const shown = rows.length - 1;
-  const rest = shown < totals.endpoints ? `; the busiest ${shown}:` : '';
-  const known = `${totals.ready} of ${totals.endpoints} endpoints ready, ${totals.connections} connections${rest}`;
+  const rest = shown < totals.endpoints + totals.watchers ? `; the busiest ${shown}:` : '';
+  const known = `${totals.ready} of ${totals.endpoints} endpoints ready, ${totals.watchers} watchers, ${totals.connections} connections${rest}`;
   const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...rows, ''];
   const room = Math.max(0, height - lines.length);
   return [
@@ -158,7 +163,8 @@ function connectionOf({ name }: EndpointStats, { stats }: TopView) {
 function rate(endpoint: EndpointStats, { stats, before }: TopView, direction: 'received' | 'sent'): Tally {
   const seconds = before === undefined ? 0 : (stats.at - before.stats.at) / 1_000;
   const then = before?.stats.endpoints.find(({ name }) => name === endpoint.name)?.[direction];
-  const wasLeftOut = then === undefined && before?.stats.endpoints.length !== before?.totals.endpoints;
+  const all = before && before.totals.endpoints + before.totals.watchers;
+  const wasLeftOut = then === undefined && before?.stats.endpoints.length !== all;
   if (seconds <= 0 || wasLeftOut) return { messages: 0, bytes: 0 };
   const now = endpoint[direction];
   return {
@@ -181,7 +187,8 @@ function busiest(view: TopView, room: number): EndpointStats[] {
 }
 
 function byStateAndName(a: EndpointStats, b: EndpointStats): number {
-  const rank = ({ state }: EndpointStats): number => (state === EndpointState.READY ? 0 : 1);
+  const rank = ({ state, isWatcher }: EndpointStats): number =>
+    isWatcher === true ? 2 : state === EndpointState.READY ? 0 : 1;
   return rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true });
 }
 

@@ -2,8 +2,9 @@ import {
   catchError,
   combineLatest,
   EMPTY,
-  filter,
   endWith,
+  filter,
+  from,
   ignoreElements,
   last,
   lastValueFrom,
@@ -13,17 +14,22 @@ import {
   repeat,
   scan,
   share,
+  switchMap,
+  take,
   takeUntil,
   takeWhile,
   tap,
+  timer,
 } from 'rxjs';
 
-import { Endpoint } from '../endpoint.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { Endpoint, isReady } from '../endpoint.js';
 import { Communicator, nodeDrivers } from '../index.js';
 import { probe } from '../monitor/probe.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
 import { Mode } from '../transport/driver.js';
+import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
 import { printDiagnosis } from './failure.js';
 import { narrate } from './narrate.js';
@@ -54,22 +60,26 @@ const REPEAT_MS = 5_000;
 export async function topCommand(url: string, options: TopOptions): Promise<void> {
   const { count, json } = options;
   const printer = new Printer(json);
-  const local = new Endpoint(options.name ?? newName('top', options.cert));
-  const hubName = await reach(url, local, options, printer);
-  if (hubName === undefined) return;
-
+  const local = new Endpoint(options.name ?? newName('top', options.cert), WATCHER_PROPERTIES);
   const site = new Communicator(local);
   site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   let left = count;
   const isOnScreen = process.stdout.isTTY && !json;
-  const watched$ = watchStats(site, hubName, options.period, {
-    timeoutMs: options.timeout,
-    ...(isOnScreen ? { maxEndpoints: MAX_ROWS } : {}),
-  }).pipe(
-    repeat({ delay: REPEAT_MS }),
-    takeWhile(({ status }) => status !== 'live' || --left !== 0, true),
+  const watched$ = (hubName: string) =>
+    watchStats(site, hubName, options.period, {
+      timeoutMs: options.timeout,
+      ...(isOnScreen ? { maxEndpoints: MAX_ROWS } : {}),
+    }).pipe(
+      repeat({ delay: REPEAT_MS }),
+      takeWhile(({ status }) => status !== 'live' || --left !== 0, true),
+    );
+  const shown$ = joined(site, options.timeout).pipe(
+    switchMap((hub) => {
+      if (hub === undefined)
+        return from(site.stop()).pipe(switchMap(() => examine(url, local, options, printer)));
+      return isOnScreen ? onScreen(watched$(hub.name)) : asLines(site, watched$(hub.name), printer);
+    }),
   );
-  const shown$ = isOnScreen ? onScreen(watched$) : asLines(site, watched$, printer);
   const done = lastValueFrom(shown$.pipe(takeUntil(endRequested())), { defaultValue: undefined });
   try {
     await Promise.all([done, site.start()]);
@@ -78,32 +88,34 @@ export async function topCommand(url: string, options: TopOptions): Promise<void
   }
 }
 
-/** Connects once to learn the name of the hub; `undefined` where that failed, after the diagnosis is printed. */
-function reach(
-  url: string,
-  local: Endpoint,
-  options: TopOptions,
-  printer: Printer,
-): Promise<string | undefined> {
+/** The hub once it is READY; `undefined` where the first attempt fails, or takes too long. */
+function joined(site: Communicator, timeoutMs: number): Observable<Endpoint | undefined> {
+  const hub$ = site.endpoints$.pipe(
+    map((endpoints) => [...endpoints.values()].find(isReady)),
+    filter((hub) => hub !== undefined),
+  );
+  const failed$ = site.lifecycle$.pipe(filter(({ type }) => type === 'retrying'));
+  return merge(hub$, merge(failed$, timer(timeoutMs)).pipe(map(() => undefined))).pipe(take(1));
+}
+
+/** Attempts it once more, as `rxflare ping` does, and prints why that fails. */
+function examine(url: string, local: Endpoint, options: TopOptions, printer: Printer): Observable<unknown> {
   const params = clientParams(url, options);
-  const found$ = probe({
-    driver: nodeDrivers().find(params.scheme),
-    params,
-    local,
-    count: 1,
-    intervalMs: 0,
-    timeoutMs: options.timeout,
-  }).pipe(
-    filter((event) => event.type === 'ready'),
-    map(({ endpoint }) => endpoint.name),
+  const driver = nodeDrivers().find(params.scheme);
+  const { timeout: timeoutMs } = options;
+  return probe({ driver, params, local, count: 1, intervalMs: 0, timeoutMs }).pipe(
     last(),
+    tap(() => {
+      throw new CommError(
+        CommErrorCode.NOT_READY,
+        `${url}: it took two attempts; try again, or raise --timeout`,
+      );
+    }),
     catchError((thrown: unknown) => {
       printDiagnosis(printer, thrown);
       return EMPTY;
     }),
-    takeUntil(endRequested()),
   );
-  return lastValueFrom(found$, { defaultValue: undefined });
 }
 
 /** Draws the screen after each report and each change of its size. */

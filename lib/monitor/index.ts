@@ -18,3 +18,4 @@ export type { StatsReport, StatsStatus } from './stats-report.js';
 export type { StatsTotals } from './stats-totals.js';
 export { watchStats, type WatchStatsOptions } from './watch-stats.js';
 export type { WatcherLimits } from './watchers.js';
+export { isWatcher, WATCHER_PROPERTIES } from '../watcher.js';

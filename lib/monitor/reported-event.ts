@@ -18,6 +18,8 @@ export interface ReportedEvent {
   readonly endpointName?: string;
   /** The code of the error that caused it, if any. */
   readonly code?: string;
+  /** True where that endpoint is a watcher; absent otherwise. */
+  readonly isWatcher?: true;
 }
 
 /** A lifecycle event as plain data. `at` is the time of the event, in milliseconds since 1970. */

@@ -3,10 +3,11 @@ import { exhaustMap, type Observable, Subject, type Subscription, takeUntil, tap
 import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { CommunicatorStats } from '../stats.js';
+import { isWatcher } from '../watcher.js';
 import { Busiest } from './busiest.js';
 import { EventLog } from './event-log.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
-import { reportEvent } from './reported-event.js';
+import { type ReportedEvent, reportEvent } from './reported-event.js';
 import { sendIfPossible, whenRoom } from './send-when-room.js';
 import { decodeRequest, encodeJson, type StatsAnswer } from './stats-protocol.js';
 import { totalsOf } from './stats-totals.js';
@@ -96,7 +97,12 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
   });
   service.add(() => end.next()); // Before the watchers are unsubscribed, which is added below.
   const events$ = communicator.lifecycle$.pipe(timestamp());
-  service.add(events$.subscribe(({ value, timestamp: at }) => log.add(reportEvent(value, at))));
+  const withRole = (event: ReportedEvent): ReportedEvent => {
+    const endpoint =
+      event.endpointName === undefined ? undefined : communicator.findEndpoint(event.endpointName);
+    return endpoint !== undefined && isWatcher(endpoint) ? { ...event, isWatcher: true } : event;
+  };
+  service.add(events$.subscribe(({ value, timestamp: at }) => log.add(withRole(reportEvent(value, at)))));
   service.add(serveWatchers(communicator, requests, limits, serve, refuse).subscribe());
   return service;
 }

@@ -21,6 +21,7 @@ const SEND_TIMES = {
 const ENDPOINT = {
   name: P.string,
   state: oneOf(EndpointState),
+  isWatcher: P.optional(true),
   sent: TALLY,
   received: TALLY,
   queued: TALLY,
@@ -65,6 +66,7 @@ export const STATS = {
 export const TOTALS = {
   endpoints: P.number,
   ready: P.number,
+  watchers: P.number,
   connections: P.number,
   received: TALLY,
   sent: TALLY,
@@ -84,4 +86,5 @@ export const EVENT = {
   text: P.string,
   endpointName: P.optional(P.string),
   code: P.optional(P.string),
+  isWatcher: P.optional(true),
 } as const satisfies Fields<ReportedEvent>;

@@ -1,12 +1,15 @@
 import { EndpointState } from '../endpoint.js';
 import { addTallies, type CommunicatorStats, NOTHING, type Tally } from '../stats.js';
 
-/** Sums over all endpoints and connections of a communicator, including those that a report leaves out. */
+/** Sums over all endpoints of a communicator but the watchers, including those that a report leaves out. */
 export interface StatsTotals {
-  /** How many endpoints it knows. */
+  /** How many endpoints it knows that are no watchers. */
   readonly endpoints: number;
   /** How many of them are READY. */
   readonly ready: number;
+  /** How many watchers it knows, READY or not. */
+  readonly watchers: number;
+  /** How many connections it has, those of watchers included. */
   readonly connections: number;
   readonly received: Tally;
   readonly sent: Tally;
@@ -16,10 +19,12 @@ export interface StatsTotals {
 }
 
 /** The totals of a whole snapshot. */
-export function totalsOf({ endpoints, connections }: CommunicatorStats): StatsTotals {
+export function totalsOf({ endpoints: all, connections }: CommunicatorStats): StatsTotals {
+  const endpoints = all.filter((endpoint) => endpoint.isWatcher === undefined);
   return {
     endpoints: endpoints.length,
     ready: endpoints.filter(({ state }) => state === EndpointState.READY).length,
+    watchers: all.length - endpoints.length,
     connections: connections.length,
     received: sum(endpoints.map(({ received }) => received)),
     sent: sum(endpoints.map(({ sent }) => sent)),

@@ -5,6 +5,7 @@ import type { Endpoint } from '../endpoint.js';
 import type { Message } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
 import type { EndpointStats, Tally } from '../stats.js';
+import { isWatcher } from '../watcher.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
 import { Outbound, type Sink } from './outbound.js';
@@ -55,13 +56,15 @@ export class Peer {
    *
    * @param live - what its live connection carried so far
    */
-  stats({ name, state }: Endpoint, live: Traffic | undefined): EndpointStats {
+  stats(endpoint: Endpoint, live: Traffic | undefined): EndpointStats {
+    const { name, state } = endpoint;
     const traffic = new Traffic();
     traffic.add(this.#pastTraffic);
     if (live !== undefined) traffic.add(live);
     return {
       name,
       state,
+      ...(isWatcher(endpoint) ? { isWatcher: true } : {}),
       sent: traffic.sent.toTally(),
       received: traffic.received.toTally(),
       queued: this.outbound.backlog,

@@ -67,7 +67,7 @@ describe('the screen of rxflare top', () => {
   it('shows endpoints with their rates, those that are ready first', () => {
     expect(renderTop(view, { columns: 130, rows: 40 })).toEqual([
       'hub  12:00:02  connected',
-      '2 of 3 endpoints ready, 2 connections',
+      '2 of 3 endpoints ready, 0 watchers, 2 connections',
       '',
       expect.stringMatching(/^ENDPOINT {2}STATE {9}VIA {3}ADDRESS {10}TLS .* {2}LOST *$/),
       expect.stringMatching(/^site-2 .* stcp {2}127\.0\.0\.1:50000 {2}TLSv1\.3 +1\.5 +3 kB +0 +0 B +0 +0$/),
@@ -111,7 +111,7 @@ describe('the screen of rxflare top', () => {
     const totals = { ...totalsOf(many), endpoints: 10_000 };
     const whole = { ...view, stats: many, totals, before: { stats: before, totals: totalsOf(before) } };
     const lines = renderTop(whole, { columns: 100, rows: 12 });
-    expect(lines[1]).toBe('20 of 10000 endpoints ready, 20 connections; the busiest 4:');
+    expect(lines[1]).toBe('20 of 10000 endpoints ready, 0 watchers, 20 connections; the busiest 4:');
     expect(lines.slice(4, 8).map((line) => line.split(' ', 1)[0])).toEqual([
       'site-16',
       'site-17',

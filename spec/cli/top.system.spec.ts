@@ -1,3 +1,4 @@
+import { filter, firstValueFrom, takeWhile, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { Endpoint, Mode, textMessage, textOf } from '../../lib/index.js';
@@ -32,8 +33,27 @@ describe('rxflare top', () => {
     );
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/ watcher READY \(127\.0\.0\.1:\d+\)\n/);
-    expect(stdout.match(/ hub: 1 of 1 endpoints ready, received \d/g)).toHaveLength(2);
+    expect(stdout.match(/ hub: 0 of 0 endpoints ready, received \d/g)).toHaveLength(2);
     expect(stdout).not.toContain('\x1b');
+  });
+
+  it('joins once, as a watcher', async () => {
+    const { hub, url } = await listeningHub();
+    serveStats(hub);
+    const happened = firstValueFrom(
+      hub.lifecycle$.pipe(
+        filter(({ type }) => type !== 'listening'),
+        takeWhile(({ type }) => type !== 'disconnected', true),
+        toArray(),
+      ),
+    );
+    expect(await run(url, '--count', '1', '--name', 'watcher')).toMatchObject({ exitCode: 0, stderr: '' });
+    const types = (await happened).map(({ type }) => type);
+    expect(types.filter((type) => type === 'connected' || type === 'disconnected')).toEqual([
+      'connected',
+      'disconnected',
+    ]);
+    expect(hub.stats().endpoints).toMatchObject([{ name: 'watcher', isWatcher: true }]);
   });
 
   it('gives whole reports as JSON', async () => {
@@ -112,6 +132,6 @@ describe('rxflare top', () => {
   it('watches rxflare listen --stats', async () => {
     await using hub = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--stats', '--json');
     const { url } = await hub.next(({ event }) => event === 'listening');
-    expect((await run(String(url), '--count', '1')).stdout).toContain(' hub: 1 of 1 endpoints ready');
+    expect((await run(String(url), '--count', '1')).stdout).toContain(' hub: 0 of 0 endpoints ready');
   });
 });

@@ -4,8 +4,8 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
-import { AppIds, type Communicator, Mode, textMessage, textOf } from '../../lib/index.js';
-import { serveStats } from '../../lib/monitor/index.js';
+import { AppIds, type Communicator, Endpoint, Mode, textMessage, textOf } from '../../lib/index.js';
+import { serveStats, WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { blocks } from '../docs/blocks.js';
 import { play } from '../docs/play.js';
 import { scenesOf } from '../docs/scenes.js';
@@ -54,7 +54,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.getByRole('heading', { level: 1, name: 'hub' }).waitFor();
     await page.getByText('this page', { exact: true }).waitFor();
     await page.getByText('Nobody else has joined yet.').waitFor();
-    expect(await page.locator('[data-endpoint]').count()).toBe(1);
+    expect(await page.locator('[data-endpoint]').count()).toBe(0);
   });
 
   it('shows who joins, over which transport and from where, and who leaves', async () => {
@@ -71,6 +71,17 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await sites[1].stop();
     await untilShown('site-2', 'DISCONNECTED');
     expect(await row('site-1').textContent()).toContain('READY');
+  });
+
+  it('shows who only watches apart, and counts neither it nor what is lost to it', async () => {
+    const top = await hub.join(communicator(new Endpoint('top-1', WATCHER_PROPERTIES)), 'tcp');
+    await page.locator('[data-watcher="top-1"]').waitFor();
+    expect(await row('top-1').count()).toBe(0);
+    const ready = page.locator('rxf-tile', { hasText: 'Endpoints ready' });
+    const before = await ready.textContent();
+    await top.stop();
+    await page.locator('[data-watcher="top-1"]').waitFor({ state: 'detached' });
+    expect(await ready.textContent()).toBe(before);
   });
 
   it('shows what goes through, as figures and as a chart', async () => {
@@ -255,7 +266,7 @@ describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout
       await page.goto(dashboard.url);
       await page.getByText('the busiest 2 of 5', { exact: true }).waitFor();
       await page.locator('rxf-tile', { hasText: 'Endpoints ready' }).getByText('of 5 known').waitFor();
-      expect(await page.locator('[data-endpoint]').count()).toBe(3);
+      expect(await page.locator('[data-endpoint]').count()).toBe(2);
       service.unsubscribe();
       await page.getByText('The hub tells its figures no more').waitFor();
       serveStats(hub, { allow });

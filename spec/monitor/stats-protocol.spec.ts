@@ -12,7 +12,7 @@ import {
 import { totalsOf } from '../../lib/monitor/stats-totals.js';
 import { endpointStats, event, snapshot } from './samples.js';
 
-const stats = snapshot(endpointStats('site-1'));
+const stats = snapshot(endpointStats('site-1'), endpointStats('top-1', { isWatcher: true }));
 const report = {
   type: 'report',
   id: 7,

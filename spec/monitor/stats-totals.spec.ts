@@ -18,6 +18,7 @@ describe('totalsOf', () => {
     expect(totalsOf({ ...stats, connections: [connectionStats('a'), connectionStats()] })).toEqual({
       endpoints: 2,
       ready: 1,
+      watchers: 0,
       ...tallies(101),
       connections: 2,
     });
@@ -26,7 +27,27 @@ describe('totalsOf', () => {
   it('is 0 of nothing', () => {
     const none = { messages: 0, bytes: 0 };
     const tallies = { received: none, sent: none, queued: none, undelivered: none, unknown: none };
-    expect(totalsOf(snapshot())).toEqual({ endpoints: 0, ready: 0, connections: 0, ...tallies });
+    expect(totalsOf(snapshot())).toEqual({ endpoints: 0, ready: 0, watchers: 0, connections: 0, ...tallies });
+  });
+
+  it('counts watchers apart, and adds up none of their tallies', () => {
+    const lost = { messages: 5, bytes: 50 };
+    const gone = {
+      state: EndpointState.DISCONNECTED,
+      isWatcher: true,
+      undelivered: lost,
+      sent: lost,
+    } as const;
+    const stats = snapshot(endpointStats('site-1'), endpointStats('top-1', { isWatcher: true }));
+    const { endpoints } = snapshot(endpointStats('dashboard-1', gone));
+    expect(totalsOf({ ...stats, endpoints: [...stats.endpoints, ...endpoints] })).toMatchObject({
+      endpoints: 1,
+      ready: 1,
+      watchers: 2,
+      connections: 2,
+      undelivered: { messages: 0 },
+      sent: { messages: 0 },
+    });
   });
 
   it('takes what certainly did not go out and what may have arrived together as lost', () => {

@@ -15,12 +15,13 @@ import {
 } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { CommErrorCode, EndpointState, Mode, textMessage, textOf } from '../../lib/index.js';
+import { CommErrorCode, Endpoint, EndpointState, Mode, textMessage, textOf } from '../../lib/index.js';
 import {
   MonitorAppIds,
   roundTrips,
   serveStats,
   type ServeStatsOptions,
+  WATCHER_PROPERTIES,
   watchStats,
 } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
@@ -259,6 +260,24 @@ describe('serveStats', () => {
     expect(fewer.stats.endpoints).toHaveLength(1);
     const more = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { maxEndpoints: 100 }));
     expect(more.stats.endpoints).toHaveLength(3);
+  });
+
+  it('marks who only watches, and what happens to it, and leaves it out of the totals', async () => {
+    const { hub, site, url } = await watched();
+    const top = communicator(new Endpoint('top-1', WATCHER_PROPERTIES));
+    top.addConnector(url, Mode.ACTIVE);
+    await top.start();
+    await untilState(hub, 'top-1');
+    const { stats, totals, events } = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));
+    const marks = stats.endpoints.map(({ name, isWatcher }) => [name, isWatcher]);
+    expect(marks.sort()).toEqual([
+      ['site-1', undefined],
+      ['top-1', true],
+    ]);
+    expect(totals).toMatchObject({ endpoints: 1, ready: 1, watchers: 1, connections: 2 });
+    expect(
+      events.filter(({ isWatcher }) => isWatcher).map(({ type, endpointName }) => [type, endpointName]),
+    ).toEqual([['endpoint', 'top-1']]);
   });
 
   it('is understood by watchers, and understands hubs, that know no totals and no limits', async () => {

@@ -9,9 +9,10 @@ import { EndpointTable } from './endpoint-table';
 import { EventList } from './event-list';
 import { formatBytes, formatClock, formatCount, formatMs } from './format';
 import { HubConnection } from './hub-connection';
-import { advance, type Picture } from './picture';
+import { advance, type Picture, plus } from './picture';
 import { Tile } from './tile';
 import { TrafficChart } from './traffic-chart';
+import { WatcherList } from './watcher-list';
 
 const ROUND_TRIPS = 60;
 
@@ -19,7 +20,7 @@ const ROUND_TRIPS = 60;
 @Component({
   selector: 'rxf-dashboard',
   changeDetection: ChangeDetectionStrategy.OnPush,
-  imports: [AsyncPipe, Conversation, EndpointTable, EventList, Tile, TrafficChart],
+  imports: [AsyncPipe, Conversation, EndpointTable, EventList, Tile, TrafficChart, WatcherList],
   templateUrl: './dashboard.html',
   styleUrl: './dashboard.css',
 })
@@ -49,9 +50,14 @@ export class Dashboard {
 
   readonly status = computed(() => this.picture()?.status ?? 'live');
   readonly ready = computed(() =>
-    (this.picture()?.rows ?? []).filter(({ isSelf, state }) => !isSelf && state === EndpointState.READY),
+    (this.picture()?.rows ?? []).filter(({ state }) => state === EndpointState.READY),
   );
   readonly totals = computed(() => this.picture()?.totals);
+  /** Messages that were lost, or may have been. */
+  readonly lost = computed(() => {
+    const totals = this.totals();
+    return totals && plus(totals.undelivered, totals.unknown).messages;
+  });
   readonly samples = computed(() => this.picture()?.samples ?? []);
   readonly now = computed(() => this.samples().at(-1));
   readonly lastRoundTrip = computed(() => this.roundTrips().at(-1));

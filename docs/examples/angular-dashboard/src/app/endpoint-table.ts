@@ -28,27 +28,23 @@ export class EndpointTable {
   readonly isLong = signal(false);
   readonly isMany = computed(() => {
     const rows = this.rows() ?? [];
-    return rows.length > SHOWN || countOthers(rows) < this.known();
+    return rows.length > SHOWN || rows.length < this.known();
   });
   readonly found = computed(() => {
     const wanted = this.filter().trim().toLowerCase();
     return (this.rows() ?? []).filter(({ name }) => name.toLowerCase().includes(wanted));
   });
   readonly tally = computed(() => {
-    const [rows, found] = [countOthers(this.rows() ?? []), countOthers(this.found())];
+    const [rows, found] = [(this.rows() ?? []).length, this.found().length];
     const all =
       rows < this.known() ? `the busiest ${rows} of ${this.known().toLocaleString('en')}` : `${rows} known`;
     return this.filter() === '' ? all : `${found} of ${all}`;
   });
   readonly shown = computed(() => (this.isLong() ? this.found() : this.found().slice(0, SHOWN)));
   readonly hidden = computed(() => this.found().length - this.shown().length);
-  readonly isAlone = computed(() => (this.rows() ?? []).every(({ isSelf }) => isSelf));
+  readonly isAlone = computed(() => (this.rows() ?? []).length === 0);
 
   readonly READY = EndpointState.READY;
   readonly formatBytes = formatBytes;
   readonly formatCount = formatCount;
-}
-
-function countOthers(rows: readonly Row[]): number {
-  return rows.filter(({ isSelf }) => !isSelf).length;
 }

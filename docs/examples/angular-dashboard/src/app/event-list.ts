@@ -15,7 +15,7 @@ import type { NumberedEvent } from './picture';
     </header>
     <ol aria-labelledby="events" tabindex="0">
       @for (event of events(); track event.number) {
-        <li [class.is-bad]="event.code || event.type === 'dropped' || event.type === 'evicted'">
+        <li [class.is-bad]="isBad(event)">
           <time class="mono soft">{{ formatClock(event.at) }}</time>
           <span>{{ event.text }}</span>
         </li>
@@ -66,4 +66,10 @@ import type { NumberedEvent } from './picture';
 export class EventList {
   readonly events = input.required<readonly NumberedEvent[]>();
   readonly formatClock = formatClock;
+  readonly isBad = isBad;
+}
+
+/** That a watcher leaves is no trouble, whatever was on the way to it. */
+function isBad({ code, type, isWatcher }: NumberedEvent): boolean {
+  return isWatcher === undefined && (code !== undefined || type === 'dropped' || type === 'evicted');
 }

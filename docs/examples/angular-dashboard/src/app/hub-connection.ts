@@ -6,6 +6,7 @@ import {
   roundTrips,
   sendThrough,
   type StatsReport,
+  WATCHER_PROPERTIES,
   watchStats,
 } from 'rxflare/monitor';
 import {
@@ -36,7 +37,7 @@ export class HubConnection implements OnDestroy {
   readonly #faults = new Subject<string | undefined>();
   // A name of its own for each page: two endpoints under one name throw each other out.
   readonly name = `dashboard-${Math.random().toString(36).slice(2, 8)}`;
-  readonly #page = new Communicator(new Endpoint(this.name, { role: 'dashboard' }), {
+  readonly #page = new Communicator(new Endpoint(this.name, WATCHER_PROPERTIES), {
     reconnectDelayMs: 500,
     maxReconnectDelayMs: 3_000,
     heartbeatIntervalMs: 5_000,

@@ -17,6 +17,8 @@ export interface Row {
   readonly state: EndpointState;
   /** This very page. */
   readonly isSelf: boolean;
+  /** It says that it only watches, as this page does. */
+  readonly isWatcher: boolean;
   readonly transport: string;
   readonly address: string;
   /** The TLS version; `undefined` in the clear. */
@@ -32,9 +34,6 @@ export interface NumberedEvent extends ReportedEvent {
   readonly number: number;
 }
 
-/** What went through and what was lost, and how many endpoints there are. */
-export type Totals = Omit<StatsTotals, 'connections' | 'undelivered' | 'unknown'> & { readonly lost: Tally };
-
 /** The hub at one moment, and what led there. */
 export interface Picture {
   readonly hub: string;
@@ -43,8 +42,10 @@ export interface Picture {
   readonly at: number;
   /** Of many endpoints the busiest. */
   readonly rows: readonly Row[];
-  /** Of all but this page. */
-  readonly totals: Totals;
+  /** Those of them that only watch. */
+  readonly watchers: readonly Row[];
+  /** Of all endpoints but the watchers. */
+  readonly totals: StatsTotals;
   /** One for each report, oldest first, at most {@link SAMPLES}. */
   readonly samples: readonly Sample[];
   /** Newest first. */
@@ -67,7 +68,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   const last = before?.hub === hub && before.at < at ? before : undefined;
   const seconds = last === undefined ? 0 : (at - last.at) / 1_000;
   // One that was left out before has no rate yet; one that was not is new.
-  const wasWhole = last === undefined || last.endpoints.size === last.totals.endpoints + 1;
+  const wasWhole = last === undefined || last.endpoints.size === last.totals.endpoints + last.totals.watchers;
   const rateOf = (now: Tally, then: Tally | undefined): Rate =>
     then === undefined && !wasWhole ? NONE : perSecond(now, then, seconds);
   const rows = list.map((endpoint): Row => {
@@ -78,6 +79,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
       name,
       state,
       isSelf: name === self,
+      isWatcher: endpoint.isWatcher === true,
       ...placeOf(
         connections.find(({ endpointName }) => endpointName === name),
         shown,
@@ -88,7 +90,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
       lost: plus(undelivered, unknown),
     };
   });
-  const totals = totalsOfOthers(report, self);
+  const { totals } = report;
   const sample = {
     at,
     received: rateOf(totals.received, last?.totals.received),
@@ -98,7 +100,8 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
     hub,
     status: report.status,
     at,
-    rows: rows.sort(byStateAndName),
+    rows: rows.filter(({ isWatcher }) => !isWatcher).sort(byStateAndName),
+    watchers: rows.filter(({ isWatcher }) => isWatcher).sort(byStateAndName),
     totals,
     samples: [...(last?.samples ?? []), sample].slice(-SAMPLES),
     events: newestFirst(last?.events ?? [], report.events),
@@ -106,25 +109,9 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   };
 }
 
-/** This page takes part in what it shows; it is no news. */
-function totalsOfOthers({ totals, stats }: StatsReport, self: string): Totals {
-  const page = stats.endpoints.find(({ name }) => name === self);
-  return {
-    endpoints: totals.endpoints - 1,
-    ready: totals.ready - 1,
-    received: without(totals.received, page?.received),
-    sent: without(totals.sent, page?.sent),
-    queued: without(totals.queued, page?.queued),
-    lost: without(plus(totals.undelivered, totals.unknown), page && plus(page.undelivered, page.unknown)),
-  };
-}
-
-function plus(one: Tally, other: Tally): Tally {
+/** The sum of two tallies. */
+export function plus(one: Tally, other: Tally): Tally {
   return { messages: one.messages + other.messages, bytes: one.bytes + other.bytes };
-}
-
-function without({ messages, bytes }: Tally, part: Tally = NONE): Tally {
-  return { messages: messages - part.messages, bytes: bytes - part.bytes };
 }
 
 type Place = Pick<Row, 'transport' | 'address' | 'tls'>;
@@ -148,7 +135,7 @@ function perSecond(now: Tally, then: Tally | undefined, seconds: number): Rate {
 }
 
 function byStateAndName(a: Row, b: Row): number {
-  const rank = ({ state, isSelf }: Row): number => (isSelf ? 1 : state === EndpointState.READY ? 0 : 2);
+  const rank = ({ state, isSelf }: Row): number => (isSelf ? 0 : state === EndpointState.READY ? 1 : 2);
   return rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true });
 }
 
