@@ -16,6 +16,7 @@ export type {
   DroppedEvent,
   EndpointEvent,
   EvictedEvent,
+  HandshakeFailedEvent,
   LifecycleEvent,
   LimitedEvent,
   ListeningEvent,

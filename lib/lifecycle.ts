@@ -4,7 +4,12 @@ import type { Tally } from './stats.js';
 import type { Connection } from './transport/connection.js';
 import type { ConnectorEvent } from './transport/connector-event.js';
 
-export type { LimitedEvent, ListeningEvent, RetryingEvent } from './transport/connector-event.js';
+export type {
+  HandshakeFailedEvent,
+  LimitedEvent,
+  ListeningEvent,
+  RetryingEvent,
+} from './transport/connector-event.js';
 
 /** A change of state of a remote endpoint. Monitors hear of these. */
 export interface EndpointEvent {

@@ -32,7 +32,7 @@ function outputOf(event: LifecycleEvent): Output | undefined {
       .returnType<Output | undefined>()
       .with({ type: 'listening' }, ({ url }) => ({ event: 'listening', url }))
       .with({ type: 'endpoint' }, ({ endpoint }) => tellEndpoint(endpoint))
-      .with({ type: P.union('limited', 'evicted', 'dropped') }, (notice) => ({
+      .with({ type: P.union('handshake-failed', 'limited', 'evicted', 'dropped') }, (notice) => ({
         event: 'notice',
         message: describeEvent(notice),
       }))

@@ -43,6 +43,10 @@ export function describeEvent(event: LifecycleEvent): string {
       { type: 'refused' },
       ({ endpointName, peerAddr, reason }) => `${endpointName} (${peerAddr}) may not join: ${reason}`,
     )
+    .with(
+      { type: 'handshake-failed' },
+      ({ error, connections }) => `${error.message} (${connections} so far)`,
+    )
     .with({ type: 'limited' }, ({ message, connections }) => `${message} (${connections} so far)`)
     .with({ type: 'evicted' }, ({ message }) => message)
     .with({ type: 'dropped', reason: 'disconnected' }, describeUndelivered)

@@ -39,5 +39,21 @@ export interface LimitedEvent {
   readonly message: string;
 }
 
+/**
+ * The TLS handshake of a peer with a listener failed. Of many, each listener reports one a second, so that a flood
+ * stays quiet: the last one, and how many there have been.
+ */
+export interface HandshakeFailedEvent {
+  readonly type: 'handshake-failed';
+  readonly handle: string;
+  readonly url: string;
+  /** Where the last one came from. */
+  readonly peerAddr: string;
+  /** Why the last one failed. It names the URL and the address. */
+  readonly error: CommError;
+  /** How many have failed since the connector was added. */
+  readonly connections: number;
+}
+
 /** What happens to connectors. */
-export type ConnectorEvent = ListeningEvent | RetryingEvent | LimitedEvent;
+export type ConnectorEvent = ListeningEvent | RetryingEvent | LimitedEvent | HandshakeFailedEvent;

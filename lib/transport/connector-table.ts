@@ -4,7 +4,13 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import type { LimitReport } from './connection-limiter.js';
 import type { Connection } from './connection.js';
 import type { ConnectorEvent } from './connector-event.js';
-import { Connector, type ConnectorOptions, type ConnectorState, nextHandle } from './connector.js';
+import {
+  Connector,
+  type ConnectorOptions,
+  type ConnectorState,
+  type FailureReport,
+  nextHandle,
+} from './connector.js';
 import { type Driver, type DriverParams, Mode } from './driver.js';
 import { describeParams, needsTls } from './url.js';
 
@@ -35,6 +41,7 @@ export class ConnectorTable {
         merge(
           connector.state$.pipe(map((state) => toEvent(connector, state))),
           connector.limited$.pipe(map((report) => toLimited(connector, report))),
+          connector.failed$.pipe(map((report) => toFailed(connector, report))),
         ),
       ),
       filter((event) => event !== undefined),
@@ -89,6 +96,10 @@ function toEvent({ handle, url, mode }: Connector, state: ConnectorState): Conne
   if (state.type === 'listening') return { type: 'listening', handle, url: state.url };
   if (state.type === 'retrying') return { handle, url, mode, ...state };
   return undefined;
+}
+
+function toFailed({ handle, url }: Connector, report: FailureReport): ConnectorEvent {
+  return { type: 'handshake-failed', handle, url, ...report };
 }
 
 function toLimited(

@@ -8,6 +8,7 @@ import {
   firstValueFrom,
   from,
   map,
+  merge,
   mergeMap,
   type Observable,
   of,
@@ -18,6 +19,7 @@ import {
   switchMap,
   takeUntil,
   tap,
+  throttleTime,
   throwError,
   timeout,
 } from 'rxjs';
@@ -25,7 +27,7 @@ import {
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Connection } from './connection.js';
 import { ConnectionLimiter, type ConnectionLimits, type LimitReport } from './connection-limiter.js';
-import { type Driver, type DriverParams, Mode } from './driver.js';
+import { type Driver, type DriverParams, type HandshakeFailure, Mode } from './driver.js';
 import { reconnect, type Retry } from './reconnect.js';
 import { describeParams } from './url.js';
 
@@ -65,10 +67,19 @@ export interface ConnectorView {
   readonly frames$: Observable<Uint8Array>;
 }
 
+/** The last handshake that failed, and how many have. */
+export interface FailureReport extends HandshakeFailure {
+  readonly connections: number;
+}
+
+/** The least time between two reports of failed handshakes. */
+const FAILURE_REPORT_MS = 1_000;
+
 /** What a run of the driver shows. */
 type Progress =
   | Extract<ConnectorState, { type: 'listening' | 'connected' }>
-  | { type: 'connection'; connection: Connection };
+  | { type: 'connection'; connection: Connection }
+  | { type: 'failure'; failure: HandshakeFailure };
 
 /*
  *   idle --start()--> starting --> connected | listening --end--> retrying --wait--> connected | listening ...
@@ -87,10 +98,13 @@ export class Connector implements ConnectorView {
   readonly frames$: Observable<Uint8Array>;
   /** Tells when a listener closes connections because it is at one of its limits. */
   readonly limited$: Observable<LimitReport>;
+  /** Failed handshakes of a listener, at most one report a second. */
+  readonly failed$: Observable<FailureReport>;
 
   readonly #options: ConnectorOptions;
   readonly #state = new BehaviorSubject<ConnectorState>({ type: 'idle' });
   readonly #connections = new Subject<Connection>();
+  readonly #failures = new Subject<HandshakeFailure>();
   readonly #live = new Set<Connection>();
   readonly #limiter: ConnectionLimiter;
   readonly #halt = new ReplaySubject<void>(1);
@@ -105,6 +119,10 @@ export class Connector implements ConnectorView {
     this.#options = options;
     this.#limiter = new ConnectionLimiter(options);
     this.limited$ = this.#limiter.reports$;
+    this.failed$ = this.#failures.pipe(
+      map((failure, index): FailureReport => ({ ...failure, connections: index + 1 })),
+      throttleTime(FAILURE_REPORT_MS, options.scheduler, { leading: true, trailing: true }),
+    );
     this.state$ = this.#state.asObservable();
     this.connections$ = defer(() => concat(from([...this.#live]), this.#connections));
     this.frames$ = this.connections$.pipe(mergeMap(({ frames$ }) => frames$.pipe(catchError(() => EMPTY))));
@@ -173,6 +191,7 @@ export class Connector implements ConnectorView {
     this.#become(STOPPED);
     this.#state.complete();
     this.#connections.complete();
+    this.#failures.complete();
     this.#limiter.complete();
   }
 
@@ -183,6 +202,7 @@ export class Connector implements ConnectorView {
 
   #take(progress: Progress | Retry): void {
     if (progress.type === 'connection') this.#show(progress.connection);
+    else if (progress.type === 'failure') this.#failures.next(progress.failure);
     else if (progress.type === 'retry') this.#become(this.#retrying(progress));
     else this.#become(progress);
   }
@@ -221,10 +241,13 @@ export class Connector implements ConnectorView {
 
   #listenOnce(): Observable<Progress> {
     return defer(() => this.driver.listen(this.params)).pipe(
-      switchMap(({ url, connections$ }) =>
+      switchMap(({ url, connections$, failures$ = EMPTY }) =>
         concat(
           of<Progress>({ type: 'listening', url }),
-          connections$.pipe(map((connection): Progress => ({ type: 'connection', connection }))),
+          merge(
+            connections$.pipe(map((connection): Progress => ({ type: 'connection', connection }))),
+            failures$.pipe(map((failure): Progress => ({ type: 'failure', failure }))),
+          ),
         ),
       ),
       takeUntil(this.#halt),

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 
+import type { CommError } from '../comm-error.js';
 import type { Connection } from './connection.js';
 
 /** Who begins: an active connector connects, a passive one listens. */
@@ -70,12 +71,21 @@ export interface DriverCapabilities {
   readonly attached?: boolean;
 }
 
+/** A handshake below F3, such as that of TLS, that failed: there was no connection yet. */
+export interface HandshakeFailure {
+  readonly peerAddr: string;
+  /** Names the URL, the address, and what went wrong. */
+  readonly error: CommError;
+}
+
 /** A bound listener. */
 export interface Listener {
   /** The URL it listens on, with the real port instead of 0. */
   readonly url: string;
   /** Each accepted connection. Hot. */
   readonly connections$: Observable<Connection>;
+  /** Each handshake below F3 that fails. Hot. Default: none. */
+  readonly failures$?: Observable<HandshakeFailure>;
 }
 
 /** The two URLs of an ad-hoc listener. */

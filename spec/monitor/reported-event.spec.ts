@@ -57,6 +57,11 @@ const CASES: readonly (readonly [LifecycleEvent, string, object?])[] = [
     { endpointName: 'site-1' },
   ],
   [
+    { type: 'handshake-failed', handle, url, peerAddr: '127.0.0.1:2', error, connections: 4 },
+    'reset by peer (4 so far)',
+    { code: 'CLOSED' },
+  ],
+  [
     {
       type: 'limited',
       handle,

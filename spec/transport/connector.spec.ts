@@ -424,3 +424,23 @@ describe('handles', () => {
     expect(Number(second.slice(2))).toBe(Number(first.slice(2)) + 1);
   });
 });
+
+describe('failed handshakes of a listener', () => {
+  it('are reported at most once a second, with how many there were', () => {
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+    scheduler.run(({ cold, expectObservable }) => {
+      const failure = { peerAddr: '127.0.0.1:2', error: refused };
+      const failures$ = cold('f 499ms f 199ms f 2s f', { f: failure });
+      const listener: Listener = { url: 'fake://h:1', connections$: NEVER, failures$ };
+      const driver = new FakeDriver(NEVER, concat(of(listener), NEVER));
+      const connector = connectorOf(driver, Mode.PASSIVE, { scheduler });
+      const report = (connections: number) => ({ ...failure, connections });
+      expectObservable(connector.failed$).toBe('a 999ms b 1700ms c', {
+        a: report(1),
+        b: report(3),
+        c: report(4),
+      });
+      connector.start();
+    });
+  });
+});

@@ -17,6 +17,7 @@ import { GreetingSockets } from './greeting-sockets.js';
 import { bindHost, requirePort } from './listen-address.js';
 import { fromNodeError } from './node-errors.js';
 import { serverTls } from './tls.js';
+import { tlsFailures } from './tls-failures.js';
 
 /** How a listener on TCP makes connections of sockets. */
 export interface TcpRules {
@@ -51,15 +52,12 @@ export function listenTcp(params: DriverParams, rules: TcpRules): Observable<Lis
     };
     const { server, readyEvent } = openServer(params, rules);
     server.on('connection', (socket: Socket) => greeting.add(socket));
-    server.on('tlsClientError', (error: Error) =>
-      log('%s: a TLS handshake failed: %s', context, error.message),
-    );
     server.on(readyEvent, (socket: Socket) => rules.accept(socket, emit, subscriber));
     server.on('error', (error) => subscriber.error(fromNodeError(error, context)));
     server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () => {
       const { port } = server.address() as AddressInfo;
       const url = formatUrl(params.scheme, params.host ?? '', port);
-      subscriber.next({ url, connections$: connections.asObservable() });
+      subscriber.next({ url, connections$: connections.asObservable(), failures$: tlsFailures(server, url) });
     });
     return () => {
       server.close();

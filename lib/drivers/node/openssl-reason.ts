@@ -7,7 +7,7 @@ export interface OpensslFailure {
 }
 
 const refused = (words: string): OpensslFailure => ({ words, detail: 'certificate-refused' });
-const noTls: OpensslFailure = { words: 'the answer of the peer is no TLS', detail: 'no-tls' };
+const noTls: OpensslFailure = { words: 'the peer does not speak TLS', detail: 'no-tls' };
 
 /** By the name of OpenSSL's reason. An alert is what the peer said (RFC 8446, section 6). */
 const FAILURES: Readonly<Record<string, OpensslFailure>> = {
@@ -32,6 +32,9 @@ const FAILURES: Readonly<Record<string, OpensslFailure>> = {
   WRONG_VERSION_NUMBER: noTls,
   PACKET_LENGTH_TOO_LONG: noTls,
   HTTP_REQUEST: noTls,
+  UNSUPPORTED_PROTOCOL: { words: 'the peer has no TLS version in common with us' },
+  NO_SHARED_CIPHER: { words: 'the peer has no cipher in common with us' },
+  PEER_DID_NOT_RETURN_A_CERTIFICATE: { words: 'the peer showed no certificate' },
   NO_START_LINE: { words: 'no PEM of the expected kind is in it' },
   KEY_VALUES_MISMATCH: { words: 'the key does not fit the certificate' },
 };

@@ -8,6 +8,7 @@ import { type DriverParams, type Listener, Mode } from '../../transport/driver.j
 import { describeParams, formatUrl, secureScheme } from '../../transport/url.js';
 import { bindHost, requirePort } from '../node/listen-address.js';
 import { fromNodeError } from '../node/node-errors.js';
+import { tlsFailures } from '../node/tls-failures.js';
 import { attachRoute } from './attached-routes.js';
 import { type AttachableServer, requireSecurity } from './attached-server.js';
 import { MessageFramer } from './message-framer.js';
@@ -42,9 +43,10 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
       (_request, socket) => rejectUpgrade(socket, 404),
     );
     server.on('error', (error) => subscriber.error(fromNodeError(error, describeParams(params))));
-    server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () =>
-      subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() }),
-    );
+    server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () => {
+      const url = urlOf(params, server);
+      subscriber.next({ url, connections$: connections.asObservable(), failures$: tlsFailures(server, url) });
+    });
     return () => {
       close();
       connections.complete();

@@ -9,7 +9,6 @@ import type { Socket } from 'node:net';
 
 import { logger } from '../../log.js';
 import type { DriverParams } from '../../transport/driver.js';
-import { describeParams } from '../../transport/url.js';
 import { GreetingSockets } from '../node/greeting-sockets.js';
 import { serverTls } from '../node/tls.js';
 import { pathOf } from './upgrades.js';
@@ -36,9 +35,6 @@ export function ownServer(params: DriverParams, paths: ReadonlySet<string>): Own
   const server = material === undefined ? createHttpServer(answer) : createHttpsServer(material, answer);
   const greeting = new GreetingSockets(log);
   server.on('connection', (socket: Socket) => greeting.add(socket));
-  server.on('tlsClientError', (error: Error) =>
-    log('%s: a TLS handshake failed: %s', describeParams(params), error.message),
-  );
   return {
     server,
     release: (address) => greeting.release(address),
