@@ -1,11 +1,17 @@
 import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
 
-/** What errors and log lines say in English is no contract. Their codes and details are, and so is any other text. */
+/**
+ * What errors and log lines say in English is no contract. Their codes and details are, and so is any other text. English
+ * is told by its blanks.
+ */
 const english = {
   shouldIgnore: (path) =>
     (path.isStringLiteral() || path.isTemplateLiteral()) &&
+    (path.node.quasis?.map(({ value }) => value.raw).join('') ?? path.node.value).includes(' ') &&
     path.findParent(({ node: { callee } }) =>
-      /(?:Error|log|badFrame|badMap|badUrl|refused)$/.test(callee?.object?.name ?? callee?.name ?? ''),
+      /(?:Error|log|badFrame|badMap|badUrl|refused|fault)$/.test(
+        callee?.property?.id?.name ?? callee?.object?.name ?? callee?.name ?? '',
+      ),
     )
       ? 'English'
       : undefined,

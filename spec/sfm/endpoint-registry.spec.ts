@@ -131,8 +131,8 @@ describe('messages to an endpoint', () => {
     session.settle();
     connection.fillsAfter = 3;
     for (const bytes of [1, 2, 3, 84]) send('site-1', { payload: new Uint8Array(bytes) });
-    connection.bufferedFrames = 2;
-    connection.bufferedBytes = 37;
+    connection.bufferedFrames = 1;
+    connection.bufferedBytes = 19;
     connection.finish(reset);
     expect(told.slice(2)).toEqual(['dropped', 'disconnected', 'site-1 DISCONNECTED']);
     expect(events[2]).toEqual({
@@ -140,14 +140,14 @@ describe('messages to an endpoint', () => {
       reason: 'disconnected',
       endpointName: 'site-1',
       undelivered: { messages: 1, bytes: 100 },
-      unknown: { messages: 2, bytes: 37 },
+      unknown: { messages: 1, bytes: 19 },
     });
     expect(registry.seat('site-1')?.peer.outbound.waiting.messages).toBe(0);
     expect(registry.stats).toMatchObject([
       {
         queued: { messages: 0, bytes: 0 },
         undelivered: { messages: 1, bytes: 100 },
-        unknown: { messages: 2, bytes: 37 },
+        unknown: { messages: 1, bytes: 19 },
       },
     ]);
   });
@@ -227,6 +227,17 @@ describe('a second connection under a live name', () => {
     session.settle();
     expect(connection.frames.at(-1)?.payload).toEqual(Uint8Array.of(9));
     expect(told).not.toContain('dropped');
+  });
+
+  it('goes on when the older one ends after that', () => {
+    const { join, send } = setUp();
+    const older = join('site-1').connection;
+    older.holdsClose = true;
+    const { connection, session } = join('site-1');
+    session.settle();
+    older.finish();
+    send('site-1', { payload: Uint8Array.of(9) });
+    expect(connection.frames.at(-1)?.payload).toEqual(Uint8Array.of(9));
   });
 
   it('is the one whose end disconnects the endpoint', () => {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
-import type { Session } from '../../lib/sfm/session.js';
+import { MessageRouter } from '../../lib/sfm/message-router.js';
+import type { Session, SessionRole } from '../../lib/sfm/session.js';
 import { withAdmission } from '../../lib/sfm/with-admission.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { encodeHead } from '../../lib/wire/frame.js';
@@ -33,6 +34,15 @@ function watch(session: Session, onOpened: () => void = () => undefined): string
   });
   return seen;
 }
+
+/** What the connection of a session ended with. */
+function errorsOf(connection: FakeConnection): CommError[] {
+  const errors: CommError[] = [];
+  connection.closed$.subscribe({ error: (error: unknown) => errors.push(CommError.from(error)) });
+  return errors;
+}
+
+const data = (n: number) => frameOf({ type: FrameType.DATA, appId: 1, streamId: 17 }, Uint8Array.of(n));
 
 function typesOn(connection: FakeConnection): number[] {
   return connection.frames.map(({ type }) => type);
@@ -79,6 +89,19 @@ describe('a session', () => {
     expect([seen, session.isReady]).toEqual([['opened', 'greeted', 'ready'], true]);
   });
 
+  it('is welcomed once, and settles once', () => {
+    const connection = new FakeConnection();
+    const session = sessionOn(connection);
+    const seen = watch(session);
+    session.settle();
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    session.settle();
+    session.settle();
+    session.welcome(new Endpoint('site-1'), nextStreamId);
+    expect(seen).toEqual(['opened', 'greeted', 'ready', 'settled']);
+    expect(typesOn(connection)).toEqual([FrameType.READY]);
+  });
+
   it('answers a HELLO with READY where it is passive, and a PING with PONG', () => {
     const connection = new FakeConnection();
     readySessionOn(connection);
@@ -93,8 +116,7 @@ describe('a session that is asked for signs of life', () => {
     const scheduler = new VirtualTimeScheduler();
     const connection = new FakeConnection();
     const session = readySessionOn(connection, { scheduler });
-    const errors: unknown[] = [];
-    connection.closed$.subscribe({ error: (error: unknown) => errors.push(error) });
+    const errors = errorsOf(connection);
     connection.deliver(ping);
     connection.bufferedFrames = 1;
     const pongs = () => typesOn(connection).filter((type) => type === FrameType.PONG).length;
@@ -129,8 +151,10 @@ describe('a session that is asked for signs of life', () => {
   });
 
   it('ends with BAD_DATA by more than 1,000 PINGs within a second while a PONG waits', () => {
-    const { connection, errors } = answered();
+    const { connection, errors, pass } = answered();
+    pass(5_000);
     for (let count = 0; count < 1_000; count += 1) connection.deliver(ping);
+    pass(1_000);
     expect([connection.isOpen, errors]).toEqual([true, []]);
     connection.deliver(ping);
     expect(errors).toMatchObject([{ code: CommErrorCode.BAD_DATA }]);
@@ -158,6 +182,152 @@ describe('a session that is asked for signs of life', () => {
     connection.bufferedFrames = 0;
     session.ping();
     expect(pings()).toBe(2);
+  });
+});
+
+describe('the messages of a session', () => {
+  function setUp() {
+    const router = new MessageRouter(1_000);
+    const connection = new FakeConnection();
+    return { router, connection, session: readySessionOn(connection, {}, router) };
+  }
+
+  it('are counted with their heads, those sent and those received', () => {
+    const { router, connection, session } = setUp();
+    router.messages(1).subscribe();
+    const head = encodeHead({ type: FrameType.DATA, appId: 1, streamId: 17 }, 10);
+    session.sendMessage(head.slice(), new Uint8Array(10));
+    session.sendMessage(head.slice(), undefined);
+    connection.deliver(data(1));
+    expect(session.traffic).toMatchObject({
+      sent: { messages: 2, bytes: 26 + 16 },
+      received: { messages: 1, bytes: 17 },
+      unclaimed: { messages: 0, bytes: 0 },
+    });
+  });
+
+  it('are unclaimed where nobody listens, before it has settled and after', () => {
+    const { connection, session } = setUp();
+    connection.deliver(data(1));
+    connection.deliver(data(2));
+    expect(session.traffic.unclaimed.toTally()).toEqual({ messages: 2, bytes: 34 });
+  });
+
+  it('end it where its connection does not take one, which is undelivered', () => {
+    const { connection, session } = setUp();
+    const errors = errorsOf(connection);
+    connection.throwsAt = 1;
+    const head = encodeHead({ type: FrameType.DATA, appId: 1, streamId: 17 }, 0);
+    expect(session.sendMessage(head, undefined)).toBe(false);
+    expect(session.losses.undelivered).toEqual({ messages: 1, bytes: 16 });
+    expect(errors[0]?.message).toMatch(/^CN\d+ site-1 at 127\.0\.0\.1:2000: no room$/);
+  });
+});
+
+describe('a session that breaks off', () => {
+  const badData = (message: RegExp) => [
+    { code: CommErrorCode.BAD_DATA, message: expect.stringMatching(message) as unknown },
+  ];
+
+  it.each([
+    [Mode.PASSIVE, ping, /^CN\d+ 127\.0\.0\.1:2000: expected HELLO first, got PING$/],
+    [Mode.PASSIVE, helloOf(new Endpoint('site-1'), FrameType.READY), /expected HELLO first, got READY/],
+    [Mode.ACTIVE, helloOf(new Endpoint('site-1')), /expected READY first, got HELLO/],
+  ])('does so by a wrong first frame where it is %s', (mode, frame, message) => {
+    const connection = new FakeConnection();
+    const errors = errorsOf(connection);
+    const seen = watch(sessionOn(connection, { mode }));
+    connection.deliver(frame);
+    expect([seen, errors]).toMatchObject([['opened', 'closed', 'complete'], badData(message)]);
+  });
+
+  it.each([
+    [FrameType.HELLO, /^CN\d+ site-1 at 127\.0\.0\.1:2000: expected a message or a heartbeat, got HELLO$/],
+    [9 as FrameType, /expected a message or a heartbeat, got a frame of unknown type 9$/],
+  ])('does so by a frame of type %d behind its handshake', (type, message) => {
+    const connection = new FakeConnection();
+    readySessionOn(connection);
+    const errors = errorsOf(connection);
+    connection.deliver(frameOf({ type, appId: 0, streamId: 1 }));
+    expect(errors).toMatchObject(badData(message));
+  });
+
+  it('does so where its connection does not take a PONG', () => {
+    const connection = new FakeConnection();
+    readySessionOn(connection);
+    const errors = errorsOf(connection);
+    connection.throwsAt = 1;
+    connection.deliver(ping);
+    expect(errors[0]?.message).toMatch(/: no room$/);
+  });
+
+  it('does so by more than 1 MiB behind a handshake that is not answered', () => {
+    const connection = new FakeConnection();
+    const errors = errorsOf(connection);
+    sessionOn(connection).events$.subscribe();
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    const frame = frameOf({ type: FrameType.DATA, appId: 1, streamId: 17 }, new Uint8Array(65_536 - 16));
+    for (let count = 0; count < 16; count += 1) connection.deliver(frame);
+    expect(errors).toEqual([]);
+    connection.deliver(ping);
+    expect(errors).toMatchObject(badData(/1048576 bytes/));
+  });
+
+  it('does so by a peer of its own name', () => {
+    const connection = new FakeConnection();
+    const errors = errorsOf(connection);
+    watch(sessionOn(connection));
+    connection.deliver(helloOf(new Endpoint('hub')));
+    expect(errors).toMatchObject([{ code: CommErrorCode.BAD_DATA, detail: 'own-name' }]);
+  });
+
+  it('does not do so by the reserved frames FRAG and ACK', () => {
+    const connection = new FakeConnection();
+    readySessionOn(connection);
+    for (const type of [FrameType.FRAG, FrameType.ACK]) {
+      connection.deliver(frameOf({ type, appId: 0, streamId: 1 }));
+    }
+    expect(connection.isOpen).toBe(true);
+  });
+});
+
+describe('under mtls a session', () => {
+  /** What becomes of `site-1`, or the site below a relay that we are, with that certificate. */
+  function errorsWith(role: Partial<SessionRole>, shown: { peer_cn?: string; peer_cert_hidden?: true }) {
+    const addresses = { local_addr: '127.0.0.1:1000', peer_addr: '127.0.0.1:2000' };
+    const connection = new FakeConnection({ ...addresses, ...shown });
+    const errors = errorsOf(connection);
+    watch(sessionOn(connection, { mtls: true, ...role }));
+    const answer = role.mode === Mode.ACTIVE ? FrameType.READY : FrameType.HELLO;
+    connection.deliver(helloOf(new Endpoint('site-1'), answer));
+    return errors;
+  }
+  const [active, passive] = [{ mode: Mode.ACTIVE }, { mode: Mode.PASSIVE }];
+  const hidden = { peer_cert_hidden: true } as const;
+
+  it.each([
+    ['a certificate of its name', passive, { peer_cn: 'site-1' }],
+    ['a certificate of its name', active, { peer_cn: 'site-1' }],
+    ['a certificate that the transport does not show', active, hidden],
+    ['no certificate where TLS is one-way', { ...passive, mtls: false }, {}],
+  ])('takes a peer with %s: %o', (_, role, shown) => {
+    expect(errorsWith(role, shown)).toEqual([]);
+  });
+
+  it.each([
+    ['a certificate of another name', passive, { peer_cn: 'evil' }, '"evil"'],
+    ['a certificate of another name', active, { peer_cn: 'evil' }, '"evil"'],
+    ['a certificate without one common name', passive, {}, 'none'],
+    ['a certificate without one common name', active, {}, 'none'],
+    ['none to show, where we are the listener', passive, hidden, 'none'],
+  ])('refuses a peer with %s: %o', (_, role, shown, named) => {
+    expect(errorsWith(role, shown)).toMatchObject([
+      {
+        code: CommErrorCode.BAD_DATA,
+        detail: 'certificate-name',
+        message: expect.stringMatching(`site-1 needs a certificate for "site-1".* ${named}`) as unknown,
+      },
+    ]);
   });
 });
 
@@ -202,6 +372,17 @@ describe('what a session has lost', () => {
     expect(ended([2, 34], [1, 17])).toEqual({ undelivered: nothing, unknown: nothing });
   });
 
+  it('does not count its handshake', () => {
+    const connection = new FakeConnection();
+    const session = readySessionOn(connection);
+    const head = encodeHead({ type: FrameType.DATA, appId: 1, streamId: 17 }, 10);
+    session.sendMessage(head, new Uint8Array(10));
+    const ready = connection.sent[0]?.length ?? 0;
+    [connection.bufferedFrames, connection.bufferedBytes] = [2, ready + 26];
+    Object.defineProperties(connection, { unconfirmedFrames: { value: 0 }, unconfirmedBytes: { value: 0 } });
+    expect(session.losses).toEqual({ undelivered: { messages: 1, bytes: 26 }, unknown: nothing });
+  });
+
   it('is all unknown where the operating system had all', () => {
     expect(ended([5, 3 * 26 + 34], [5, 3 * 26 + 34])).toEqual({
       undelivered: nothing,
@@ -244,6 +425,44 @@ describe('a session whose connection is closing', () => {
     connection.deliver(ping);
     expect(typesOn(connection)).toEqual([FrameType.READY]);
     expect(seen).toEqual(['opened', 'greeted', 'ready']);
+  });
+
+  it('delivers no more of what it held', () => {
+    const router = new MessageRouter(1_000);
+    const received: unknown[] = [];
+    router.messages(1).subscribe(({ message, connection }) => {
+      received.push(message.payload?.[0]);
+      void connection.close();
+    });
+    const connection = new FakeConnection();
+    connection.holdsClose = true;
+    const session = sessionOn(connection, {}, {}, router);
+    session.events$.subscribe();
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    for (const n of [1, 2, 3]) connection.deliver(data(n));
+    session.welcome(new Endpoint('site-1'), nextStreamId);
+    expect(received).toEqual([1]);
+  });
+
+  it('takes no handshake with which another subscriber closed it', () => {
+    const connection = new FakeConnection();
+    connection.holdsClose = true;
+    connection.frames$.subscribe(() => void connection.close());
+    const seen = watch(sessionOn(connection));
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    expect(seen).toEqual(['opened']);
+  });
+
+  it('is not ready by a welcome that comes too late', () => {
+    const connection = new FakeConnection();
+    connection.holdsClose = true;
+    const session = sessionOn(connection);
+    const seen: string[] = [];
+    session.events$.subscribe(({ type }) => seen.push(type));
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    void session.close();
+    session.welcome(new Endpoint('site-1'), nextStreamId);
+    expect([seen, connection.sent]).toEqual([['opened', 'greeted'], []]);
   });
 
   it('is over when the connection is, and once', () => {

@@ -104,21 +104,22 @@ export function sessionOn(
   connection: FakeConnection,
   role: Partial<SessionRole> = {},
   options: CommunicatorOptions = {},
+  router = new MessageRouter(1_000),
 ): Session {
   return new Session(
     connection,
     { handle: 'CH00001', scheme: 'tcp', mode: Mode.PASSIVE, mtls: false, heartbeat: true, ...role },
-    {
-      local: new Endpoint('hub'),
-      options: resolveOptions(options),
-      router: new MessageRouter(1_000),
-    },
+    { local: new Endpoint('hub'), options: resolveOptions(options), router },
   );
 }
 
 /** The same with the handshake done: `connection` has sent READY, and is not settled yet. */
-export function readySessionOn(connection: FakeConnection, options: CommunicatorOptions = {}): Session {
-  const session = sessionOn(connection, {}, options);
+export function readySessionOn(
+  connection: FakeConnection,
+  options: CommunicatorOptions = {},
+  router?: MessageRouter,
+): Session {
+  const session = sessionOn(connection, {}, options, router);
   session.events$.pipe(withAdmission(admitAll)).subscribe((event) => {
     if (event.type === 'admitted') session.welcome(event.endpoint, () => 17);
   });
