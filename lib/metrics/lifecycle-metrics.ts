@@ -15,6 +15,7 @@ const TYPES: Readonly<Record<LifecycleEvent['type'], true>> = {
   refused: true,
   evicted: true,
   limited: true,
+  'handshake-failed': true,
   dropped: true,
   'callback-error': true,
 };
