@@ -22,7 +22,9 @@ const words = [
   'standard-schema.ts',
 ];
 const upperWords = ['lifecycle.ts', 'options.ts', 'received-message.ts', 'stats.ts', 'verify-endpoint.ts'];
-const entries = ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing', 'metrics', 'nest'];
+/** What an optional peer dependency is for. */
+const optional = ['angular', 'metrics', 'nest'];
+const entries = [...optional, 'cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing'];
 const upper = [...entries, 'communicator.ts', 'monitor'];
 const rooms = {
   ...Object.fromEntries(
@@ -35,13 +37,24 @@ const rooms = {
   sfm: [...upper, 'drivers'],
   'communicator.ts': [...entries, 'monitor', 'drivers'],
   monitor: [...entries, 'drivers'],
-  metrics: ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'drivers', 'monitor', 'nest', 'testing'],
-  nest: ['cli', 'browser.ts', 'exports.ts', 'metrics', 'monitor', 'testing'],
-  testing: ['cli', 'index.ts', 'browser.ts', 'exports.ts', 'metrics', 'nest'],
-  cli: ['metrics', 'nest', 'testing'],
-  'index.ts': ['cli', 'metrics', 'monitor', 'nest', 'testing'],
-  'browser.ts': ['cli', 'metrics', 'monitor', 'nest', 'testing'],
-  'exports.ts': ['cli', 'index.ts', 'browser.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
+  angular: ['cli', 'index.ts', 'exports.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
+  metrics: [
+    'angular',
+    'cli',
+    'index.ts',
+    'browser.ts',
+    'exports.ts',
+    'drivers',
+    'monitor',
+    'nest',
+    'testing',
+  ],
+  nest: ['angular', 'cli', 'browser.ts', 'exports.ts', 'metrics', 'monitor', 'testing'],
+  testing: [...optional, 'cli', 'index.ts', 'browser.ts', 'exports.ts'],
+  cli: [...optional, 'testing'],
+  'index.ts': [...optional, 'cli', 'monitor', 'testing'],
+  'browser.ts': [...optional, 'cli', 'monitor', 'testing'],
+  'exports.ts': [...optional, 'cli', 'index.ts', 'browser.ts', 'drivers', 'monitor', 'testing'],
 };
 
 export default defineConfig(

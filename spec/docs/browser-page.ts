@@ -12,10 +12,10 @@ import { put } from './workspace.js';
 /** Where a bundler for browsers finds the entries. */
 const ENTRIES = {
   rxflare: join(ROOT, 'lib', 'browser.ts'),
+  'rxflare/angular': join(ROOT, 'lib', 'angular', 'index.ts'),
   'rxflare/drivers': join(ROOT, 'lib', 'drivers', 'browser.ts'),
   'rxflare/monitor': join(ROOT, 'lib', 'monitor', 'index.ts'),
 };
-const ANGULAR = join(ROOT, 'docs', 'examples', 'angular-dashboard', 'node_modules');
 
 declare global {
   interface Window {
@@ -43,7 +43,6 @@ export async function openPage({ place, code }: Block, path: string, server: str
     bundle: true,
     format: 'esm',
     alias: ENTRIES,
-    nodePaths: [ANGULAR],
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true } },
   });
   const transcript = new Transcript(place);

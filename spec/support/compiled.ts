@@ -19,6 +19,7 @@ const PROGRAMS = {
 /** What the programs of the guides import. */
 const ENTRIES = [
   'lib/index.ts',
+  'lib/angular/index.ts',
   'lib/drivers/index.ts',
   'lib/metrics/index.ts',
   'lib/monitor/index.ts',
