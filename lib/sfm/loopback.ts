@@ -118,7 +118,6 @@ export class Loopback extends BaseConnection implements Sink {
       this.#router.route(this.#received(message));
       this.wrote();
     }
-    if (this.#waiting.length > 0 && !this.isPaused) this.#schedule();
   }
 
   /** The message as a wire would have brought it: a payload is a plain Uint8Array, and an empty one is none. */

@@ -36,7 +36,7 @@ export class MessageRouter {
   /** Messages that nobody asked for, by app ID. */
   readonly #dropped = new Map<number, Tally>();
   /** Bytes that unfinished receivers hold, by connection. */
-  readonly #pending = new Map<Connection, Pending>();
+  readonly #pending = new WeakMap<Connection, Pending>();
 
   constructor(maxPendingBytes: number) {
     this.#maxPendingBytes = maxPendingBytes;
@@ -124,7 +124,6 @@ export class MessageRouter {
     const pending = this.#pending.get(connection);
     if (pending === undefined) return;
     pending.bytes -= bytes;
-    if (pending.bytes === 0) this.#pending.delete(connection);
     if (!pending.hasPaused || pending.bytes > this.#maxPendingBytes / 2) return;
     pending.hasPaused = false;
     connection.resume(this);
@@ -160,8 +159,10 @@ function processOf(receiver: MessageReceiver): (received: ReceivedMessage) => un
   if (typeof receiver === 'function') return receiver;
   const method: unknown = (receiver as Partial<typeof receiver> | undefined | null)?.processMessage;
   if (typeof method !== 'function') {
-    const detail = 'a receiver is a function, or an object with a method processMessage';
-    throw new CommError(CommErrorCode.BAD_CONFIG, `${detail}, got ${messageOf(receiver)}`);
+    throw new CommError(
+      CommErrorCode.BAD_CONFIG,
+      `a receiver is a function, or an object with a method processMessage, got ${messageOf(receiver)}`,
+    );
   }
   return ({ endpoint, connection, appId, message }) =>
     receiver.processMessage(endpoint, connection, appId, message);

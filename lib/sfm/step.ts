@@ -71,7 +71,7 @@ function admit(world: World, event: Of<'admitted'>, { duplicateName, makePeer }:
   const peer = seat?.peer ?? makePeer(endpoint.name);
   const flaps = older === undefined ? (seat?.flaps ?? NO_FLAPS) : withFlap(seat?.flaps ?? NO_FLAPS, at);
   const next = withSeat(world, { endpoint, peer, session, flaps, isRemoved: false, goneKey: undefined });
-  const isNews = older === undefined || seat?.endpoint.state !== EndpointState.READY;
+  const isNews = seat?.endpoint.state !== EndpointState.READY;
   return todo(
     next,
     ...(older === undefined ? [] : [{ type: 'route', peer, session: undefined } as const]),
@@ -102,11 +102,13 @@ function refuse(world: World, { session, endpoint, error }: Omit<Of<'refused'>, 
   const { handle } = role;
   const { name: endpointName } = endpoint;
   const { code, message: reason, detail } = error;
-  const closing = `${place(session)}: ${endpointName} is refused: ${reason}`;
   return todo(
     world,
     { type: 'tell', event: { type: 'refused', handle, connection, endpointName, peerAddr, reason } },
-    close(session, new CommError(code, closing, { detail })),
+    close(
+      session,
+      new CommError(code, `${place(session)}: ${endpointName} is refused: ${reason}`, { detail }),
+    ),
   );
 }
 
@@ -120,7 +122,7 @@ function leave(world: World, { session, error }: Of<'closed'>, rules: Rules): Wo
   const { connection, role, endpoint: known } = session;
   const seat = seatOf(world, session);
   const endpointName = known?.name;
-  const peer = endpointName === undefined ? undefined : world.seats.get(endpointName)?.peer;
+  const peer = known && world.seats.get(known.name)?.peer;
   const ended: Effect[] = [
     ...(endpointName === undefined
       ? []
@@ -193,11 +195,9 @@ function withSeat(world: World, seat: Seat): World {
           endpoints: world.endpoints.with(name, seat.endpoint),
           changed: [...world.changed, name],
         }),
-    ...(seat.goneKey === before?.goneKey
-      ? {}
-      : seat.goneKey === undefined
-        ? { gone: gone.without(before?.goneKey ?? nextGoneKey) }
-        : { gone: gone.with(seat.goneKey, name), nextGoneKey: nextGoneKey + 1 }),
+    ...(seat.goneKey === undefined
+      ? { gone: gone.without(before?.goneKey ?? nextGoneKey) }
+      : { gone: gone.with(seat.goneKey, name), nextGoneKey: nextGoneKey + 1 }),
   };
 }
 
@@ -229,8 +229,10 @@ function overdue(session: Session, { handshakeTimeoutMs }: Rules): CommError {
 }
 
 function silent(session: Session, { heartbeatTimeoutMs }: Rules): CommError {
-  const detail = `no sign of life within ${heartbeatTimeoutMs} ms after a PING, the connection is taken for dead`;
-  return new CommError(CommErrorCode.TIMEOUT, `${session.describe()}: ${detail}`);
+  return new CommError(
+    CommErrorCode.TIMEOUT,
+    `${session.describe()}: no sign of life within ${heartbeatTimeoutMs} ms after a PING, the connection is taken for dead`,
+  );
 }
 
 function place({ connection: { name, properties } }: Session): string {

@@ -83,11 +83,25 @@ describe('a message to ourselves', () => {
     expect(counts).toEqual([1, 2, 3]);
   });
 
+  it('comes after what waits already, however many its receivers send', async () => {
+    const { router, send } = setUp();
+    let [calls, isOver] = [0, false];
+    router.register(2, () => {
+      calls += 1;
+      queueMicrotask(() => (isOver = true));
+      if (!isOver && calls < 1_000) send(2, {});
+    });
+    send(2, {});
+    await later();
+    expect(calls).toBe(2);
+  });
+
   it('comes on a connection that cannot be sent on', async () => {
     const { send, received } = setUp();
     send(1, {});
     await later();
     const connection = received[0]?.connection;
+    expect(connection?.name).toBe('CN00000');
     expect(connection?.properties).toEqual({ local_addr: '0.0.0.0:0', peer_addr: '0.0.0.0:0' });
     const notSupported = expect.objectContaining({ code: CommErrorCode.NOT_SUPPORTED }) as Error;
     expect(() => connection?.send(new Uint8Array(16))).toThrow(notSupported);
@@ -178,10 +192,12 @@ describe('the queue to ourselves', () => {
 
   it('still delivers what it has when it is completed', async () => {
     const { send, loopback, received } = setUp();
+    let isOver = false;
+    loopback.frames$.subscribe({ complete: () => (isOver = true) });
     send(1, {});
     loopback.complete();
     await later();
-    expect(received).toHaveLength(1);
+    expect([isOver, received.length]).toEqual([true, 1]);
   });
 
   it('waits while a receiver has paused it, and goes on where it stopped', async () => {
@@ -194,7 +210,7 @@ describe('the queue to ourselves', () => {
     for (const count of [1, 2, 3]) send(2, { headers: { count } });
     await later();
     await later();
-    expect([seen, loopback.bufferedMessages]).toEqual([[1, 2], 1]);
+    expect([seen, loopback.bufferedMessages, loopback.bufferedFrames]).toEqual([[1, 2], 1, 1]);
     loopback.resume();
     await later();
     expect([seen, loopback.bufferedMessages, loopback.bufferedBytes]).toEqual([[1, 2, 3], 0, 0]);

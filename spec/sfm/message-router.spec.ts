@@ -285,6 +285,20 @@ describe('receivers that return promises', () => {
     expect(pausedAt(100 * OVERHEAD_BYTES, 0)).toBe(101);
   });
 
+  it('count each value of the headers, nested ones too, until they are done', async () => {
+    const { router, connection, route } = setUp();
+    let finish: () => void = () => undefined;
+    router.register(1, () => new Promise<void>((resolve) => (finish = resolve)));
+    expect(router.pendingBytes(connection)).toBe(0);
+    const headers = { a: 1, list: ['x', { b: null }], bytes: new Uint8Array(9), none: undefined };
+    route(1, { headers }, 50);
+    // The headers, `a`, `list` and what is in it, `bytes`.
+    expect(router.pendingBytes(connection)).toBe(50 + OVERHEAD_BYTES + 7 * 64);
+    finish();
+    await settled();
+    expect(router.pendingBytes(connection)).toBe(0);
+  });
+
   it('leave a pause of the user alone', async () => {
     const { router, connection, route } = setUp();
     router.register(1, () => Promise.resolve());

@@ -14,12 +14,13 @@ const reset = new CommError(CommErrorCode.CLOSED, 'reset');
 
 /** An outbound, a session that it can be written into, and a note of its signals. */
 function setUp() {
-  const outbound = new Outbound(HIGH_WATER_MARK, () => 0);
+  const clock = { ms: 0 };
+  const outbound = new Outbound(HIGH_WATER_MARK, () => clock.ms);
   const signals: string[] = [];
   outbound.drained$.subscribe(() => signals.push('drained'));
   outbound.emptied$.subscribe(() => signals.push('emptied'));
   const connection = new FakeConnection();
-  return { outbound, signals, connection, session: sessionOn(connection) };
+  return { clock, outbound, signals, connection, session: sessionOn(connection) };
 }
 
 /** Frames of 26 bytes that are told apart by their stream ID. Answers whether there is room for more. */
@@ -164,6 +165,34 @@ describe('an outbound on an open connection', () => {
     connection.bufferedFrames = 1;
     connection.bufferedBytes = 26;
     expect(outbound.backlog).toEqual({ messages: 2, bytes: 52 });
+  });
+
+  it('times a message from its push until it is written', () => {
+    const { clock, outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    push(outbound, 1);
+    clock.ms = 3;
+    connection.bufferedFrames = 1;
+    connection.advance();
+    expect(outbound.sendTimes.count).toBe(0);
+    connection.bufferedFrames = 0;
+    connection.advance();
+    expect(outbound.sendTimes).toMatchObject({ count: 1, sumMs: 3 });
+  });
+
+  it('times a message that waits here until it is written', () => {
+    const { clock, outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    connection.fill();
+    push(outbound, 1);
+    connection.advance();
+    push(outbound, 2);
+    clock.ms = 3;
+    connection.advance();
+    expect(outbound.sendTimes).toMatchObject({ count: 1, sumMs: 0 });
+    connection.drain();
+    connection.advance();
+    expect(outbound.sendTimes).toMatchObject({ count: 2, sumMs: 3 });
   });
 
   it('lets one who waited for drained push at once, without a frame out of order', () => {

@@ -321,6 +321,15 @@ describe('a step', () => {
     expect([[...before.seats], [...before.endpoints], [...before.gone]]).toEqual([seats, endpoints, gone]);
   });
 
+  it('closes one who is refused with the code and the detail of the refusal', () => {
+    const error = new CommError(CommErrorCode.BAD_DATA, 'evil', { detail: 'certificate-name' });
+    const refused: Input = { type: 'refused', session: sessionOf('A'), endpoint: endpointOf(), error };
+    expect(once(EMPTY_WORLD, refused).effects.at(-1)).toMatchObject({
+      type: 'close',
+      reason: { code: CommErrorCode.BAD_DATA, detail: 'certificate-name' },
+    });
+  });
+
   it('does nothing for one who is let in, and has ended by then', () => {
     plain('A').isOpen = false;
     const world = walk([admitted('A')]);
@@ -478,6 +487,8 @@ describe('the gone', () => {
 
   it('are forgotten at once where none may be remembered', () => {
     expect(namesOf(walk(leaves('a'), { maxDisconnectedEndpoints: 0 }))).toEqual([]);
+    const three = [...leaves('a'), ...leaves('b'), ...leaves('c')];
+    expect(namesOf(walk(three, { maxDisconnectedEndpoints: 4 }))).toEqual(['a', 'b', 'c']);
   });
 
   it('are forgotten twice without harm', () => {

@@ -60,6 +60,11 @@ export class FakeConnection extends BaseConnection {
     this.wrote();
   }
 
+  /** Something is written, and `bufferedBytes` says whether there is room again. */
+  advance(): void {
+    this.wrote();
+  }
+
   /** The connection ends. */
   finish(error?: CommError): void {
     this.end(error);
