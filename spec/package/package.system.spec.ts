@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { freePort } from '../support/free-port.js';
-import { nodeBinary } from '../support/node-versions.js';
+import { bunBinary, denoBinary, nodeBinary } from '../support/runtimes.js';
 import { freshProject } from './project.js';
 
 /** The oldest version that `engines` admits, and the newer lines that are maintained. */
@@ -122,6 +122,22 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
         main();`,
       );
       expect(await project.run(await nodeBinary(version), '--no-warnings', file)).toBe('hub\n');
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe.each([
+  ['Bun', [await bunBinary()]],
+  ['Deno', [await denoBinary(), 'run', '--allow-net', '--allow-env', '--allow-read', '--quiet']],
+])('in %s', (runtime, [command = '', ...args]) => {
+  it(
+    'runs the first program of the README',
+    async () => {
+      const { program, output } = await readmeProgram();
+      const file = `readme-${runtime}.mjs`;
+      await project.write(file, program);
+      expect(await project.run(command, ...args, file)).toBe(output);
     },
     TIMEOUT_MS,
   );

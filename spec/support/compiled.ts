@@ -15,6 +15,7 @@ const PROGRAMS = {
   'cli/main': 'lib/cli/main.ts',
   'soak/party': 'spec/soak/party.ts',
   'adversary/hub-program': 'spec/adversary/hub-program.ts',
+  'runtimes/party': 'spec/runtimes/party.ts',
 };
 /** What the programs of the guides import. */
 const ENTRIES = [

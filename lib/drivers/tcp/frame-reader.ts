@@ -49,8 +49,9 @@ export class FrameReader {
   /** Begins to read. */
   start(socket: Duplex, host: ReaderHost): void {
     this.#host = host;
-    if (this.#isInPlace) socket.resume();
-    else socket.on('data', (chunk: Uint8Array) => this.#push(chunk));
+    if (!this.#isInPlace) socket.on('data', (chunk: Uint8Array) => this.#push(chunk));
+    // A stream that was paused on purpose, as accepted sockets are, does not flow by a listener alone.
+    socket.resume();
     socket.on('end', () => this.#finish(host));
   }
 

@@ -28,9 +28,14 @@ export interface AttachOptions {
 /**
  * Checks that something is such a server.
  *
- * @throws CommError `BAD_CONFIG` where it is not
+ * @throws CommError `BAD_CONFIG` where it is not, `NOT_SUPPORTED` for an `https.Server` under Bun
  */
 export function requireServer(server: unknown): AttachableServer {
+  if (server instanceof HttpsServer && !(server instanceof TlsServer)) {
+    const detail =
+      'an https.Server of Bun shows no certificates of its clients; listen at an https URL instead';
+    throw new CommError(CommErrorCode.NOT_SUPPORTED, `server: ${detail}`);
+  }
   if (server instanceof HttpServer || server instanceof HttpsServer) return server;
   if (server instanceof TlsServer && speaksHttp1(server)) return server as Http2SecureServer;
   const expected =

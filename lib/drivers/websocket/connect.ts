@@ -2,7 +2,6 @@ import type { Agent, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import { Observable } from 'rxjs';
-import { WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
@@ -17,6 +16,7 @@ import { socketProperties } from '../node/socket-properties.js';
 import { WebSocketConnection } from './websocket-connection.js';
 import { webSocketUrl } from './websocket-url.js';
 import { WS_OPTIONS } from './ws-options.js';
+import { WebSocket } from './ws.js';
 
 /** The options of a side that connects, beside its URL. */
 export interface ConnectOptions {
@@ -38,7 +38,12 @@ export function connectWebSocket(params: DriverParams, options: ConnectOptions):
     ws.on('error', fail);
     ws.once('open', () => {
       ws.off('error', fail);
-      if (socket === undefined) return;
+      if (socket === undefined) {
+        ws.terminate();
+        const detail = 'this runtime shows no socket of a WebSocket';
+        subscriber.error(new CommError(CommErrorCode.NOT_SUPPORTED, `${context}: ${detail}`));
+        return;
+      }
       const framer = new MessageFramer(options.generateMask);
       const connection = new WebSocketConnection({
         ws,

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
 import { Observable, Subject } from 'rxjs';
@@ -28,7 +29,7 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
   return new Observable((subscriber) => {
     const connections = new Subject<Connection>();
     const paths = new Set([DEFAULT_PATH, '/', customPath(params) ?? DEFAULT_PATH]);
-    const { server, release, close } = ownServer(params, paths);
+    const { server, http, release, close } = ownServer(params, paths);
     const route: UpgradeRoute = {
       origins,
       accept: (ws, socket) => {
@@ -38,7 +39,7 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
       },
     };
     takeUpgrades(
-      server,
+      http,
       (path) => (paths.has(path) ? route : undefined),
       (_request, socket) => rejectUpgrade(socket, 404),
     );
@@ -89,7 +90,7 @@ export function listenAttached(
 }
 
 /** The URL of the listener, with the real port, the scheme that clients need, and the host that the server is bound to. */
-function urlOf(params: DriverParams, server: AttachableServer): string {
+function urlOf(params: DriverParams, server: Server): string {
   const { host = '', path } = params;
   const scheme = server instanceof TlsServer ? secureScheme(params.scheme) : params.scheme;
   const bound = server.address();

@@ -2,10 +2,9 @@ import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import { type WebSocket, WebSocketServer } from 'ws';
-
 import type { AttachableServer } from './attached-server.js';
 import { WS_OPTIONS } from './ws-options.js';
+import { type WebSocket, WebSocketServer } from './ws.js';
 
 /** What a listener does with the upgrades of its path. */
 export interface UpgradeRoute {

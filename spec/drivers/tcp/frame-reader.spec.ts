@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 
 import { describe, expect, it } from 'vitest';
 
@@ -40,6 +41,21 @@ function read({ onread }: FrameReader, stream: Uint8Array, at: number, most: num
 }
 
 describe('FrameReader', () => {
+  it('reads a stream that was paused on purpose and cannot be read in place', async () => {
+    const stream = new PassThrough().pause();
+    const frame = await new Promise<Uint8Array>((resolve, reject) => {
+      new FrameReader().start(stream, {
+        maxFrameBytes: () => 1_000,
+        alive: () => undefined,
+        received: resolve,
+        ended: () => reject(new Error('it ended')),
+        failed: reject,
+      });
+      stream.write(frameOf(100, 3));
+    });
+    expect(frame).toEqual(frameOf(100, 3));
+  });
+
   it('reads the rest of a large frame straight into its memory', () => {
     const { reader, told } = startReader();
     const frame = frameOf(LARGE, 1);
