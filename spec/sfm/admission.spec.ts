@@ -2,7 +2,7 @@ import { map, merge, mergeAll, type Observable, Subject, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
-import { CommErrorCode } from '../../lib/comm-error.js';
+import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
@@ -375,7 +375,38 @@ describe("duplicateName 'incumbent'", () => {
     const first = join('site-1', more);
     if (pauses) first.pause();
     expect([join('site-1').isOpen, first.isOpen]).toEqual([false, true]);
-    expect(ofType('refused')).toHaveLength(1);
+    const reason = expect.stringContaining('the name site-1 is taken by CN') as unknown;
+    expect(ofType('refused')).toMatchObject([{ reason }]);
+  });
+
+  it('refuses the newcomer at the next look, and not only when the time is up', () => {
+    const { join, run } = hubWith(incumbent);
+    run((at) => {
+      const first = join('site-1');
+      const second = join('site-1');
+      at(20, () => first.deliver(pong));
+      at(51, () => expect(second.isOpen).toBe(false));
+    });
+  });
+
+  it('does not count one that is closing as the incumbent', () => {
+    const { join, hasJoined } = hubWith(incumbent);
+    const first = join('site-1');
+    first.holdsClose = true;
+    void first.close();
+    expect(hasJoined(join('site-1'))).toBe(true);
+  });
+
+  it('lets a newcomer in when the incumbent breaks off', () => {
+    const { join, hasJoined, run } = hubWith(incumbent);
+    run((at) => {
+      const first = join('site-1');
+      const second = join('site-1');
+      at(10, () => {
+        first.finish(new CommError(CommErrorCode.CLOSED, 'reset'));
+        expect(hasJoined(second)).toBe(true);
+      });
+    });
   });
 
   it('lets a name in again that has gone', () => {

@@ -1,4 +1,4 @@
-import { Subject, VirtualTimeScheduler } from 'rxjs';
+import { filter, Subject, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
@@ -12,6 +12,7 @@ import { withAdmission } from '../../lib/sfm/with-admission.js';
 import type { Input } from '../../lib/sfm/world.js';
 import { HotSource } from '../../lib/transport/hot-source.js';
 import { FrameType } from '../../lib/wire/prefix.js';
+import { frameOf } from '../support/bytes.js';
 import { admitAll, FakeConnection, helloOf, sessionOn } from '../support/fake-connection.js';
 
 const reset = new CommError(CommErrorCode.CLOSED, 'reset');
@@ -229,13 +230,17 @@ describe('a second connection under a live name', () => {
     expect(told).not.toContain('dropped');
   });
 
-  it('goes on when the older one ends after that', () => {
-    const { join, send } = setUp();
-    const older = join('site-1').connection;
-    older.holdsClose = true;
-    const { connection, session } = join('site-1');
-    session.settle();
-    older.finish();
+  it('that settles before the older one has ended keeps what is sent', () => {
+    const { registry, inputs, told, send, open, join } = setUp();
+    join('site-1');
+    const { connection } = open();
+    // What comes while an event is told waits, so both frames are there when it is let in.
+    registry.lifecycle$.pipe(filter(({ type }) => type === 'listening')).subscribe(() => {
+      connection.deliver(helloOf(new Endpoint('site-1')));
+      connection.deliver(frameOf({ type: FrameType.PING, appId: 0, streamId: 17 }));
+    });
+    inputs.next({ type: 'report', event: { type: 'listening', handle: 'CH00001', url: 'tcp://0:8002' } });
+    expect(told.at(-1)).toBe('disconnected');
     send('site-1', { payload: Uint8Array.of(9) });
     expect(connection.frames.at(-1)?.payload).toEqual(Uint8Array.of(9));
   });

@@ -5,6 +5,8 @@ import {
   BehaviorSubject,
   concat,
   defer,
+  EMPTY,
+  from,
   mergeMap,
   NEVER,
   type Observable,
@@ -259,14 +261,25 @@ describe('an active connector', () => {
     expect([driver.open, completed]).toEqual([0, 2]);
   });
 
-  it('shows the frames of its connections', () => {
-    const connection = new FakeConnection();
-    const connector = connectorOf(new FakeDriver(concat(of(connection), NEVER)));
+  it('counts none of the connections that it makes itself against the limits of listeners', () => {
+    const connections = [new FakeConnection(), new FakeConnection()];
+    const driver = new FakeDriver(concat(from(connections), NEVER));
+    const connector = connectorOf(driver, Mode.ACTIVE, { maxConnections: 1 });
+    connector.start();
+    expect(connections.map(({ isOpen }) => isOpen)).toEqual([true, true]);
+    connector.stop();
+  });
+
+  it('shows the frames of its connections, also after one broke', () => {
+    const [broken, next] = [new FakeConnection(), new FakeConnection()];
+    const connector = connectorOf(new FakeDriver(concat(of(broken, next), NEVER)));
     const frames: Uint8Array[] = [];
     connector.frames$.subscribe((frame) => frames.push(frame));
     connector.start();
-    connection.deliver(Uint8Array.of(1));
-    expect(frames).toEqual([Uint8Array.of(1)]);
+    broken.deliver(Uint8Array.of(1));
+    broken.finish(refused);
+    next.deliver(Uint8Array.of(2));
+    expect(frames).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
     connector.stop();
   });
 });
@@ -378,6 +391,25 @@ describe('started', () => {
     connector.start();
     bound.next({ url: 'fake://h:1', connections$: NEVER });
     await expect(started).resolves.toEqual({ type: 'listening', url: 'fake://h:1' });
+    connector.stop();
+  });
+
+  it('resolves where the first attempt ends without an error, and the connector goes on trying', async () => {
+    const connector = connectorOf(new FakeDriver(NEVER, EMPTY), Mode.PASSIVE);
+    connector.start();
+    await expect(connector.started()).resolves.toEqual({ type: 'retrying', delayMs: 1_000 });
+    connector.stop();
+  });
+
+  it('does not wait for a listener that is attached to a server of somebody else', async () => {
+    const driver = new FakeDriver(NEVER);
+    const attached: Driver = Object.assign(driver, {
+      capabilities: { ...driver.capabilities, attached: true },
+    });
+    const connector = connectorOf(attached, Mode.PASSIVE);
+    const started = connector.started();
+    connector.start();
+    await expect(started).resolves.toEqual({ type: 'starting' });
     connector.stop();
   });
 
