@@ -8,12 +8,13 @@ import type { Endpoint } from '../endpoint.js';
 import { serveRelay } from '../monitor/serve-relay.js';
 import { Mode } from '../transport/driver.js';
 import { parseUrl } from '../transport/url.js';
+import { PageAccess } from './page-access.js';
 import { pageServer } from './page-server.js';
 
 /** The page of a hub. */
 export interface Dashboard {
-  /** The address for a browser on this machine. */
-  readonly url: string;
+  /** A new link for a browser on this machine. Each lets in once, and no one else. */
+  readonly newLink: () => string;
   /** Whether an endpoint is the page. */
   readonly isPage: (endpoint: Endpoint) => boolean;
   readonly close: () => void;
@@ -21,25 +22,27 @@ export interface Dashboard {
 
 /**
  * Serves the dashboard page, and on the same port a WebSocket listener of the hub for it. It listens on the loopback
- * address only, since the page may send in the name of the hub. Pages of other sites are refused by their origin.
+ * address only, since the page may send in the name of the hub. It lets in who has a link, and no other user of this
+ * machine: see {@link PageAccess}.
  *
  * @param app - the app ID whose messages the page shows and sends
  * @throws CommError `BAD_CONFIG` where the port is taken, `NOT_SUPPORTED` where the page was not built
  */
 export async function serveDashboard(hub: Communicator, port: number, app: number): Promise<Dashboard> {
-  const server = pageServer();
+  const access = new PageAccess();
+  const server = pageServer((request, response) => access.answers(request, response));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening').catch((error: unknown) => {
     throw CommError.from(error, `dashboard on port ${port}`, CommErrorCode.BAD_CONFIG);
   });
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const origins = [`http://${address}`, `http://${address.replace('127.0.0.1', 'localhost')}`];
-  const driver = new WebSocketDriver({ server, origins });
+  access.guard(server);
+  const driver = new WebSocketDriver({ server });
   hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://${address}/f3`), false);
   const isPage = ({ connProps }: Endpoint): boolean => connProps.local_addr === address;
   serveRelay(hub, { allow: isPage, apps: [app] });
   return {
-    url: `http://${address}/`,
+    newLink: () => `http://${address}/#${access.newLink()}`,
     isPage,
     close: () => {
       server.close();

@@ -1,4 +1,4 @@
-import { firstValueFrom, merge } from 'rxjs';
+import { firstValueFrom, merge, startWith, takeUntil } from 'rxjs';
 
 import { CommError } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
@@ -7,6 +7,7 @@ import { serveStats } from '../monitor/serve-stats.js';
 import { Mode } from '../transport/driver.js';
 import { serveDashboard } from './dashboard.js';
 import { endRequested } from './end-requested.js';
+import { linkRequested } from './link-requested.js';
 import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
@@ -42,7 +43,11 @@ export async function listenCommand(urls: readonly string[], options: ListenOpti
   const ended = firstValueFrom(endRequested());
   try {
     await hub.start();
-    if (dashboard !== undefined) printer.print({ event: 'dashboard', url: dashboard.url });
+    if (dashboard !== undefined) {
+      linkRequested()
+        .pipe(startWith(undefined), takeUntil(ended))
+        .subscribe(() => printer.print({ event: 'dashboard', url: dashboard.newLink() }));
+    }
     await ended;
     await hub.stop();
   } catch (error) {

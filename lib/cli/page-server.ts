@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { pathOf } from '../drivers/websocket/upgrades.js';
+import type { PageAccess } from './page-access.js';
 
 /** The same directory from `dist/cli` and from `lib/cli`. */
 const DIRECTORY = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
@@ -19,20 +21,24 @@ const TYPES: Readonly<Record<string, string>> = {
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
   'Cache-Control': 'no-cache',
   'Content-Encoding': 'gzip',
 };
 
 /**
- * An HTTP server for the dashboard page of the package. It serves the files of the page and no others.
+ * An HTTP server for the dashboard page of the package. It serves the files of the page, which anyone may read, and no
+ * others.
  *
+ * @param answers - gets each request first, and returns whether it answers it
  * @throws CommError `NOT_SUPPORTED` where the page was not built
  */
-export function pageServer(): Server {
+export function pageServer(answers: PageAccess['answers']): Server {
   const files = readPage();
-  return createServer(({ url = '' }, response) => {
-    const path = url.split('?', 1)[0] ?? '';
+  return createServer((request, response) => {
+    if (answers(request, response)) return;
+    const path = pathOf(request);
     const file = files.get(path === '/' ? '/index.html' : path);
     if (file === undefined) response.writeHead(404).end();
     else response.writeHead(200, { ...HEADERS, 'Content-Type': file.type }).end(file.content);

@@ -221,9 +221,10 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
     await site.start();
     await untilState(site, 'hub');
 
+    expect(String(url)).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#[\w-]{32}$/);
     const response = await fetch(String(url));
     expect(response.headers.get('content-security-policy')).toContain("default-src 'self'");
-    expect((await fetch(`${String(url)}../../package.json`)).status).toBe(404);
+    expect((await fetch(new URL('../../package.json', String(url)))).status).toBe(404);
 
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     try {
@@ -235,6 +236,19 @@ describe.skipIf(executablePath === undefined)('rxflare listen --dashboard', { ti
       await page.getByLabel('Text').fill('hello');
       await page.getByRole('button', { name: 'Send' }).click();
       expect(textOf((await message).message)).toBe('hello');
+      expect(page.url()).toBe(new URL('/', String(url)).href);
+
+      await page.reload();
+      await page.locator('[data-endpoint="site-1"]').getByText('READY', { exact: true }).waitFor();
+
+      const stranger = await browser.newPage();
+      await stranger.goto(String(url)); // The link was used.
+      await stranger.getByText('This page needs a link of the hub').waitFor();
+      expect(await stranger.locator('[data-endpoint]').count()).toBe(0);
+      const next = hub.next(({ event, url: link }) => event === 'dashboard' && link !== url);
+      hub.signal('SIGUSR2');
+      await stranger.goto(String((await next).url));
+      await stranger.locator('[data-endpoint="site-1"]').getByText('READY', { exact: true }).waitFor();
     } finally {
       await browser.close();
     }
@@ -263,7 +277,7 @@ describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     try {
       const page = await browser.newPage();
-      await page.goto(dashboard.url);
+      await page.goto(dashboard.newLink());
       await page.getByText('the busiest 2 of 5', { exact: true }).waitFor();
       await page.locator('rxf-tile', { hasText: 'Endpoints ready' }).getByText('of 5 known').waitFor();
       expect(await page.locator('[data-endpoint]').count()).toBe(2);

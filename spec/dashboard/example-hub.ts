@@ -20,7 +20,10 @@ export class ExampleHub {
   constructor(pagePort: number, ...more: readonly string[]) {
     const joinUrls = [...['tcp', 'http', 'grpc'].map((scheme) => `${scheme}://127.0.0.1:0`), ...more];
     const args = ['--import', 'tsx', HUB, String(pagePort), ...joinUrls];
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, PAGE_PATH: 'page' },
+    });
     this.#urls = this.#readUrls();
   }
 

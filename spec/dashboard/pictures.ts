@@ -67,7 +67,7 @@ async function joinHub(name: string, scheme: string): Promise<Communicator> {
 const executablePath = (await chromiumPath()) ?? '';
 const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGS] });
 const page = await browser.newPage({ viewport: { width: 1280, height: 1120 } });
-await page.goto(dashboard.url);
+await page.goto(dashboard.newLink());
 const gone = await joinHub('site-4.job-7', 'tcp');
 const sites = await Promise.all(
   SITES.map(async ({ name, scheme, pace }) => ({ pace, site: await joinHub(name, scheme) })),

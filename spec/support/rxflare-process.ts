@@ -74,6 +74,11 @@ export class RxflareProcess implements AsyncDisposable {
     return this.ended();
   }
 
+  /** Sends a signal that does not end it. */
+  signal(signal: 'SIGUSR2'): void {
+    this.#child.kill(signal);
+  }
+
   /** Ends it without a farewell. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');

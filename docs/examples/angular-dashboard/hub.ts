@@ -2,6 +2,7 @@
  * A hub with a page that shows it: sites join over tcp, http and grpc, and the page over the WebSocket of the very
  * server that it comes from.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,11 +14,14 @@ import { serveRelay, serveStats } from 'rxflare/monitor';
 
 import { PAGE } from './build.js';
 
+const { PAGE_PATH = randomBytes(16).toString('hex') } = process.env;
 const [pagePort = '8010', ...urls] = process.argv.slice(2);
 const joinUrls = urls.length > 0 ? urls : ['tcp://0:8002', 'http://0:8003', 'grpc://0:8004'];
 
-// The page is for this machine only, since everyone who sees it may send in the name of the hub.
-const server = createServer(express().use(express.static(PAGE))).listen(Number(pagePort), '127.0.0.1');
+// Who has the page may send in the name of the hub. So it is for this machine only, and under a path that no other
+// user of it can guess.
+const app = express().use(`/${PAGE_PATH}`, express.static(PAGE));
+const server = createServer(app).listen(Number(pagePort), '127.0.0.1');
 await once(server, 'listening');
 const { port } = server.address() as AddressInfo;
 const origins = ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${port}`);
@@ -26,7 +30,7 @@ const isPage = ({ connProps }: Endpoint) => connProps.local_addr === `127.0.0.1:
 const hub = new Communicator(new Endpoint('hub'));
 for (const url of joinUrls) hub.addConnector(url, Mode.PASSIVE);
 const driver = new WebSocketDriver({ server, origins });
-hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://127.0.0.1:${port}/f3`), false);
+hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://127.0.0.1:${port}/${PAGE_PATH}/f3`), false);
 serveStats(hub, { allow: isPage });
 serveRelay(hub, { allow: isPage, apps: [AppIds.DEFAULT] });
 
@@ -34,7 +38,7 @@ hub.lifecycle$.subscribe((event) => {
   if (event.type === 'listening') console.log(`listening on ${event.url}`);
 });
 await hub.start();
-console.log(`page on http://127.0.0.1:${port}/`);
+console.log(`page on http://127.0.0.1:${port}/${PAGE_PATH}/`);
 
 process.once('SIGTERM', stop).once('SIGINT', stop);
 

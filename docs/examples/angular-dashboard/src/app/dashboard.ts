@@ -30,6 +30,8 @@ export class Dashboard {
 
   readonly name = this.#connection.name;
   readonly hub$ = this.#connection.hub$;
+  /** Until the hub has answered, nothing is wrong. */
+  readonly isAllowed = toSignal(this.#connection.isAllowed$, { initialValue: true });
   readonly picture = toSignal(
     this.#connection.report$.pipe(
       scan<Parameters<typeof advance>[1], Picture | undefined>(

@@ -1,4 +1,4 @@
-import { DOCUMENT, inject, Injectable, type OnDestroy } from '@angular/core';
+import { inject, Injectable, type OnDestroy } from '@angular/core';
 import { Communicator, Endpoint, EndpointState, Mode, textMessage } from 'rxflare';
 import {
   type RelayedMessage,
@@ -10,8 +10,13 @@ import {
   watchStats,
 } from 'rxflare/monitor';
 import {
+  catchError,
+  concat,
+  defer,
   distinctUntilChanged,
   EMPTY,
+  exhaustMap,
+  from,
   map,
   type Observable,
   repeat,
@@ -20,8 +25,11 @@ import {
   shareReplay,
   Subject,
   switchMap,
+  tap,
   timer,
 } from 'rxjs';
+
+import { PageAccess } from './page-access';
 
 const PERIOD_MS = 1_000;
 
@@ -34,6 +42,7 @@ const RETRY_MS = 5_000;
 /** The page as an endpoint: it joins the hub that it was loaded from. */
 @Injectable({ providedIn: 'root' })
 export class HubConnection implements OnDestroy {
+  readonly #access = inject(PageAccess);
   readonly #faults = new Subject<string | undefined>();
   // A name of its own for each page: two endpoints under one name throw each other out.
   readonly name = `dashboard-${Math.random().toString(36).slice(2, 8)}`;
@@ -58,9 +67,18 @@ export class HubConnection implements OnDestroy {
   /** Why the hub does not show itself, though it is there; `undefined` when it does again. */
   readonly fault$: Observable<string | undefined> = this.#faults.asObservable();
 
+  /** Whether the hub lets this page in; asked again whenever the hub is not there. */
+  readonly isAllowed$: Observable<boolean> = concat(
+    defer(() => this.#access.open()).pipe(
+      tap((isAllowed) => isAllowed && this.#page.addConnector(this.#access.hubUrl, Mode.ACTIVE)),
+    ),
+    this.hub$.pipe(
+      switchMap((hub) => (hub === undefined ? timer(RETRY_MS / 2, RETRY_MS) : EMPTY)),
+      exhaustMap(() => from(this.#access.isGood()).pipe(catchError(() => EMPTY))),
+    ),
+  ).pipe(retry({ delay: RETRY_MS }), distinctUntilChanged(), shareReplay({ bufferSize: 1, refCount: true }));
+
   constructor() {
-    const { origin, pathname } = inject(DOCUMENT).location;
-    this.#page.addConnector(`${origin}${pathname.replace(/[^/]*$/, '')}f3`, Mode.ACTIVE);
     void this.#page.start();
   }
 
