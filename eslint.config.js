@@ -25,7 +25,7 @@ const upperWords = ['lifecycle.ts', 'options.ts', 'received-message.ts', 'stats.
 /** What an optional peer dependency is for. */
 const optional = ['angular', 'metrics', 'nest'];
 const entries = [...optional, 'cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing'];
-const upper = [...entries, 'communicator.ts', 'monitor'];
+const upper = [...entries, 'communicator.ts', 'monitor', 'flare'];
 const rooms = {
   ...Object.fromEntries(
     words.map((word) => [word, [...upper, ...upperWords, 'wire', 'transport', 'sfm', 'drivers']]),
@@ -35,8 +35,9 @@ const rooms = {
   transport: [...upper, ...upperWords, 'sfm', 'drivers'],
   drivers: [...upper, ...upperWords, 'sfm'],
   sfm: [...upper, 'drivers'],
-  'communicator.ts': [...entries, 'monitor', 'drivers'],
-  monitor: [...entries, 'drivers'],
+  'communicator.ts': [...entries, 'monitor', 'drivers', 'flare'],
+  monitor: [...entries, 'drivers', 'flare'],
+  flare: [...entries, 'communicator.ts', 'monitor', 'drivers'],
   angular: ['cli', 'index.ts', 'exports.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
   metrics: [
     'angular',

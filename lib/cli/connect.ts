@@ -23,11 +23,12 @@ import { Mode } from '../transport/driver.js';
 import { endRequested } from './end-requested.js';
 import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
-import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
+import { completeFromKit, type KitOptions } from './kit-options.js';
+import { newName } from './reach.js';
+import { asksForTls, tlsResources } from './tls-options.js';
 
 /** The options of `rxflare connect`. */
-export interface ConnectOptions extends TlsOptions {
-  readonly name: string;
+export interface ConnectOptions extends KitOptions {
   readonly to?: string;
   readonly app: number;
   readonly linger: number;
@@ -35,11 +36,13 @@ export interface ConnectOptions extends TlsOptions {
 }
 
 /** `rxflare connect`: sends lines of standard input and prints messages, until the input ends or a signal comes. */
-export async function connectCommand(url: string, options: ConnectOptions): Promise<void> {
-  const { name, app, linger, json } = options;
+export async function connectCommand(url: string | undefined, given: ConnectOptions): Promise<void> {
+  const { app, linger, json } = given;
   const printer = new Printer(json);
-  const site = new Communicator(new Endpoint(name));
-  site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
+  const { url: target, options, identityMap } = completeFromKit(url, given, printer);
+  const name = options.name ?? newName('connect', options.cert);
+  const site = new Communicator(new Endpoint(name), { identityMap });
+  site.addConnector(target, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   merge(narrate(site), narrateMessages(site, app)).subscribe((output) => printer.print(output));
 
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });

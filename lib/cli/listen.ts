@@ -10,11 +10,11 @@ import { endRequested } from './end-requested.js';
 import { linkRequested } from './link-requested.js';
 import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
-import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
+import { completeServerFromKit, type KitOptions } from './kit-options.js';
+import { asksForTls, tlsResources } from './tls-options.js';
 
 /** The options of `rxflare listen`. */
-export interface ListenOptions extends TlsOptions {
-  readonly name: string;
+export interface ListenOptions extends KitOptions {
   readonly app: number;
   readonly echo: boolean;
   readonly stats: boolean;
@@ -24,9 +24,10 @@ export interface ListenOptions extends TlsOptions {
 }
 
 /** `rxflare listen`: a hub that prints what happens, until a signal comes. */
-export async function listenCommand(urls: readonly string[], options: ListenOptions): Promise<void> {
-  const { name, app, echo, json, stats, dashboardPort } = options;
-  const printer = new Printer(json);
+export async function listenCommand(given: readonly string[], asked: ListenOptions): Promise<void> {
+  const printer = new Printer(asked.json);
+  const { urls, options } = completeServerFromKit(given, asked, printer);
+  const { name = 'hub', app, echo, stats, dashboardPort } = options;
   const hub = new Communicator(new Endpoint(name));
   for (const url of urls)
     hub.addConnector(url, Mode.PASSIVE, asksForTls(options), tlsResources(options, 'server'));

@@ -8,12 +8,11 @@ import { endRequested } from './end-requested.js';
 import { printDiagnosis } from './failure.js';
 import { narrateProbe } from './narrate-probe.js';
 import { Printer } from './printer.js';
+import { completeFromKit, type KitOptions } from './kit-options.js';
 import { clientParams, newName } from './reach.js';
-import type { TlsOptions } from './tls-options.js';
 
 /** The options of `rxflare ping`. */
-export interface PingOptions extends TlsOptions {
-  readonly name?: string;
+export interface PingOptions extends KitOptions {
   readonly count: number;
   readonly interval: number;
   readonly timeout: number;
@@ -21,13 +20,14 @@ export interface PingOptions extends TlsOptions {
 }
 
 /** `rxflare ping`: can this machine reach that endpoint, over this transport, with these certificates? */
-export async function pingCommand(url: string, options: PingOptions): Promise<void> {
-  const printer = new Printer(options.json);
-  const params = clientParams(url, options);
+export async function pingCommand(url: string | undefined, given: PingOptions): Promise<void> {
+  const printer = new Printer(given.json);
+  const { url: target, options, identityMap } = completeFromKit(url, given, printer);
+  const params = clientParams(target, options);
   const local = new Endpoint(options.name ?? newName('ping', options.cert), WATCHER_PROPERTIES);
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
-  const outputs$ = probe({ driver, params, local, count, intervalMs, timeoutMs }).pipe(
+  const outputs$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs }).pipe(
     narrateProbe,
     tap((output) => printer.print(output)),
     catchError((thrown: unknown) => {

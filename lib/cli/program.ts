@@ -26,12 +26,13 @@ export function createProgram(): Command {
 }
 
 function addListen(program: Command): void {
-  command(program, 'listen <url...>', 'listens on one or more URLs and prints what happens', [
+  command(program, 'listen [url...]', 'listens on one or more URLs and prints what happens', [
     'tcp://0:8002 --echo',
     'grpc://0:8002 http://0:8003 --dashboard',
     'stcp://0:8002 --ca-cert rootCA.pem --cert server.crt --key server.key',
+    '--kit server/startup',
   ])
-    .option('--name <name>', 'own endpoint name', 'hub')
+    .option('--name <name>', 'own endpoint name; by default hub, or server with --kit')
     .option('--app <id>', 'application ID to listen to', integer(0), 1)
     .option('--echo', 'send each message back', false)
     .option('--stats', 'let every endpoint watch this hub, with rxflare top for example', false)
@@ -46,11 +47,11 @@ function addListen(program: Command): void {
 function addConnect(program: Command): void {
   command(
     program,
-    'connect <url>',
+    'connect [url]',
     'connects, sends each line of standard input as a message, and prints those received',
     ['tcp://hub.example.com:8002 --name site-1', 'http://localhost:8002 --name site-1 --app 100 --json'],
   )
-    .requiredOption('--name <name>', 'own endpoint name')
+    .option('--name <name>', NEW_NAME)
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
     .option('--app <id>', 'application ID to send and listen to', integer(0), 1)
     .option(
@@ -59,7 +60,7 @@ function addConnect(program: Command): void {
       integer(0),
       1000,
     )
-    .action(async (url: string, options: ConnectOptions) => {
+    .action(async (url: string | undefined, options: ConnectOptions) => {
       const { connectCommand } = await import('./connect.js');
       await connectCommand(url, options);
     });
@@ -68,18 +69,19 @@ function addConnect(program: Command): void {
 function addPing(program: Command): void {
   command(
     program,
-    'ping <url>',
+    'ping [url]',
     'examines an F3 peer: its name, properties, TLS, handshake time and round trips',
     [
       'tcp://hub.example.com:8002',
       'https://localhost:8002 --ca-cert rootCA.pem --cert client.crt --key client.key --count 1',
+      '--kit site-1/startup',
     ],
   )
     .option('--name <name>', NEW_NAME)
     .option('--count <n>', 'how many PINGs', integer(1), 4)
     .option('--interval <ms>', 'between two PINGs', integer(0), 1000)
     .option('--timeout <ms>', 'for each step', integer(1), 5_000)
-    .action(async (url: string, options: PingOptions) => {
+    .action(async (url: string | undefined, options: PingOptions) => {
       const { pingCommand } = await import('./ping.js');
       await pingCommand(url, options);
     });
@@ -88,7 +90,7 @@ function addPing(program: Command): void {
 function addTop(program: Command): void {
   command(
     program,
-    'top <url>',
+    'top [url]',
     'watches a hub that was started with --stats: its endpoints, their traffic, and what happens',
     ['tcp://localhost:8002', 'tcp://localhost:8002 --count 1 --json'],
   )
@@ -96,7 +98,7 @@ function addTop(program: Command): void {
     .option('--period <ms>', 'between two reports', integer(100), 1000)
     .option('--count <n>', 'leave after this many reports; 0 goes on', integer(0), 0)
     .option('--timeout <ms>', 'to connect, for the handshake, and for the first report', integer(1), 5_000)
-    .action(async (url: string, options: TopOptions) => {
+    .action(async (url: string | undefined, options: TopOptions) => {
       const { topCommand } = await import('./top.js');
       await topCommand(url, options);
     });
@@ -107,6 +109,7 @@ function command(program: Command, usage: string, description: string, examples:
   const added = program.command(usage).description(description);
   const lines = examples.map((example) => `  rxflare ${added.name()} ${example}\n`);
   return added
+    .option('--kit <dir>', 'NVFlare startup kit: it has the URL, the certificates and the level of security')
     .option('--ca-cert <file>', 'CA certificate (PEM) that signs the other side')
     .option('--cert <file>', 'own certificate (PEM)')
     .option('--key <file>', 'key of the own certificate (PEM)')

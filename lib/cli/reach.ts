@@ -1,6 +1,7 @@
-import { randomBytes, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { randomBytes, randomUUID, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
+import { commonNameOf } from '../flare/check-credentials.js';
 import type { DriverParams } from '../transport/driver.js';
 import { isTrue, parseUrl } from '../transport/url.js';
 import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
@@ -17,11 +18,13 @@ export function clientParams(url: string, options: TlsOptions): DriverParams {
 
 /**
  * A new endpoint name: a second connection under a name in use would close the first. With a certificate the name is a
- * child of the certificate's common name, which the name binding of mtls accepts.
+ * child of the certificate's common name, which the name binding of mtls accepts. The common name of a user is an e-mail
+ * address: NVFlare's servers admit such a certificate under the names of admin sessions.
  */
 export function newName(command: string, certificate: string | undefined): string {
   const unique = `${command}-${randomBytes(4).toString('hex')}`;
-  if (certificate === undefined || !existsSync(certificate)) return unique;
-  const commonName = /^CN=(.+)$/m.exec(new X509Certificate(readFileSync(certificate)).subject)?.[1];
-  return commonName === undefined ? unique : `${commonName}.${unique}`;
+  if (certificate === undefined) return unique;
+  const commonName = commonNameOf(new X509Certificate(readFileSync(certificate)));
+  if (commonName === undefined) return unique;
+  return commonName.includes('@') ? `_admin_${randomUUID()}` : `${commonName}.${unique}`;
 }

@@ -25,7 +25,7 @@ import {
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint, isReady } from '../endpoint.js';
 import { Communicator, nodeDrivers } from '../index.js';
-import { probe } from '../monitor/probe.js';
+import { probe, type ProbeOptions } from '../monitor/probe.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
 import { Mode } from '../transport/driver.js';
@@ -34,14 +34,14 @@ import { endRequested } from './end-requested.js';
 import { printDiagnosis } from './failure.js';
 import { narrate } from './narrate.js';
 import { type Output, Printer } from './printer.js';
+import { completeFromKit, type KitOptions } from './kit-options.js';
 import { clientParams, newName } from './reach.js';
 import { draw, openScreen, quitPressed } from './screen.js';
-import { asksForTls, type TlsOptions, tlsResources } from './tls-options.js';
+import { asksForTls, tlsResources } from './tls-options.js';
 import { renderTop, type TopView } from './top-lines.js';
 
 /** The options of `rxflare top`. */
-export interface TopOptions extends TlsOptions {
-  readonly name?: string;
+export interface TopOptions extends KitOptions {
   readonly period: number;
   readonly count: number;
   readonly timeout: number;
@@ -57,11 +57,12 @@ const MAX_ROWS = 200;
 const REPEAT_MS = 5_000;
 
 /** `rxflare top`: the stats of a hub that serves them, on a screen or line by line. */
-export async function topCommand(url: string, options: TopOptions): Promise<void> {
-  const { count, json } = options;
+export async function topCommand(given: string | undefined, asked: TopOptions): Promise<void> {
+  const { count, json } = asked;
   const printer = new Printer(json);
+  const { url, options, identityMap } = completeFromKit(given, asked, printer);
   const local = new Endpoint(options.name ?? newName('top', options.cert), WATCHER_PROPERTIES);
-  const site = new Communicator(local);
+  const site = new Communicator(local, { identityMap });
   site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   let left = count;
   const isOnScreen = process.stdout.isTTY && !json;
@@ -76,7 +77,9 @@ export async function topCommand(url: string, options: TopOptions): Promise<void
   const shown$ = joined(site, options.timeout).pipe(
     switchMap((hub) => {
       if (hub === undefined)
-        return from(site.stop()).pipe(switchMap(() => examine(url, local, options, printer)));
+        return from(site.stop()).pipe(
+          switchMap(() => examine(url, local, { ...options, identityMap }, printer)),
+        );
       return isOnScreen ? onScreen(watched$(hub.name)) : asLines(site, watched$(hub.name), printer);
     }),
   );
@@ -99,11 +102,16 @@ function joined(site: Communicator, timeoutMs: number): Observable<Endpoint | un
 }
 
 /** Attempts it once more, as `rxflare ping` does, and prints why that fails. */
-function examine(url: string, local: Endpoint, options: TopOptions, printer: Printer): Observable<unknown> {
+function examine(
+  url: string,
+  local: Endpoint,
+  options: TopOptions & Pick<ProbeOptions, 'identityMap'>,
+  printer: Printer,
+): Observable<unknown> {
   const params = clientParams(url, options);
   const driver = nodeDrivers().find(params.scheme);
-  const { timeout: timeoutMs } = options;
-  return probe({ driver, params, local, count: 1, intervalMs: 0, timeoutMs }).pipe(
+  const { timeout: timeoutMs, identityMap } = options;
+  return probe({ driver, params, local, identityMap, count: 1, intervalMs: 0, timeoutMs }).pipe(
     last(),
     tap(() => {
       throw new CommError(

@@ -25,7 +25,7 @@ import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
-import { resolveOptions } from '../options.js';
+import { type IdentityMap, resolveOptions } from '../options.js';
 import { MessageRouter } from '../sfm/message-router.js';
 import { SessionTable } from '../sfm/session-table.js';
 import type { Decide } from '../sfm/with-admission.js';
@@ -66,6 +66,8 @@ export interface ProbeOptions {
   readonly params: DriverParams;
   /** The endpoint that we present ourselves as. */
   readonly local: Endpoint;
+  /** Which certificate belongs to which endpoint name under mtls. Default: no entries, the rule of names alone. */
+  readonly identityMap?: IdentityMap | undefined;
   /** How many PINGs to send. */
   readonly count: number;
   /** The time between two PINGs, in milliseconds. */
@@ -96,7 +98,7 @@ export function probe(options: ProbeOptions): Observable<ProbeEvent> {
           of<ProbeEvent>({ type: 'connected', connection, connectMs: performance.now() - startedAt }),
           defer(() => {
             stage = 'handshake';
-            return converse(connection, { ...options, scheduler }, (next) => (stage = next));
+            return converse(connection, { identityMap: {}, ...options, scheduler }, (next) => (stage = next));
           }),
         ),
       ),
@@ -111,9 +113,9 @@ function converse(
   options: Required<ProbeOptions>,
   enter: (stage: ProbeStage) => void,
 ): Observable<ProbeEvent | 'done'> {
-  const { driver, params, local, timeoutMs, scheduler } = options;
+  const { driver, params, timeoutMs, scheduler } = options;
   const startedAt = performance.now();
-  const sessions = sessionTable(local, timeoutMs, scheduler);
+  const sessions = sessionTable(options);
   const role: SessionRole = {
     handle: '',
     scheme: params.scheme,
@@ -192,8 +194,14 @@ function act(work: () => void): Observable<never> {
 }
 
 /** What runs a single session: without a heartbeat, and without receivers, so that messages are dropped. */
-function sessionTable(local: Endpoint, timeoutMs: number, scheduler: SchedulerLike): SessionTable {
-  const options = resolveOptions({ handshakeTimeoutMs: timeoutMs, settleTimeoutMs: timeoutMs, scheduler });
+function sessionTable({
+  local,
+  identityMap = {},
+  timeoutMs,
+  scheduler,
+}: Required<ProbeOptions>): SessionTable {
+  const times = { handshakeTimeoutMs: timeoutMs, settleTimeoutMs: timeoutMs, scheduler };
+  const options = resolveOptions({ ...times, identityMap });
   const decide: Decide = () => of({ at: 0, over: undefined });
   return new SessionTable({ local, options, router: new MessageRouter(0), decide });
 }

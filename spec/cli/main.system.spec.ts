@@ -11,7 +11,7 @@ afterAll(() => stop());
 describe('rxflare', () => {
   it.each([
     [['pign'], "unknown command 'pign' (Did you mean ping?)"],
-    [['ping'], "missing required argument 'url'"],
+    [['ping'], 'expected a URL, or --kit'],
     [['ping', 'tcp://127.0.0.1:1', '--cuont', '3'], "unknown option '--cuont' (Did you mean --count?)"],
     [['top', 'tcp://127.0.0.1:1', '--count', 'x'], "option '--count <n>' argument 'x' is invalid."],
   ])('answers a typo with one line and exit code 2: %j', async (args, problem) => {

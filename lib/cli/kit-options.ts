@@ -1,0 +1,96 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { checkCredentials } from '../flare/check-credentials.js';
+import { type KitRole, readStartupKit, type StartupKit } from '../flare/startup-kit.js';
+import type { IdentityMap } from '../options.js';
+import { ConnectionSecurity } from '../transport/driver.js';
+import { formatUrl, isMutualTls, parseUrl } from '../transport/url.js';
+import type { Printer } from './printer.js';
+import { asksForTls, type TlsOptions } from './tls-options.js';
+
+/** The options that all commands have about the other side and its certificates. */
+export interface KitOptions extends TlsOptions {
+  /** The folder of an NVFlare startup kit. */
+  readonly kit?: string;
+  /** The own endpoint name. */
+  readonly name?: string;
+}
+
+/** The URL and options of a command that connects, completed from a kit. */
+export interface ClientTarget<T extends KitOptions> {
+  readonly url: string;
+  readonly options: T;
+  /** Which certificate the server of a kit must show. */
+  readonly identityMap: IdentityMap;
+}
+
+/** NVFlare's name for the endpoint of every server. */
+const SERVER_NAME = 'server';
+
+/**
+ * Completes a command that connects from `--kit`, where that is given: what the command line says comes first. Then checks
+ * the certificates, and prints warnings.
+ *
+ * @throws CommError `BAD_CONFIG` without a URL, for a server's kit, and for files that cannot work
+ */
+export function completeFromKit<T extends KitOptions>(
+  given: string | undefined,
+  asked: T,
+  printer: Printer,
+): ClientTarget<T> {
+  const kit = kitOf(asked, ['client', 'admin']);
+  const options = kit === undefined ? asked : { ...tlsOf(kit), ...asked };
+  const url = given ?? (kit && formatUrl(kit.scheme, kit.host, kit.port));
+  if (url === undefined) throw noUrl();
+  check(options, isBound(url, options) ? options.name : undefined, printer);
+  const { serverIdentity } = kit ?? {};
+  const identityMap = serverIdentity === undefined ? {} : { exact: { [SERVER_NAME]: serverIdentity } };
+  return { url, options, identityMap };
+}
+
+/**
+ * Completes a command that listens from `--kit`, as {@link completeFromKit}. A hub of a kit has NVFlare's name for servers.
+ *
+ * @throws CommError `BAD_CONFIG` without a URL, for the kit of a site or user, and for files that cannot work
+ */
+export function completeServerFromKit<T extends KitOptions>(
+  given: readonly string[],
+  asked: T,
+  printer: Printer,
+): { readonly urls: readonly string[]; readonly options: T } {
+  const kit = kitOf(asked, ['server']);
+  const options = kit === undefined ? asked : { ...tlsOf(kit), name: SERVER_NAME, ...asked };
+  const urls = kit === undefined || given.length > 0 ? given : [formatUrl(kit.scheme, '', kit.port)];
+  if (urls.length === 0) throw noUrl();
+  check(options, undefined, printer);
+  return { urls, options };
+}
+
+function kitOf({ kit: path }: KitOptions, roles: readonly KitRole[]): StartupKit | undefined {
+  const kit = path === undefined ? undefined : readStartupKit(path);
+  if (kit === undefined || roles.includes(kit.role)) return kit;
+  const detail = `expected the startup kit of a ${roles.join(' or ')}, got that of a ${kit.role}`;
+  throw new CommError(CommErrorCode.BAD_CONFIG, `${kit.directory}: ${detail}`);
+}
+
+function tlsOf({ role, security, caCert, cert, key }: StartupKit): TlsOptions {
+  if (security === ConnectionSecurity.CLEAR) return { connectionSecurity: security };
+  const hasOwn = role === 'server' || security === ConnectionSecurity.MTLS;
+  return { connectionSecurity: security, caCert, ...(hasOwn ? { cert, key } : {}) };
+}
+
+/** Whether the hub binds the name that we present to our certificate. */
+function isBound(url: string, options: TlsOptions): boolean {
+  const { connectionSecurity } = options;
+  const security = connectionSecurity === undefined ? {} : { connection_security: connectionSecurity };
+  return isMutualTls({ ...parseUrl(url), ...security, ...(asksForTls(options) ? { secure: true } : {}) });
+}
+
+function check({ caCert, cert, key }: TlsOptions, name: string | undefined, printer: Printer): void {
+  for (const warning of checkCredentials({ caCert, cert, key, name }))
+    printer.print({ event: 'notice', message: `warning: ${warning}` });
+}
+
+function noUrl(): CommError {
+  const text = 'expected a URL, or --kit and the folder of a startup kit; see rxflare --help';
+  return new CommError(CommErrorCode.BAD_CONFIG, text);
+}

@@ -1,0 +1,128 @@
+import { isMatching, P } from 'ts-pattern';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { ConnectionSecurity } from '../transport/driver.js';
+
+/** What the JSON file of a kit says. Files are named as they are in it. */
+export interface KitFacts {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+  readonly security: ConnectionSecurity;
+  readonly caCert: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly serverIdentity: string | undefined;
+}
+
+/** NVFlare's scheme up to 2.6, whose admin kits name none. */
+const FIRST_SCHEME = 'grpc';
+
+const text = P.optional(P.string);
+const security = P.optional(P.union('clear', 'tls', 'mtls'));
+/** Up to 2.7: `host:port:admin port`, where nobody can be asked for the address of the day. */
+const overseerAgent = P.optional({ args: P.optional({ sp_end_point: text }) });
+const files = { ssl_root_cert: P.string, ssl_cert: P.string, ssl_private_key: P.string };
+
+const CLIENT = {
+  servers: P.array({ service: P.optional({ scheme: text, target: text }), identity: text }),
+  client: { ...files, connection_security: security },
+  overseer_agent: overseerAgent,
+};
+
+const SERVER = {
+  servers: P.array({ service: { scheme: text, target: P.string }, ...files, connection_security: security }),
+};
+
+const ADMIN = {
+  admin: {
+    ca_cert: P.string,
+    client_cert: P.string,
+    client_key: P.string,
+    scheme: text,
+    host: text,
+    port: P.optional(P.union(P.number, P.string)),
+    server_identity: text,
+    connection_security: security,
+    overseer_agent: overseerAgent,
+  },
+};
+
+/**
+ * A site's `fed_client.json`. The address is in `target` from 2.8 on, before that in the overseer agent. `identity` is there
+ * from 2.6 on; before that the server's certificate has its host as common name.
+ *
+ * @throws CommError `BAD_CONFIG` for any other content
+ */
+export function clientKit(json: unknown): KitFacts {
+  if (!isMatching(CLIENT, json)) throw unknownLayout('servers and client');
+  const { client, overseer_agent: agent } = json;
+  const [server] = json.servers;
+  const address = parseAddress(server?.service?.target ?? agent?.args?.sp_end_point);
+  return {
+    scheme: server?.service?.scheme ?? FIRST_SCHEME,
+    ...address,
+    security: client.connection_security ?? ConnectionSecurity.MTLS,
+    caCert: client.ssl_root_cert,
+    cert: client.ssl_cert,
+    key: client.ssl_private_key,
+    serverIdentity: server?.identity ?? address.host,
+  };
+}
+
+/**
+ * A user's `fed_admin.json`: with an address of its own from 2.7 on, before that in the overseer agent.
+ *
+ * @throws CommError `BAD_CONFIG` for any other content
+ */
+export function adminKit(json: unknown): KitFacts {
+  if (!isMatching(ADMIN, json)) throw unknownLayout('admin');
+  const { admin } = json;
+  const { host, port, overseer_agent: agent } = admin;
+  const address = parseAddress(
+    host === undefined || port === undefined ? agent?.args?.sp_end_point : `${host}:${port}`,
+  );
+  return {
+    scheme: admin.scheme ?? FIRST_SCHEME,
+    ...address,
+    security: admin.connection_security ?? ConnectionSecurity.MTLS,
+    caCert: admin.ca_cert,
+    cert: admin.client_cert,
+    key: admin.client_key,
+    serverIdentity: admin.server_identity ?? address.host,
+  };
+}
+
+/**
+ * A server's `fed_server.json`.
+ *
+ * @throws CommError `BAD_CONFIG` for any other content
+ */
+export function serverKit(json: unknown): KitFacts {
+  const [server] = isMatching(SERVER, json) ? json.servers : [];
+  if (server === undefined) throw unknownLayout('servers');
+  return {
+    scheme: server.service.scheme ?? FIRST_SCHEME,
+    ...parseAddress(server.service.target),
+    security: server.connection_security ?? ConnectionSecurity.MTLS,
+    caCert: server.ssl_root_cert,
+    cert: server.ssl_cert,
+    key: server.ssl_private_key,
+    serverIdentity: undefined,
+  };
+}
+
+/** `host:port`, or `host:port:admin port`; the host may be an IPv6 address in brackets. */
+function parseAddress(address: string | undefined): { host: string; port: number } {
+  const { host, port } =
+    /^(?<host>\[[^\]]+\]|[^:]+):(?<port>\d+)(?::\d+)?$/.exec(address ?? '')?.groups ?? {};
+  if (host !== undefined && Number(port) > 0 && Number(port) <= 0xffff)
+    return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+  const found = address === undefined ? 'none' : JSON.stringify(address);
+  throw new CommError(CommErrorCode.BAD_CONFIG, `expected the server's address as host:port, got ${found}`);
+}
+
+function unknownLayout(expected: string): CommError {
+  const text = `expected the layout of NVFlare 2.5 to 2.9, with ${expected} and the names of three PEM files`;
+  return new CommError(CommErrorCode.BAD_CONFIG, text);
+}

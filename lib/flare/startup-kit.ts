@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ConnectionSecurity } from '../transport/driver.js';
+import { adminKit, clientKit, type KitFacts, serverKit } from './kit-layouts.js';
+
+/** Who a startup kit is made for. */
+export type KitRole = 'client' | 'admin' | 'server';
+
+/** What an NVFlare startup kit says about the connection of its owner. */
+export interface StartupKit {
+  readonly role: KitRole;
+  /** The `startup` folder, as an absolute path. */
+  readonly directory: string;
+  /** The scheme of NVFlare's configuration, such as `grpc`: TLS is in `security`. */
+  readonly scheme: string;
+  /** Where the server is; of a server's kit the name by which clients reach it. */
+  readonly host: string;
+  readonly port: number;
+  readonly security: ConnectionSecurity;
+  /** Absolute paths of PEM files. */
+  readonly caCert: string;
+  readonly cert: string;
+  readonly key: string;
+  /** The common name that the certificate of the server must have; `undefined` in the server's own kit. */
+  readonly serverIdentity: string | undefined;
+}
+
+/** The file that tells each kind of kit, and how it is read. */
+const LAYOUTS: Readonly<
+  Record<KitRole, { readonly file: string; readonly read: (json: unknown) => KitFacts }>
+> = {
+  client: { file: 'fed_client.json', read: clientKit },
+  admin: { file: 'fed_admin.json', read: adminKit },
+  server: { file: 'fed_server.json', read: serverKit },
+};
+
+const ROLES = Object.keys(LAYOUTS) as KitRole[];
+
+/**
+ * Reads a startup kit of NVFlare 2.5 to 2.9. Whether the certificates in it are of use is another question, see
+ * `checkCredentials`.
+ *
+ * @param path - the kit, its `startup` folder, or the JSON file in that
+ * @throws CommError `BAD_CONFIG` where there is no kit, or one of no known layout
+ */
+export function readStartupKit(path: string): StartupKit {
+  const { role, directory, file } = locate(resolve(path));
+  try {
+    const { caCert, cert, key, ...facts } = LAYOUTS[role].read(JSON.parse(readFileSync(file, 'utf8')));
+    const within = (name: string) => resolve(directory, name);
+    return { role, directory, ...facts, caCert: within(caCert), cert: within(cert), key: within(key) };
+  } catch (error) {
+    throw CommError.from(error, file, CommErrorCode.BAD_CONFIG);
+  }
+}
+
+function locate(path: string): { role: KitRole; directory: string; file: string } {
+  const directories = [path, join(path, 'startup'), dirname(path)];
+  for (const directory of directories) {
+    for (const role of ROLES) {
+      const file = join(directory, LAYOUTS[role].file);
+      if (existsSync(file) && (directory !== dirname(path) || file === path))
+        return { role, directory, file };
+    }
+  }
+  const files = ROLES.map((role) => LAYOUTS[role].file).join(', ');
+  throw new CommError(CommErrorCode.BAD_CONFIG, `${path} is no startup kit: expected one of ${files} in it`);
+}

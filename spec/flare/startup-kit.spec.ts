@@ -1,0 +1,138 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+import { readStartupKit } from '../../lib/flare/startup-kit.js';
+
+const CLIENT_FILES = { ssl_root_cert: 'rootCA.pem', ssl_cert: 'client.crt', ssl_private_key: 'client.key' };
+const SERVER_FILES = { ssl_root_cert: 'rootCA.pem', ssl_cert: 'server.crt', ssl_private_key: 'server.key' };
+const ADMIN_FILES = { ca_cert: 'rootCA.pem', client_cert: 'client.crt', client_key: 'client.key' };
+const agent = (sp_end_point: string) => ({ overseer_agent: { path: 'a.Dummy', args: { sp_end_point } } });
+
+/** A folder with a kit, which has nothing but its JSON file. */
+function kit(file: string, json: unknown): string {
+  const directory = mkdtempSync(join(tmpdir(), 'rxflare-kit-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  mkdirSync(join(directory, 'startup'));
+  writeFileSync(join(directory, 'startup', file), typeof json === 'string' ? json : JSON.stringify(json));
+  return directory;
+}
+
+const client = (server: object, rest: object = {}, own: object = {}) => ({
+  format_version: 2,
+  servers: [{ name: 'project', ...server }],
+  client: { ...CLIENT_FILES, ...own },
+  ...rest,
+});
+
+/** The layouts that `nvflare provision` has made over time, and what they say. */
+const LAYOUTS: readonly (readonly [string, string, unknown, object])[] = [
+  [
+    'a site of 2.5',
+    'fed_client.json',
+    client({ service: { scheme: 'grpc' } }, agent('flare.example.com:8002:8003')),
+    {
+      scheme: 'grpc',
+      host: 'flare.example.com',
+      port: 8002,
+      security: 'mtls',
+      serverIdentity: 'flare.example.com',
+    },
+  ],
+  [
+    'a site of 2.6, which knows the identity',
+    'fed_client.json',
+    client({ service: { scheme: 'grpc' }, identity: 'server1' }, agent('h:8002:8003'), {
+      connection_security: 'tls',
+    }),
+    { scheme: 'grpc', host: 'h', port: 8002, security: 'tls', serverIdentity: 'server1' },
+  ],
+  [
+    'a site of 2.8, which has a target',
+    'fed_client.json',
+    client({ service: { scheme: 'http', target: '[::1]:8102' }, identity: 'server' }, {}, { fqsn: 'site-1' }),
+    { scheme: 'http', host: '::1', port: 8102, security: 'mtls', serverIdentity: 'server' },
+  ],
+  [
+    'a user of 2.5',
+    'fed_admin.json',
+    { admin: { ...ADMIN_FILES, username: 'a@b.org', ...agent('h:8002:8003') } },
+    { role: 'admin', scheme: 'grpc', host: 'h', port: 8002, security: 'mtls', serverIdentity: 'h' },
+  ],
+  [
+    'a user of 2.7',
+    'fed_admin.json',
+    {
+      admin: {
+        ...ADMIN_FILES,
+        scheme: 'tcp',
+        host: 'h',
+        port: 8003,
+        server_identity: 'server',
+        connection_security: 'clear',
+      },
+    },
+    { role: 'admin', scheme: 'tcp', host: 'h', port: 8003, security: 'clear', serverIdentity: 'server' },
+  ],
+  [
+    'a server of 2.5',
+    'fed_server.json',
+    { servers: [{ service: { target: 'h:8002', scheme: 'grpc' }, admin_port: 8003, ...SERVER_FILES }] },
+    { role: 'server', scheme: 'grpc', host: 'h', port: 8002, security: 'mtls', serverIdentity: undefined },
+  ],
+  [
+    'a server of 2.9',
+    'fed_server.json',
+    {
+      servers: [
+        { service: { target: 'h:8002', scheme: 'http' }, ...SERVER_FILES, connection_security: 'tls' },
+      ],
+    },
+    { role: 'server', scheme: 'http', host: 'h', port: 8002, security: 'tls', serverIdentity: undefined },
+  ],
+];
+
+describe('readStartupKit', () => {
+  it.each(LAYOUTS)('reads %s', (_what, file, json, expected) => {
+    expect(readStartupKit(kit(file, json))).toMatchObject(expected);
+  });
+
+  it('takes the folder of the site, its startup folder, or the file, and names files by their paths', () => {
+    const directory = kit('fed_client.json', client({ service: { target: 'h:1' } }));
+    const startup = join(directory, 'startup');
+    const expected = {
+      role: 'client',
+      directory: startup,
+      caCert: join(startup, 'rootCA.pem'),
+      cert: join(startup, 'client.crt'),
+      key: join(startup, 'client.key'),
+    };
+    for (const path of [directory, startup, join(startup, 'fed_client.json')])
+      expect(readStartupKit(path)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['no JSON', 'fed_client.json', '{', /fed_client\.json: /],
+    ['another layout', 'fed_client.json', { servers: [] }, /expected the layout of NVFlare 2\.5 to 2\.9/],
+    ['no server', 'fed_server.json', { servers: [] }, /expected the layout/],
+    ['no address', 'fed_client.json', client({}), /expected the server's address as host:port, got none/],
+    ['no port', 'fed_client.json', client({ service: { target: 'h' } }), /got "h"/],
+    ['port 0', 'fed_client.json', client({ service: { target: 'h:0' } }), /got "h:0"/],
+    [
+      'an unknown security',
+      'fed_client.json',
+      client({}, {}, { connection_security: 'some' }),
+      /expected the layout/,
+    ],
+  ])('refuses a kit with %s', (_what, file, json, message) => {
+    expect(() => readStartupKit(kit(file, json))).toThrow(
+      expect.objectContaining({ code: 'BAD_CONFIG', message: expect.stringMatching(message) as unknown }),
+    );
+  });
+
+  it('refuses a folder without a kit', () => {
+    expect(() => readStartupKit(tmpdir())).toThrow(/is no startup kit: expected one of fed_client\.json/);
+  });
+});
