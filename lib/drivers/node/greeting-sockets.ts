@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
-import type { Debugger } from 'debug';
 import { asyncScheduler, type SchedulerLike, type Subscription, timer } from 'rxjs';
 
+import type { Logger } from '../../log.js';
 import { isPowerOfTwo } from '../../transport/power-of-two.js';
 import { remoteAddress } from './socket-properties.js';
 
@@ -24,12 +24,12 @@ interface Greeting {
  * The key is the remote address, since a TLS server emits two objects per socket.
  */
 export class GreetingSockets {
-  readonly #log: Debugger;
+  readonly #log: Logger;
   readonly #scheduler: SchedulerLike;
   readonly #greetings = new Map<string, Greeting>();
   #closed = 0;
 
-  constructor(log: Debugger, scheduler: SchedulerLike = asyncScheduler) {
+  constructor(log: Logger, scheduler: SchedulerLike = asyncScheduler) {
     this.#log = log;
     this.#scheduler = scheduler;
   }

@@ -7,9 +7,9 @@ import {
 } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
-import type { Debugger } from 'debug';
 import { Observable, Subject } from 'rxjs';
 
+import type { Logger } from '../../log.js';
 import type { Connection } from '../../transport/connection.js';
 import { type DriverParams, type Listener, Mode } from '../../transport/driver.js';
 import { describeParams, formatUrl } from '../../transport/url.js';
@@ -25,7 +25,7 @@ export interface TcpRules {
   readonly tcp: ServerOpts;
   /** The options of its server under TLS, beside the certificates. */
   readonly tls?: TlsOptions;
-  readonly log: Debugger;
+  readonly log: Logger;
   /**
    * Called with each socket, under TLS after the handshake.
    *
