@@ -103,6 +103,14 @@ export default defineConfig(
     },
   },
   {
+    files: ['{lib,spec}/nest/*.ts'],
+    rules: {
+      // A module of Nest is a class without fields, and Nest declares plain options as classes.
+      '@typescript-eslint/no-extraneous-class': 'off',
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+    },
+  },
+  {
     files: ['*.config.ts', 'spec/**/*.ts'],
     rules: { 'import-x/no-default-export': 'off' },
   },

@@ -7,6 +7,7 @@ import * as drivers from '../../lib/drivers/index.js';
 import * as node from '../../lib/index.js';
 import * as metricsEntry from '../../lib/metrics/index.js';
 import * as monitor from '../../lib/monitor/index.js';
+import * as nest from '../../lib/nest/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { type Block, blocksOf, ROOT } from './blocks.js';
 
@@ -19,6 +20,7 @@ const GIVEN = [
   "import { metrics } from '@opentelemetry/api';",
   importOf(metricsEntry, 'rxflare/metrics'),
   importOf(monitor, 'rxflare/monitor'),
+  importOf(nest, 'rxflare/nest'),
   importOf(testing, 'rxflare/testing'),
   "const hub = new Communicator(new Endpoint('hub'));",
   "const site = new Communicator(new Endpoint('site-1'));",

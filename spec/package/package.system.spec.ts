@@ -48,6 +48,7 @@ const ENTRY_NAMES = [
   ['rxflare/drivers', 'TcpDriver'],
   ['rxflare/metrics', 'recordMetrics'],
   ['rxflare/monitor', 'watchStats'],
+  ['rxflare/nest', 'RxflareModule'],
   ['rxflare/testing', 'VirtualNetwork'],
 ] as const;
 

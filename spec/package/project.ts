@@ -15,7 +15,16 @@ const RUN_TIMEOUT_MS = 240_000;
 export const INSTALL = 'npm install rxflare rxjs';
 
 /** Of what the project of a user has beside rxflare, the versions that we build with. */
-const COMPANIONS = ['typescript', '@types/node', '@opentelemetry/api', 'esbuild', 'vite'];
+const COMPANIONS = [
+  'typescript',
+  '@types/node',
+  '@nestjs/common',
+  '@nestjs/core',
+  '@opentelemetry/api',
+  'reflect-metadata',
+  'esbuild',
+  'vite',
+];
 
 /** A project of a user, with the packed package installed. */
 export interface Project {

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +25,7 @@ const ENTRIES = [
   'lib/drivers/index.ts',
   'lib/metrics/index.ts',
   'lib/monitor/index.ts',
+  'lib/nest/index.ts',
   'lib/testing/index.ts',
 ];
 
@@ -40,7 +42,9 @@ export default async function compile(): Promise<void> {
   await build({ ...options, outdir: COMPILED, entryPoints: ENTRIES, outbase: 'lib', splitting: true });
   await stop();
   const paths = { rxflare: [join(COMPILED, 'index.js')], 'rxflare/*': [join(COMPILED, '*', 'index.js')] };
-  await writeFile(join(COMPILED, 'tsconfig.json'), JSON.stringify({ compilerOptions: { paths } }));
+  // tsx takes decorators in files that are included only: those of the guides, which are in a temporary directory.
+  const config = { compilerOptions: { paths, experimentalDecorators: true }, include: [`${tmpdir()}/**/*`] };
+  await writeFile(join(COMPILED, 'tsconfig.json'), JSON.stringify(config));
   process.env[MARK] = 'yes';
 }
 
