@@ -14,6 +14,7 @@ describe('a connection', () => {
     const ended = connection.close();
     expect(connection.isOpen).toBe(false);
     expect(() => connection.send(new Uint8Array(16))).toThrow(closed);
+    expect(() => connection.send(new Uint8Array(16))).toThrow(/^CN\d+ 127\.0\.0\.1:2000 is closed$/);
     connection.finish();
     await ended;
     expect(connection.isOpen).toBe(false);
@@ -32,6 +33,8 @@ describe('a connection', () => {
     const seen: string[] = [];
     connection.frames$.subscribe(() => seen.push('frame'));
     connection.drained$.subscribe(() => seen.push('drained'));
+    connection.fill();
+    connection.send(new Uint8Array(16));
     void connection.close();
     connection.deliver(new Uint8Array(16));
     connection.drain();
@@ -53,6 +56,38 @@ describe('a connection', () => {
     await connection.close(new CommError(CommErrorCode.TIMEOUT, 'late'));
     connection.finish();
     expect([errors, released]).toEqual([[reset], 1]);
+  });
+
+  it('is full from its high-water mark on, and drains at half of it, once', () => {
+    const connection = new FakeConnection();
+    expect(connection.highWaterMarkBytes).toBe(1_048_576);
+    connection.highWaterMarkBytes = 1_000;
+    let drained = 0;
+    connection.drained$.subscribe(() => (drained += 1));
+    const sends = [999, 1_000, 999].map((bytes) => {
+      connection.bufferedBytes = bytes;
+      return connection.send(new Uint8Array(16));
+    });
+    expect(sends).toEqual([true, false, false]);
+    const drainedAt = [501, 500, 499].map((bytes) => {
+      connection.bufferedBytes = bytes;
+      connection.advance();
+      return drained;
+    });
+    expect([drainedAt, connection.send(new Uint8Array(16))]).toEqual([[0, 1, 1], true]);
+  });
+
+  it('notes each sign of life of its peer', () => {
+    const connection = new FakeConnection();
+    const before = connection.activity;
+    connection.deliver(new Uint8Array(16));
+    expect(connection.activity).toBeGreaterThan(before);
+  });
+
+  it('says of all that is buffered that it may have arrived, where it cannot tell', () => {
+    const connection = new FakeConnection();
+    [connection.bufferedFrames, connection.bufferedBytes] = [2, 30];
+    expect([connection.unconfirmedFrames, connection.unconfirmedBytes]).toEqual([2, 30]);
   });
 
   it('takes a handshake as large as one can be from a stranger: a prefix and 65,535 bytes', () => {
@@ -87,9 +122,19 @@ describe('a connection that closes', () => {
       this.calls.push('resume');
     }
 
+    protected override pauseReading(): void {
+      this.calls.push('pause');
+    }
+
     protected override finishWriting(): void {
       this.calls.push('finish');
       this.endAfter(1_000);
+      this.endAfter(10);
+    }
+
+    /** What drivers ask. */
+    get isAtItsEnd(): boolean {
+      return this.isFinishing;
     }
   }
 
@@ -98,10 +143,14 @@ describe('a connection that closes', () => {
     connection.bufferedBytes = 2;
     void connection.close();
     connection.bufferedBytes = 1;
+    connection.advance();
+    expect([connection.calls, connection.isAtItsEnd]).toEqual([['resume'], false]);
     connection.drain();
     connection.drain();
-    expect(connection.calls).toEqual(['resume', 'finish']);
+    void connection.close();
+    expect([connection.calls, connection.isAtItsEnd]).toEqual([['resume', 'finish'], true]);
     connection.finish();
+    expect(connection.isAtItsEnd).toBe(false);
   });
 
   it('says its end at once where nothing is buffered, and ends when its time is over', async () => {
@@ -131,6 +180,21 @@ describe('a connection that closes', () => {
     connection.resume();
     expect([connection.pauses, connection.resumes]).toEqual([0, 1]);
     connection.finish();
+  });
+
+  it('reads once for all subscribers, and is paused as long as somebody pauses it', () => {
+    const connection = new Flushing();
+    const [one, other] = [{}, {}];
+    connection.frames$.subscribe();
+    connection.frames$.subscribe();
+    expect(connection.calls).toEqual(['start']);
+    connection.pause(one);
+    connection.pause(other);
+    connection.resume(one);
+    expect(connection.calls).toEqual(['start', 'pause']);
+    connection.resume(other);
+    connection.resume(other);
+    expect(connection.calls).toEqual(['start', 'pause', 'resume']);
   });
 
   it('begins to read when it has a subscriber and nobody pauses it', () => {

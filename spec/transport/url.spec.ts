@@ -86,6 +86,11 @@ describe('parseUrl', () => {
     expect(parseUrl('tcp://h:1')).toEqual({ url: 'tcp://h:1', scheme: 'tcp', host: 'h', port: 1, ...none });
   });
 
+  it('reads parameters behind a semicolon of http and https alone', () => {
+    expect(parseUrl('https://h:1/x;a')).toMatchObject({ path: '/x', params: 'a' });
+    expect(parseUrl('tcp://h:1/x;a')).toMatchObject({ path: '/x;a', params: '' });
+  });
+
   it('ends each part where the next one begins', () => {
     expect(parseUrl('tcp://h?a=/x;y')).toMatchObject({ host: 'h', path: '', query: 'a=/x;y', a: '/x;y' });
     expect(parseUrl('tcp://h#a?b')).toMatchObject({ host: 'h', query: '', frag: 'a?b' });
