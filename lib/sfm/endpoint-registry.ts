@@ -126,12 +126,13 @@ export class EndpointRegistry {
 
   #drain(session: Session, peer: Peer | undefined): void {
     const { drainTimeoutMs, scheduler } = this.#options;
-    const late = `${session.connection.name}: not drained within ${drainTimeoutMs} ms`;
+    const { name } = session.connection;
     const isEmpty = peer === undefined || peer.outbound.waiting.messages === 0;
     const written$ = isEmpty ? EMPTY : peer.outbound.emptied$.pipe(take(1), ignoreElements());
     const close$ = concat(written$, of<Input>({ type: 'close', session }));
     const late$ = timer(drainTimeoutMs, scheduler).pipe(
-      map((): Input => ({ type: 'close', session, reason: new CommError(CommErrorCode.TIMEOUT, late) })),
+      map(() => new CommError(CommErrorCode.TIMEOUT, `${name}: not drained within ${drainTimeoutMs} ms`)),
+      map((reason): Input => ({ type: 'close', session, reason })),
     );
     merge(close$, late$)
       .pipe(takeUntil(endOf(session)))

@@ -36,6 +36,12 @@ describe('a frame counter', () => {
     expect(sent.map((type) => send(counter, type))).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('gives the number of a frame that is not sent after all to the next one', () => {
+    const counter = after(READY, 'message');
+    counter.takeBack();
+    expect([counter.nextMessage(), counter.messagesOf(1, MESSAGE_BYTES).messages]).toEqual([2, 1]);
+  });
+
   it('knows whether the last PING or PONG is among the last frames', () => {
     const counter = after(READY, PING, 'message', PONG);
     expect([0, 1, 2, 3, 4].map((last) => counter.isWaiting(PING, last))).toEqual([

@@ -170,12 +170,12 @@ describe('an outbound on an open connection', () => {
   it('times a message from its push until it is written', () => {
     const { clock, outbound, connection, session } = setUp();
     outbound.writeInto(session).subscribe();
-    push(outbound, 1);
+    for (const streamId of [1, 2, 3]) push(outbound, streamId);
     clock.ms = 3;
-    connection.bufferedFrames = 1;
+    connection.bufferedFrames = 3;
     connection.advance();
     expect(outbound.sendTimes.count).toBe(0);
-    connection.bufferedFrames = 0;
+    connection.bufferedFrames = 2;
     connection.advance();
     expect(outbound.sendTimes).toMatchObject({ count: 1, sumMs: 3 });
   });
