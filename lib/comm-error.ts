@@ -1,5 +1,5 @@
 /**
- * The closed set of error codes, the same as NVFlare's `CommError` has.
+ * The closed set of error codes: those of NVFlare's `CommError`, and `REFUSED`.
  *
  * - `ERROR`: anything that has no better code
  * - `NOT_READY`: it cannot be done now, but may be later: an endpoint that takes no messages yet, a refused connection
@@ -8,6 +8,7 @@
  * - `CLOSED`: the endpoint, connection or communicator is gone
  * - `NOT_SUPPORTED`: no driver, or a driver that cannot do this
  * - `TIMEOUT`: the other side did not answer in time
+ * - `REFUSED`: the other side does not let us in, see {@link RefusedError}
  */
 export const CommErrorCode = {
   ERROR: 'ERROR',
@@ -17,6 +18,7 @@ export const CommErrorCode = {
   CLOSED: 'CLOSED',
   NOT_SUPPORTED: 'NOT_SUPPORTED',
   TIMEOUT: 'TIMEOUT',
+  REFUSED: 'REFUSED',
 } as const;
 
 /** One of the codes of {@link CommErrorCode}. */
@@ -106,6 +108,25 @@ export class QueueFullError extends CommError {
       `the queue to ${endpointName} holds ${queuedBytes} of at most ${maxQueuedBytes} bytes: ` +
         'when send returns false, wait for drained() before the next message',
     );
+  }
+}
+
+/**
+ * A peer refused us: by its `verifyEndpoint`, because our name is taken there, or because it does not fit our certificate.
+ */
+export class RefusedError extends CommError {
+  override readonly name = 'RefusedError';
+  /**
+   * What the peer told us, on one line of at most 123 bytes; empty where it tells nothing. Nothing but TLS proves who said
+   * it.
+   */
+  readonly reason: string;
+
+  /** @param context - on which connection */
+  constructor(context: string, reason: string) {
+    const detail = reason === '' ? 'it does not tell why' : JSON.stringify(reason);
+    super(CommErrorCode.REFUSED, `${context}: the peer refused us: ${detail}`);
+    this.reason = reason;
   }
 }
 

@@ -535,13 +535,15 @@ export class Communicator {
   }
 }
 
-function roleOf({ handle, mode, driver, params }: Connector): SessionRole {
+function roleOf(connector: Connector): SessionRole {
+  const { handle, mode, driver, params } = connector;
   return {
     handle,
     scheme: params.scheme,
     mode,
     mtls: isMutualTls(params),
     heartbeat: driver.capabilities.heartbeat,
+    giveUp: () => connector.halt(),
   };
 }
 

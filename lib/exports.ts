@@ -6,6 +6,7 @@ export {
   type CommErrorDetail,
   type CommErrorOptions,
   QueueFullError,
+  RefusedError,
 } from './comm-error.js';
 export type { Monitor, StartedListener } from './communicator.js';
 export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
@@ -39,6 +40,7 @@ export {
   DEFAULTS,
   type DuplicateName,
   type IdentityMap,
+  type PropertiesSource,
   type ResolvedOptions,
 } from './options.js';
 export type { MessageReceiver, ReceivedMessage } from './received-message.js';

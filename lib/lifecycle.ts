@@ -36,16 +36,20 @@ export interface DisconnectedEvent {
 }
 
 /**
- * A peer said who it is, and was turned away: by `verifyEndpoint`, or because its name is taken. Its connection is
- * closed; the reason stays here.
+ * One side does not let the other in: by `verifyEndpoint`, because the name is taken, or because it does not fit the
+ * certificate. The connection is closed; of our reasons the peer learns what `tellPeer` of the verdict says, and nothing
+ * else.
  */
 export interface RefusedEvent {
   readonly type: 'refused';
+  /** Who refused: we did, or the peer refused us. */
+  readonly by: 'us' | 'peer';
   readonly handle: string;
   readonly connection: Connection;
-  /** As it presented itself. */
-  readonly endpointName: string;
+  /** The peer, as it presented itself. Absent where the peer refused us, which it does before that. */
+  readonly endpointName?: string;
   readonly peerAddr: string;
+  /** Ours; or what the peer told, which is empty where it tells nothing, and comes from outside: escape it. */
   readonly reason: string;
 }
 

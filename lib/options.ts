@@ -1,6 +1,7 @@
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, isObservable, type Observable, type SchedulerLike } from 'rxjs';
 
 import { CommError, CommErrorCode } from './comm-error.js';
+import type { EndpointProperties } from './endpoint.js';
 import type { VerifyEndpoint } from './verify-endpoint.js';
 
 /**
@@ -104,6 +105,17 @@ export interface CommunicatorOptions {
    * Default: `newcomer`.
    */
   readonly duplicateName?: DuplicateName;
+  /**
+   * What a connector does when the peer refuses us. `retry`: as after any other end of a connection. `stop`: it stops, until
+   * it is removed and added again. In the clear anybody on the way can forge a refusal, and so stop it for good; with TLS
+   * only the authenticated peer can. Default: `retry`.
+   */
+  readonly afterRefusal?: 'retry' | 'stop';
+  /**
+   * More properties for the handshakes of our connectors, asked for at each attempt, such as a token that is renewed. See
+   * {@link PropertiesSource}. Default: none.
+   */
+  readonly properties?: PropertiesSource;
   /** The source of time: a `TestScheduler` for virtual time. Default: `asyncScheduler` of RxJS. */
   readonly scheduler?: SchedulerLike;
 }
@@ -119,6 +131,16 @@ export interface CommunicatorOptions {
  * attempt.
  */
 export type DuplicateName = 'newcomer' | 'incumbent';
+
+/**
+ * Properties for one handshake: a function that returns them, a promise of them or an Observable, or an Observable itself.
+ * It is asked when a connection that we make is there; of an Observable the first value counts, so that a `BehaviorSubject`
+ * gives its latest. They are added to those of the local endpoint, and win. If it fails, or has none within
+ * `handshakeTimeoutMs`, the connection is closed and the connector tries again.
+ */
+export type PropertiesSource =
+  | Observable<EndpointProperties>
+  | (() => EndpointProperties | PromiseLike<EndpointProperties> | Observable<EndpointProperties>);
 
 /** Endpoint names to the common names of their certificates. */
 export interface IdentityMap {
@@ -155,7 +177,15 @@ export const DEFAULTS: ResolvedOptions = {
   identityMap: {},
   verifyEndpoint: () => true,
   duplicateName: 'newcomer',
+  afterRefusal: 'retry',
+  properties: () => ({}),
   scheduler: asyncScheduler,
+};
+
+/** The values of the options that have a few. */
+const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+  duplicateName: ['newcomer', 'incumbent'] satisfies DuplicateName[],
+  afterRefusal: ['retry', 'stop'] satisfies ResolvedOptions['afterRefusal'][],
 };
 
 /** The longest time that a timer takes: about 24 days. */
@@ -182,10 +212,12 @@ export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptio
 
 function optionFault(name: string, value: unknown): string | undefined {
   if (!Object.hasOwn(DEFAULTS, name)) return 'there is no such option';
+  if (name === 'properties' && isObservable(value)) return undefined;
   const expected = typeof DEFAULTS[name as keyof ResolvedOptions];
   if (value === null || typeof value !== expected) return `expected a ${expected}, got a ${typeof value}`;
-  if (name === 'duplicateName' && value !== 'newcomer' && value !== 'incumbent')
-    return `expected 'newcomer' or 'incumbent', got ${JSON.stringify(value)}`;
+  const choices = CHOICES[name];
+  if (choices?.includes(value) === false)
+    return `expected '${choices.join("' or '")}', got ${JSON.stringify(value)}`;
   if (typeof value !== 'number') return undefined;
   const [least, most] = rangeOf(name);
   return value >= least && value <= most ? undefined : `expected ${least} to ${most}, got ${value}`;

@@ -16,8 +16,11 @@ export interface EndpointCandidate {
   readonly mode: Mode;
 }
 
-/** True admits the peer. False refuses it; a text refuses it and is the reason. */
-export type Verdict = boolean | string;
+/**
+ * True admits the peer. False refuses it; a text refuses it and is the reason, for our side only. What the peer may know is
+ * in `tellPeer`: one line, cut at 123 bytes of UTF-8.
+ */
+export type Verdict = boolean | string | { readonly reason?: string; readonly tellPeer: string };
 
 /**
  * Decides who may join, after the checks of the protocol: at once, or later by a promise or the first value of an

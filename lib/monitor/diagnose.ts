@@ -88,6 +88,7 @@ function classify(error: CommError): Diagnosis {
       { stage: 'connect', code: P.union(CommErrorCode.BAD_CONFIG, CommErrorCode.NOT_SUPPORTED) },
       () => 'bad-request',
     )
+    .with({ code: CommErrorCode.REFUSED }, () => 'handshake-refused')
     .with({ stage: 'connect', code: P.union(CommErrorCode.CLOSED, CommErrorCode.BAD_DATA) }, () => 'not-f3')
     .with({ stage: 'handshake', code: CommErrorCode.TIMEOUT }, () => 'not-f3')
     .with({ code: CommErrorCode.TIMEOUT }, () => 'timed-out')

@@ -3,6 +3,7 @@ import { match } from 'ts-pattern';
 import type { CommError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent, UndeliveredEvent } from '../lifecycle.js';
+import { oneLine } from '../quoted.js';
 import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 
@@ -40,8 +41,14 @@ export function describeEvent(event: LifecycleEvent): string {
       withReason(`${describeConnection(connection)} of ${endpointName ?? 'a stranger'} closed`, error),
     )
     .with(
-      { type: 'refused' },
-      ({ endpointName, peerAddr, reason }) => `${endpointName} (${peerAddr}) may not join: ${reason}`,
+      { type: 'refused', by: 'us' },
+      ({ endpointName = 'a stranger', peerAddr, reason }) =>
+        `${endpointName} (${peerAddr}) may not join: ${reason}`,
+    )
+    .with(
+      { type: 'refused', by: 'peer' },
+      ({ peerAddr, reason }) =>
+        `${peerAddr} refuses us: ${reason === '' ? 'it does not tell why' : oneLine(reason)}`,
     )
     .with(
       { type: 'handshake-failed' },
@@ -84,7 +91,8 @@ function withReason(text: string, error: CommError | undefined): string {
 
 function endpointOf(event: LifecycleEvent): { readonly endpointName?: string } {
   if (event.type === 'endpoint') return { endpointName: event.endpoint.name };
-  return 'endpointName' in event ? { endpointName: event.endpointName } : {};
+  const { endpointName } = event as { readonly endpointName?: string };
+  return endpointName === undefined ? {} : { endpointName };
 }
 
 function codeOf(event: LifecycleEvent): { readonly code?: string } {

@@ -12,13 +12,29 @@ import {
   throwError,
 } from 'rxjs';
 
+import { isMatching, P } from 'ts-pattern';
+
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { isPromise } from '../is-promise.js';
 import type { EndpointCandidate, VerifyEndpoint } from '../verify-endpoint.js';
 
+/** The hook's refusal; its message is the reason. */
+export class VerdictError extends CommError {
+  /** What the peer may know. */
+  readonly told: string;
+
+  /** @param told - what the peer may know. Default: nothing */
+  constructor(reason: string, told = '') {
+    super(CommErrorCode.BAD_CONFIG, reason);
+    this.told = told;
+  }
+}
+
+const TOLD = { tellPeer: P.string, reason: P.optional(P.string) };
+
 /**
- * Puts a candidate to the user's hook. Completes when it is let in; errors with `BAD_CONFIG`, whose message is the
- * reason, when it is refused.
+ * Puts a candidate to the user's hook. Completes when it is let in; errors with a {@link VerdictError} when it is
+ * refused.
  *
  * @param report - called with what the hook threw; that refuses too
  */
@@ -42,10 +58,12 @@ export function callVerifyHook(
 }
 
 /** The user may not use TypeScript: an answer that is none refuses. */
-function refusal(verdict: unknown): CommError {
+function refusal(verdict: unknown): VerdictError {
+  if (isMatching(TOLD, verdict))
+    return new VerdictError(verdict.reason ?? verdict.tellPeer, verdict.tellPeer);
   const reason =
     verdict === false
       ? 'verifyEndpoint answered false'
       : `verifyEndpoint: expected true, false or a reason, got ${typeof verdict}`;
-  return new CommError(CommErrorCode.BAD_CONFIG, typeof verdict === 'string' ? verdict : reason);
+  return new VerdictError(typeof verdict === 'string' ? verdict : reason);
 }

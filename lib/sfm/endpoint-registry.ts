@@ -119,6 +119,8 @@ export class EndpointRegistry {
       .with({ type: 'route' }, ({ peer, session }) => peer.drainInto(session))
       .with({ type: 'drain' }, ({ session, peer }) => this.#drain(session, peer))
       .with({ type: 'close' }, ({ session, reason }) => void session.close(reason))
+      .with({ type: 'refuse' }, ({ session, reason, told }) => session.refuse(reason, told))
+      .with({ type: 'give-up' }, ({ session }) => session.role.giveUp?.())
       .with({ type: 'account' }, (end) => this.#account(end))
       .with({ type: 'then' }, ({ input }) => this.#commands.next(input))
       .exhaustive();

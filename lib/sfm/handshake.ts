@@ -1,5 +1,5 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
-import { Endpoint, endpointNameFault, EndpointState } from '../endpoint.js';
+import { Endpoint, endpointNameFault, type EndpointProperties, EndpointState } from '../endpoint.js';
 import { quoted } from '../quoted.js';
 import type { ConnectionProperties } from '../transport/connection.js';
 import { mapFault } from '../wire/check-map.js';
@@ -8,9 +8,23 @@ import { decodeMap, encodeMap } from '../wire/map-codec.js';
 /** `endpoint_name` and `timestamp`. */
 const PROTOCOL_FIELDS = 2;
 
-/** The payload of HELLO and READY: who we are. */
-export function encodeHandshake(local: Endpoint, nowMs: number): Uint8Array {
-  return encodeMap({ ...local.properties, endpoint_name: local.name, timestamp: nowMs / 1000 }).slice();
+/**
+ * The payload of HELLO and READY: who we are.
+ *
+ * @param properties - those of this handshake, which win over those of the endpoint
+ * @throws CommError `BAD_DATA` where the properties cannot be sent
+ */
+export function encodeHandshake(
+  local: Endpoint,
+  nowMs: number,
+  properties: EndpointProperties = {},
+): Uint8Array {
+  return encodeMap({
+    ...local.properties,
+    ...properties,
+    endpoint_name: local.name,
+    timestamp: nowMs / 1000,
+  }).slice();
 }
 
 /**

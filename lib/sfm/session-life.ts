@@ -1,4 +1,3 @@
-import type { CommError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { Session, SessionEvent } from './session.js';
 
@@ -14,13 +13,6 @@ export type SessionLife =
       readonly at: number;
       /** The session of this name that the peer may take the place of. */
       readonly over: Session | undefined;
-    }
-  /** The peer may not come in. */
-  | {
-      readonly type: 'refused';
-      readonly session: Session;
-      readonly endpoint: Endpoint;
-      readonly error: CommError;
     }
   /** The handshake is not done in time. */
   | { readonly type: 'overdue'; readonly session: Session }

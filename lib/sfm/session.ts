@@ -1,6 +1,6 @@
-import { Observable, type Subscriber } from 'rxjs';
+import { map, Observable, type Subscriber, type Subscription } from 'rxjs';
 
-import { CommError, CommErrorCode, type CommErrorDetail } from '../comm-error.js';
+import { CommError, CommErrorCode, type CommErrorDetail, RefusedError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
@@ -10,6 +10,7 @@ import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
 import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
+import { askProperties } from './ask-properties.js';
 import { type ControlType, FrameCounter } from './frame-counter.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
 import type { Heart, Pulse } from './heartbeat.js';
@@ -17,6 +18,7 @@ import { resolveIdentity } from './identity.js';
 import type { MessageRouter } from './message-router.js';
 import type { Sink } from './outbound.js';
 import type { Losses } from './peer.js';
+import { decodeRefusal, encodeRefusal } from './refusal.js';
 import { Counter, Traffic } from './traffic.js';
 
 const log = logger('sfm');
@@ -30,6 +32,17 @@ export type SessionEvent =
   | { readonly type: 'opened'; readonly session: Session }
   /** The peer has said who it is, and waits to be welcomed. */
   | { readonly type: 'greeted'; readonly session: Session; readonly endpoint: Endpoint }
+  /** The peer may not come in. The session says so where name and certificate do not fit, an admission in all other cases. */
+  | {
+      readonly type: 'refused';
+      readonly session: Session;
+      readonly endpoint: Endpoint;
+      readonly error: CommError;
+      /** What the peer may know of the reason; may be empty. */
+      readonly told: string;
+    }
+  /** The peer does not let us in. */
+  | { readonly type: 'rejected'; readonly session: Session; readonly error: RefusedError }
   /** The handshake is done: the peer is welcome, and has its answer. */
   | { readonly type: 'ready'; readonly session: Session; readonly endpoint: Endpoint }
   /** The peer knows us too, so messages can go out. */
@@ -63,13 +76,16 @@ export interface SessionRole {
   readonly mtls: boolean;
   /** The transport can lose a peer without a sign, and NVFlare may answer out of order on it. */
   readonly heartbeat: boolean;
+  /** Makes no more connections. Absent where none would be made anyway. */
+  readonly giveUp?: () => void;
 }
 
 /*
  *   greeting --handshake--> verifying --welcome()--> settling --first frame after it, or time--> ready
- *       \_______________________\_______________________\________________________________________\____ end --> closed
+ *       \____________________refused or rejected         \                                        \
+ *        \_______________________\_______________________\________________________________________\____ end --> closed
  */
-type State = 'greeting' | 'verifying' | 'settling' | 'ready' | 'closed';
+type State = 'greeting' | 'verifying' | 'refused' | 'settling' | 'ready' | 'closed';
 
 /** The meaning of the frames of one connection: the handshake first, then messages and heartbeats. */
 export class Session implements Heart, Sink {
@@ -111,7 +127,7 @@ export class Session implements Heart, Sink {
           complete: () => this.#end(undefined),
         }),
       );
-      if (role.mode === Mode.ACTIVE) this.#sendHandshake(FrameType.HELLO);
+      if (role.mode === Mode.ACTIVE) subscriber.add(this.#greet());
     });
   }
 
@@ -187,13 +203,20 @@ export class Session implements Heart, Sink {
     this.#endpoint = endpoint;
     if (this.#state !== 'verifying' || !this.connection.isOpen) return;
     this.#nextStreamId = nextStreamId;
-    if (this.role.mode === Mode.PASSIVE) this.#sendHandshake(FrameType.READY);
+    if (this.role.mode === Mode.PASSIVE) this.#answer();
     this.#liftLimits();
     this.#become('settling', { type: 'ready', session: this, endpoint });
     const held = this.#held;
     this.#held = [];
     for (const frame of held) if (this.isReady) this.#receive(frame);
     this.connection.resume(this);
+  }
+
+  /** Ends the connection of a peer that may not come in, and tells it so. Our log and events have the reason. */
+  refuse(reason: CommError, told: string): void {
+    if (this.role.mode === Mode.PASSIVE)
+      this.#sendControl(FrameType.PONG, HANDSHAKE_STREAM_ID, encodeRefusal(told));
+    void this.connection.close(reason, told);
   }
 
   /** Asks for a sign of life, unless the question before is still on its way out. */
@@ -255,10 +278,11 @@ export class Session implements Heart, Sink {
       this.#receiveHandshake(frame);
       return;
     }
-    if (this.#state === 'verifying') {
-      this.#hold(bytes);
-      return;
-    }
+    if (this.#state === 'verifying') this.#hold(bytes);
+    else if (this.#state !== 'refused') this.#receiveOfEndpoint(frame, bytes);
+  }
+
+  #receiveOfEndpoint(frame: Frame, bytes: Uint8Array): void {
     this.settle();
     switch (frame.type) {
       case FrameType.DATA:
@@ -315,6 +339,15 @@ export class Session implements Heart, Sink {
 
   #receiveHandshake(frame: Frame): void {
     const { mode } = this.role;
+    const told = mode === Mode.ACTIVE ? decodeRefusal(frame) : undefined;
+    if (told !== undefined) {
+      this.#become('refused', {
+        type: 'rejected',
+        session: this,
+        error: new RefusedError(this.describe(), told),
+      });
+      return;
+    }
     const expected = mode === Mode.ACTIVE ? FrameType.READY : FrameType.HELLO;
     if (frame.type !== expected) {
       throw this.#fault(`expected ${describeType(expected)} first, got ${describeType(frame.type)}`);
@@ -324,7 +357,11 @@ export class Session implements Heart, Sink {
       this.connection.properties,
       this.#context.options.maxEndpointProperties,
     );
-    this.#requireFit(endpoint);
+    const error = this.#misfit(endpoint);
+    if (error !== undefined) {
+      this.#become('refused', { type: 'refused', session: this, endpoint, error, told: '' });
+      return;
+    }
     // A listener takes us for ready once it has answered, and may send anything right behind that.
     if (mode === Mode.ACTIVE) this.#liftLimits();
     this.#become('verifying', { type: 'greeted', session: this, endpoint });
@@ -346,24 +383,34 @@ export class Session implements Heart, Sink {
     this.connection.highWaterMarkBytes = highWaterMarkBytes;
   }
 
-  /** Checks the peer's name against ours and, under mtls, against its certificate. */
-  #requireFit(endpoint: Endpoint): void {
+  /** Why the peer's name does not go with ours or, under mtls, does not fit its certificate. */
+  #misfit(endpoint: Endpoint): CommError | undefined {
     const { local, options } = this.#context;
-    if (endpoint.name === local.name)
-      throw this.#fault(`the peer has our own name, ${local.name}`, 'own-name');
+    if (endpoint.name === local.name) return misfit(`the peer has our own name, ${local.name}`, 'own-name');
     const { peer_cn, peer_cert_hidden = false } = this.connection.properties;
-    if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cert_hidden)) return;
+    if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cert_hidden)) return undefined;
     const expected = resolveIdentity(endpoint.name, local.name, options.identityMap);
-    if (peer_cn !== expected) {
-      const shown = peer_cn === undefined ? 'none with one common name' : `one for ${quoted(peer_cn)}`;
-      const text = `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`;
-      throw this.#fault(text, 'certificate-name');
-    }
+    if (peer_cn === expected) return undefined;
+    const shown = peer_cn === undefined ? 'none with one common name' : `one for ${quoted(peer_cn)}`;
+    const text = `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`;
+    return misfit(text, 'certificate-name');
   }
 
-  #sendHandshake(type: typeof FrameType.HELLO | typeof FrameType.READY): void {
+  /** Sends HELLO as soon as we know what to say in it. */
+  #greet(): Subscription {
     const { local, options } = this.#context;
-    this.#sendControl(type, HANDSHAKE_STREAM_ID, encodeHandshake(local, options.scheduler.now()));
+    return askProperties(options.properties)
+      .pipe(map((properties) => encodeHandshake(local, options.scheduler.now(), properties)))
+      .subscribe({
+        next: (hello) => this.#sendControl(FrameType.HELLO, HANDSHAKE_STREAM_ID, hello),
+        error: (error: unknown) => void this.close(CommError.within(error, this.describe())),
+      });
+  }
+
+  #answer(): void {
+    const { local, options } = this.#context;
+    const ready = encodeHandshake(local, options.scheduler.now());
+    this.#sendControl(FrameType.READY, HANDSHAKE_STREAM_ID, ready);
   }
 
   /** A frame of the session itself. One that comes too late, because the connection closes, is not missed. */
@@ -378,9 +425,13 @@ export class Session implements Heart, Sink {
     this.#events?.complete();
   }
 
-  #fault(text: string, detail?: CommErrorDetail): CommError {
-    return new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: ${text}`, { detail });
+  #fault(text: string): CommError {
+    return new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: ${text}`);
   }
+}
+
+function misfit(text: string, detail: CommErrorDetail): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, text, { detail });
 }
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));

@@ -2,7 +2,7 @@ import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
-import type { DuplicateName } from '../options.js';
+import type { DuplicateName, ResolvedOptions } from '../options.js';
 import { NO_FLAPS, withFlap } from './flap-damping.js';
 import { nameTaken } from './name-taken.js';
 import type { Peer } from './peer.js';
@@ -11,6 +11,7 @@ import type { Effect, Input, Seat, World } from './world.js';
 
 /** What decides beside the inputs. */
 export interface Rules {
+  readonly afterRefusal: ResolvedOptions['afterRefusal'];
   readonly duplicateName: DuplicateName;
   readonly handshakeTimeoutMs: number;
   readonly heartbeatTimeoutMs: number;
@@ -41,6 +42,7 @@ export function step(rules: Rules): (world: World, input: Input) => World {
       .with({ type: 'greeted' }, { type: 'ready' }, () => world)
       .with({ type: 'admitted' }, (event) => admit(world, event, rules))
       .with({ type: 'refused' }, (event) => refuse(world, event))
+      .with({ type: 'rejected' }, (event) => reject(world, event, rules))
       .with({ type: 'overdue' }, ({ session }) => todo(world, close(session, overdue(session, rules))))
       .with({ type: 'ask' }, ({ session }) => todo(world, { type: 'ping', session }))
       .with({ type: 'unanswered' }, ({ session }) => todo(world, { type: 'settle', session }))
@@ -67,7 +69,8 @@ function admit(world: World, event: Of<'admitted'>, { duplicateName, makePeer }:
   const seat = world.seats.get(endpoint.name);
   const older = seat?.session;
   const isContested = duplicateName === 'incumbent' && older !== undefined && older !== over && older.isReady;
-  if (isContested) return refuse(world, { session, endpoint, error: nameTaken(older, endpoint.name) });
+  if (isContested)
+    return refuse(world, { session, endpoint, error: nameTaken(older, endpoint.name), told: '' });
   const peer = seat?.peer ?? makePeer(endpoint.name);
   const flaps = older === undefined ? (seat?.flaps ?? NO_FLAPS) : withFlap(seat?.flaps ?? NO_FLAPS, at);
   const next = withSeat(world, { endpoint, peer, session, flaps, isRemoved: false, goneKey: undefined });
@@ -95,20 +98,35 @@ function evict(older: Session, newer: Session, endpointName: string, count: numb
   ];
 }
 
-/** The peer hears nothing of the reason, beyond what a close of its transport says. */
-function refuse(world: World, { session, endpoint, error }: Omit<Of<'refused'>, 'type'>): World {
+/** Of the reason the peer hears what is for it, and nothing else. */
+function refuse(world: World, { session, endpoint, error, told }: Omit<Of<'refused'>, 'type'>): World {
   const { connection, role } = session;
   const { peer_addr: peerAddr } = connection.properties;
   const { handle } = role;
   const { name: endpointName } = endpoint;
   const { code, message: reason, detail } = error;
+  const closing = `${place(session)}: ${endpointName} is refused: ${reason}`;
   return todo(
     world,
-    { type: 'tell', event: { type: 'refused', handle, connection, endpointName, peerAddr, reason } },
-    close(
-      session,
-      new CommError(code, `${place(session)}: ${endpointName} is refused: ${reason}`, { detail }),
-    ),
+    {
+      type: 'tell',
+      event: { type: 'refused', by: 'us', handle, connection, endpointName, peerAddr, reason },
+    },
+    { type: 'refuse', session, reason: new CommError(code, closing, { detail }), told },
+  );
+}
+
+/** The peer refuses us. In the clear anybody on the way may say so, hence it ends no connector unless an option says so. */
+function reject(world: World, { session, error }: Of<'rejected'>, { afterRefusal }: Rules): World {
+  const { connection, role } = session;
+  const { peer_addr: peerAddr } = connection.properties;
+  const { handle } = role;
+  const { reason } = error;
+  return todo(
+    world,
+    { type: 'tell', event: { type: 'refused', by: 'peer', handle, connection, peerAddr, reason } },
+    ...(afterRefusal === 'stop' ? [{ type: 'give-up', session } as const] : []),
+    close(session, error),
   );
 }
 

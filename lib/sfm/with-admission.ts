@@ -14,6 +14,7 @@ import {
 
 import { CommError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
+import { VerdictError } from './call-verify-hook.js';
 import type { Session } from './session.js';
 import type { SessionLife } from './session-life.js';
 
@@ -37,9 +38,7 @@ export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionL
       switchMap(({ session, endpoint }) =>
         decide(session, endpoint).pipe(
           map((admitted): SessionLife => ({ type: 'admitted', session, endpoint, ...admitted })),
-          catchError((error: unknown) =>
-            of<SessionLife>({ type: 'refused', session, endpoint, error: CommError.from(error) }),
-          ),
+          catchError((error: unknown) => of(refused(session, endpoint, error))),
           // What a session shows next, until it is welcome, is that it has closed.
           takeUntil(life$),
         ),
@@ -47,4 +46,9 @@ export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionL
     );
     return merge(life$, decided$);
   });
+}
+
+function refused(session: Session, endpoint: Endpoint, thrown: unknown): SessionLife {
+  const told = thrown instanceof VerdictError ? thrown.told : '';
+  return { type: 'refused', session, endpoint, error: CommError.from(thrown), told };
 }

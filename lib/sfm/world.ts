@@ -53,6 +53,15 @@ export type Effect =
   /** Close a session when what waits for it is written, or at once after `drainTimeoutMs`. */
   | { readonly type: 'drain'; readonly session: Session; readonly peer: Peer | undefined }
   | { readonly type: 'close'; readonly session: Session; readonly reason?: CommError | undefined }
+  /** Close a session that may not come in, and tell its peer so. */
+  | {
+      readonly type: 'refuse';
+      readonly session: Session;
+      readonly reason: CommError;
+      readonly told: string;
+    }
+  /** Let the connector of a session make no more connections. */
+  | { readonly type: 'give-up'; readonly session: Session }
   /** Add up what an ended session carried, and tell what was lost with it. */
   | {
       readonly type: 'account';

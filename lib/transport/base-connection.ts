@@ -16,6 +16,7 @@ import { logger } from '../log.js';
 import { PREFIX_BYTES } from '../wire/prefix.js';
 import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
 import { HotSource } from './hot-source.js';
+import { cleanReason } from './told-reason.js';
 
 const log = logger('connection');
 
@@ -23,6 +24,13 @@ const log = logger('connection');
 export const HANDSHAKE_FRAME_BYTES = PREFIX_BYTES + 0xffff;
 
 const DEFAULT_HIGH_WATER_MARK_BYTES = 1024 * 1024;
+
+/** How a connection ends whose peer is refused. */
+interface Farewell {
+  readonly reason: CommError;
+  /** What the peer may know. */
+  readonly told: string;
+}
 
 /** The pause owner of a `pause()` that names none. */
 const APPLICATION = {};
@@ -63,6 +71,7 @@ export abstract class BaseConnection implements Connection {
   #full = false;
   #activity = 0;
   #linger = Subscription.EMPTY;
+  #farewell: Farewell | undefined;
   #released: Promise<void> | undefined;
 
   /**
@@ -114,6 +123,11 @@ export abstract class BaseConnection implements Connection {
     return this.#state === 'finishing';
   }
 
+  /** What the peer may know of why it is refused, from `finishWriting` on; `undefined` where it is not refused. */
+  protected get told(): string | undefined {
+    return this.#farewell?.told;
+  }
+
   /**
    * What `Driver.connect` returns once it has a connection: emits the connection, then completes or errors as it ends.
    * Unsubscribing ends the connection at once, with `CLOSED`.
@@ -142,10 +156,11 @@ export abstract class BaseConnection implements Connection {
     return !this.#full;
   }
 
-  async close(reason?: CommError): Promise<void> {
-    if (reason !== undefined) {
+  async close(reason?: CommError, told?: string): Promise<void> {
+    if (reason !== undefined && told === undefined) {
       this.end(reason);
     } else if (this.isOpen) {
+      if (reason !== undefined && told !== undefined) this.#farewell = { reason, told: cleanReason(told) };
       this.#become('flushing');
       // What the peer still sends is dropped, so that its end is seen behind that.
       this.resumeReading();
@@ -206,9 +221,10 @@ export abstract class BaseConnection implements Connection {
     if (this.#linger === Subscription.EMPTY) this.#linger = timer(ms).subscribe(() => this.end());
   }
 
-  /** Ends the connection, cleanly or with an error. Only the first call counts. */
-  protected end(reason?: CommError): void {
+  /** Ends the connection, cleanly or with an error. Only the first call counts; that of a refusal counts before it. */
+  protected end(otherwise?: CommError): void {
     if (this.#state === 'closed') return;
+    const reason = this.#farewell?.reason ?? otherwise;
     this.#become('closed');
     this.#linger.unsubscribe();
     this.#released = this.release().catch((error: unknown) =>

@@ -91,9 +91,11 @@ export interface Connection {
    * Closes the connection. Idempotent. Without a reason, what was accepted is written first. With one, the connection
    * ends at once, and `frames$` errors with the reason.
    *
+   * @param told - the peer is refused, and this is what it may know, which may be empty: what was accepted is written
+   * first, and the transport says it too where it can. `frames$` errors with the reason when the connection has ended
    * @returns when nothing of the connection is left open
    */
-  close(reason?: CommError): Promise<void>;
+  close(reason?: CommError, told?: string): Promise<void>;
 }
 
 let connections = 0;

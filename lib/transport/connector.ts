@@ -142,7 +142,11 @@ export class Connector implements ConnectorView {
     };
     const once$ = this.mode === Mode.ACTIVE ? this.#connectOnce() : this.#listenOnce();
     this.#run.add(
-      once$.pipe(reconnect(delays, this.#halt, scheduler)).subscribe((progress) => this.#take(progress)),
+      once$.pipe(reconnect(delays, this.#halt, scheduler)).subscribe({
+        next: (progress) => this.#take(progress),
+        // Halted, and nothing lives any more.
+        complete: () => this.#become(STOPPED),
+      }),
     );
   }
 
@@ -188,7 +192,7 @@ export class Connector implements ConnectorView {
   stop(): void {
     this.halt();
     this.#run.unsubscribe();
-    this.#become(STOPPED);
+    if (this.#state.value.type !== 'stopped') this.#become(STOPPED);
     this.#state.complete();
     this.#connections.complete();
     this.#failures.complete();

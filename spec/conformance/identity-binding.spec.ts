@@ -28,6 +28,7 @@ function outcomeOf({ name, cn, hidden = false, mode = Mode.PASSIVE, mtls = true,
   const session = sessionOn(connection, { mode, mtls }, { identityMap: map });
   session.events$.subscribe((event) => {
     if (event.type === 'greeted') session.welcome(event.endpoint, () => 17);
+    if (event.type === 'refused') session.refuse(event.error, event.told);
     if (event.type === 'closed') error = event.error;
   });
   const type = mode === Mode.ACTIVE ? FrameType.READY : FrameType.HELLO;

@@ -45,8 +45,19 @@ const CASES: readonly (readonly [LifecycleEvent, string, object?])[] = [
   ],
   [{ type: 'disconnected', handle, connection }, `${name} (127.0.0.1:2) of a stranger closed`],
   [
+    { type: 'refused', by: 'peer', handle, connection, peerAddr: '127.0.0.1:2', reason: 'log in\n again' },
+    '127.0.0.1:2 refuses us: log in\\u000a again',
+    {},
+  ],
+  [
+    { type: 'refused', by: 'peer', handle, connection, peerAddr: '127.0.0.1:2', reason: '' },
+    '127.0.0.1:2 refuses us: it does not tell why',
+    {},
+  ],
+  [
     {
       type: 'refused',
+      by: 'us',
       handle,
       connection,
       endpointName: 'site-1',

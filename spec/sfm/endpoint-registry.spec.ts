@@ -291,7 +291,7 @@ describe('what a session asks for', () => {
     const { inputs, events, told, open } = setUp();
     const { session } = open();
     const error = new CommError(CommErrorCode.BAD_CONFIG, 'bad token');
-    inputs.next({ type: 'refused', session, endpoint: new Endpoint('site-1'), error });
+    inputs.next({ type: 'refused', session, endpoint: new Endpoint('site-1'), error, told: '' });
     expect(told).toEqual(['connected', 'refused', 'disconnected']);
     expect(events[1]).toMatchObject({ endpointName: 'site-1', reason: 'bad token' });
     expect(events[2]).toMatchObject({ error: { code: CommErrorCode.BAD_CONFIG } });

@@ -28,6 +28,7 @@ function watch(session: Session, onOpened: () => void = () => undefined): string
       }
       seen.push(event.type);
       if (event.type === 'opened') onOpened();
+      if (event.type === 'refused') session.refuse(event.error, event.told);
     },
     error: (error: unknown) => seen.push(String(error)),
     complete: () => seen.push('complete'),

@@ -1,7 +1,7 @@
 import { asyncScheduler } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { CommError, CommErrorCode, RefusedError } from '../../lib/comm-error.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import { resolveOptions } from '../../lib/options.js';
 import { Peer } from '../../lib/sfm/peer.js';
@@ -127,6 +127,8 @@ function describeEffect(effect: Effect): string {
       return `tell ${effect.event.type === 'endpoint' ? effect.event.endpoint.state : effect.event.type}`;
     case 'close':
       return `close ${labelOf(effect.session)} ${effect.reason?.code ?? 'in order'}`;
+    case 'refuse':
+      return `refuse ${labelOf(effect.session)} ${effect.reason.code} ${effect.told}`;
     case 'route':
       return `route to ${effect.session === undefined ? 'nobody' : labelOf(effect.session)}`;
     case 'account':
@@ -193,8 +195,19 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
   ],
   [
     'refused',
-    () => ({ type: 'refused', session: sessionOf('C'), endpoint: endpointOf(), error: refusedWith }),
-    sameFor(['tell refused', 'close C BAD_CONFIG']),
+    () => ({
+      type: 'refused',
+      session: sessionOf('C'),
+      endpoint: endpointOf(),
+      error: refusedWith,
+      told: 'why',
+    }),
+    sameFor(['tell refused', 'refuse C BAD_CONFIG why']),
+  ],
+  [
+    'rejected',
+    () => ({ type: 'rejected', session: sessionOf('C'), error: new RefusedError('C', 'log in') }),
+    sameFor(['tell refused', 'close C REFUSED']),
   ],
   ['overdue', () => of('overdue')('C'), sameFor(['close C TIMEOUT'])],
   ['ask', () => of('ask')('A'), sameFor(['ping A'])],
@@ -309,7 +322,7 @@ describe('a step', () => {
     expect([...types].sort()).toEqual(
       [
         ...['opened', 'greeted', 'admitted', 'refused', 'overdue', 'ready', 'ask', 'unanswered', 'settled'],
-        ...['silent', 'closed', 'retire', 'remove', 'forget', 'close', 'report'],
+        ...['rejected', 'silent', 'closed', 'retire', 'remove', 'forget', 'close', 'report'],
       ].sort(),
     );
   });
@@ -323,9 +336,15 @@ describe('a step', () => {
 
   it('closes one who is refused with the code and the detail of the refusal', () => {
     const error = new CommError(CommErrorCode.BAD_DATA, 'evil', { detail: 'certificate-name' });
-    const refused: Input = { type: 'refused', session: sessionOf('A'), endpoint: endpointOf(), error };
+    const refused: Input = {
+      type: 'refused',
+      session: sessionOf('A'),
+      endpoint: endpointOf(),
+      error,
+      told: 'why',
+    };
     expect(once(EMPTY_WORLD, refused).effects.at(-1)).toMatchObject({
-      type: 'close',
+      type: 'refuse',
       reason: { code: CommErrorCode.BAD_DATA, detail: 'certificate-name' },
     });
   });
@@ -355,7 +374,7 @@ describe('who has a name', () => {
     expect(done(after)).toEqual(
       winner === 'B'
         ? ['route to nobody', 'welcome B', 'tell evicted', 'close A CLOSED']
-        : ['tell refused', 'close B NOT_READY'],
+        : ['tell refused', 'refuse B NOT_READY '],
     );
   });
 
@@ -365,7 +384,7 @@ describe('who has a name', () => {
       incumbent,
     );
     expect(shown(after)).toEqual([`${NAME} READY by B`]);
-    expect(done(after)).toEqual(['tell refused', 'close C NOT_READY']);
+    expect(done(after)).toEqual(['tell refused', 'refuse C NOT_READY ']);
   });
 
   it('is the newcomer that was let in over an incumbent which has gone', () => {

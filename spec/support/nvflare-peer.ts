@@ -155,6 +155,11 @@ export class NvflarePeer implements AsyncDisposable {
     });
   }
 
+  /** The last 64 KiB of what NVFlare logged. */
+  get log(): string {
+    return this.#stderr;
+  }
+
   /** Starts a process with a communicator that neither listens nor connects yet. */
   static async start(options: NvflarePeerOptions): Promise<NvflarePeer> {
     const { version, name, properties = {}, connProps = {}, heartbeatSeconds } = options;

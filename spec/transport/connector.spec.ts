@@ -145,8 +145,9 @@ describe('an active connector', () => {
     expect(driver.open).toBe(1);
     ends.error(refused);
     expect(driver.open).toBe(0);
-    expect(states.map(({ type }) => type)).toEqual(['idle', 'starting', 'connected']);
+    expect(states.map(({ type }) => type)).toEqual(['idle', 'starting', 'connected', 'stopped']);
     connector.stop();
+    expect(states).toHaveLength(4);
   });
 
   it('gives up an attempt under way when halted', () => {
@@ -313,7 +314,7 @@ describe('a passive connector', () => {
     connector.halt();
     accepted.next(new FakeConnection());
     expect([driver.open, shown]).toEqual([0, []]);
-    expect(states.at(-1)?.type).toBe('listening');
+    expect(states.at(-1)?.type).toBe('stopped');
     connector.stop();
   });
 

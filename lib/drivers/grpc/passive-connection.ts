@@ -6,7 +6,7 @@ import type { CommError } from '../../comm-error.js';
 import type { ClientSession } from './client-session.js';
 import { GrpcConnection } from './grpc-connection.js';
 import { LINGER_MS, RESPONSE_HEADERS } from './http2.js';
-import { statusHeaders, toStatus } from './status.js';
+import { type GrpcStatus, statusHeaders, toRefusal, toStatus } from './status.js';
 
 /** The server's side of a stream. */
 export class PassiveConnection extends GrpcConnection {
@@ -21,7 +21,7 @@ export class PassiveConnection extends GrpcConnection {
     this.#client = client;
     client.join();
     stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers(statusHeaders(toStatus(this.#reason))));
+    stream.on('wantTrailers', () => stream.sendTrailers(statusHeaders(this.#status)));
   }
 
   /** Sends the status, which ends both directions behind all messages. */
@@ -53,6 +53,10 @@ export class PassiveConnection extends GrpcConnection {
       this.#stream.resume();
     }
     await this.#client.leave(this.#stream);
+  }
+
+  get #status(): GrpcStatus {
+    return this.told === undefined ? toStatus(this.#reason) : toRefusal(this.told);
   }
 
   #reset(): void {

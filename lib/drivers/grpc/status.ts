@@ -40,6 +40,7 @@ const STATUS_CODES: Readonly<Record<CommErrorCode, number>> = {
   CLOSED: GrpcCode.CANCELLED,
   NOT_SUPPORTED: GrpcCode.UNIMPLEMENTED,
   TIMEOUT: GrpcCode.DEADLINE_EXCEEDED,
+  REFUSED: GrpcCode.PERMISSION_DENIED,
 };
 
 /** Generic details: only a peer's own fault is sent in full, since other reasons may name other peers or a secret. */
@@ -47,6 +48,7 @@ const DETAILS: Partial<Record<CommErrorCode, string>> = {
   ERROR: 'the listener failed',
   NOT_READY: 'no more is taken now',
   BAD_CONFIG: 'refused',
+  REFUSED: 'refused',
   CLOSED: 'closed',
 };
 
@@ -63,6 +65,11 @@ export interface GrpcStatus {
 export function toStatus(reason: CommError | undefined): GrpcStatus {
   if (reason === undefined) return { code: GrpcCode.OK, details: 'OK' };
   return { code: STATUS_CODES[reason.code], details: DETAILS[reason.code] ?? reason.message };
+}
+
+/** The status for a client that is refused. */
+export function toRefusal(told: string): GrpcStatus {
+  return { code: GrpcCode.PERMISSION_DENIED, details: told === '' ? 'refused' : told };
 }
 
 /** The error of a peer's status; `undefined` for OK. */

@@ -104,7 +104,8 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   protected override finishWriting(): void {
-    this.#ws.close(CloseCode.NORMAL);
+    const { told } = this;
+    this.#ws.close(told === undefined ? CloseCode.NORMAL : CloseCode.POLICY, told);
   }
 
   protected override end(reason?: CommError): void {
