@@ -1,4 +1,5 @@
 import { diagnose } from '../monitor/diagnose.js';
+import type { SecondLook } from '../monitor/second-look.js';
 import { exitCodeOf } from './exit-code.js';
 import type { Printer } from './printer.js';
 
@@ -10,8 +11,8 @@ export function printFailure(printer: Printer, thrown: unknown): void {
 }
 
 /** Prints in one line why a peer cannot be reached and what to do, and sets the exit code. */
-export function printDiagnosis(printer: Printer, thrown: unknown): void {
-  const { diagnosis, text, error } = diagnose(thrown);
+export function printDiagnosis(printer: Printer, thrown: unknown, look?: SecondLook): void {
+  const { diagnosis, text, error } = diagnose(thrown, look);
   printer.print({ event: 'error', code: error.code, message: `${text} (${error.message})`, diagnosis });
   process.exitCode = exitCodeOf(diagnosis);
 }

@@ -1,11 +1,11 @@
-import { catchError, EMPTY, lastValueFrom, takeUntil, tap } from 'rxjs';
+import { catchError, lastValueFrom, takeUntil, tap } from 'rxjs';
 
 import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
 import { probe } from '../monitor/probe.js';
 import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
-import { printDiagnosis } from './failure.js';
+import { explainFailure } from './explain-failure.js';
 import { narrateProbe } from './narrate-probe.js';
 import { Printer } from './printer.js';
 import { completeFromKit, type KitOptions } from './kit-options.js';
@@ -30,10 +30,9 @@ export async function pingCommand(url: string | undefined, given: PingOptions): 
   const outputs$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs }).pipe(
     narrateProbe,
     tap((output) => printer.print(output)),
-    catchError((thrown: unknown) => {
-      printDiagnosis(printer, thrown);
-      return EMPTY;
-    }),
+    catchError((thrown: unknown) =>
+      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }),
+    ),
     takeUntil(endRequested()),
   );
   await lastValueFrom(outputs$, { defaultValue: undefined });

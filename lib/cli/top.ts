@@ -1,7 +1,6 @@
 import {
   catchError,
   combineLatest,
-  EMPTY,
   endWith,
   filter,
   from,
@@ -31,7 +30,7 @@ import { watchStats } from '../monitor/watch-stats.js';
 import { Mode } from '../transport/driver.js';
 import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
-import { printDiagnosis } from './failure.js';
+import { explainFailure } from './explain-failure.js';
 import { narrate } from './narrate.js';
 import { type Output, Printer } from './printer.js';
 import { completeFromKit, type KitOptions } from './kit-options.js';
@@ -119,10 +118,9 @@ function examine(
         `${url}: it took two attempts; try again, or raise --timeout`,
       );
     }),
-    catchError((thrown: unknown) => {
-      printDiagnosis(printer, thrown);
-      return EMPTY;
-    }),
+    catchError((thrown: unknown) =>
+      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }),
+    ),
   );
 }
 

@@ -2,6 +2,7 @@ import { match, P } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { ProbeError, type ProbeStage } from './probe.js';
+import { reconsider, type SecondLook } from './second-look.js';
 
 /** One finding that a person can act on. */
 export type Diagnosis =
@@ -15,7 +16,9 @@ export type Diagnosis =
   | 'certificate-of-another'
   | 'client-certificate-wanted'
   | 'own-certificate-not-trusted'
+  | 'tls-wanted'
   | 'not-tls'
+  | 'other-transport'
   | 'not-f3'
   | 'own-name'
   | 'handshake-refused'
@@ -36,7 +39,10 @@ const TEXT: Readonly<Record<Diagnosis, string>> = {
   'client-certificate-wanted': 'the peer demands a certificate of ours: give --cert and --key',
   'own-certificate-not-trusted':
     'the peer does not accept our certificate: it must be signed by the CA of the peer, and be valid today',
+  'tls-wanted':
+    'that port wants TLS, and the URL has none: use https, grpcs or stcp, or --connection-security mtls',
   'not-tls': 'the peer does not speak TLS on that port: check the scheme and the port',
+  'other-transport': 'that port speaks another transport than that of the URL: change the scheme or the port',
   'not-f3':
     'that port does not speak F3 over this transport: something else, another transport, or a peer that hangs has it',
   'own-name': 'the peer has the name that we present ourselves under: give another --name',
@@ -52,16 +58,22 @@ const TEXT: Readonly<Record<Diagnosis, string>> = {
  * or OpenSSL code underneath, never by the text of a message.
  *
  * @param error - what `probe` failed with; any other error is taken for one of the stage `connect`
+ * @param look - what a second look at the port has found, where there was one
  */
-export function diagnose(error: unknown): {
+export function diagnose(
+  error: unknown,
+  look?: SecondLook,
+): {
   readonly diagnosis: Diagnosis;
   /** The diagnosis in plain words, with what to do. */
   readonly text: string;
   readonly error: CommError;
 } {
   const commError = CommError.from(error);
-  const diagnosis = classify(commError);
-  return { diagnosis, text: TEXT[diagnosis], error: commError };
+  const first = classify(commError);
+  const diagnosis = look === undefined ? first : reconsider(first, look);
+  const answer = look?.answersTo === undefined ? '' : `; it answers to ${look.answersTo}`;
+  return { diagnosis, text: `${TEXT[diagnosis]}${answer}`, error: commError };
 }
 
 function classify(error: CommError): Diagnosis {

@@ -12,6 +12,7 @@ export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage 
 export { type RelayedMessage, relayedMessages, sendThrough } from './relay.js';
 export type { ReportedEvent } from './reported-event.js';
 export { roundTrips } from './round-trips.js';
+export type { PortFinding, SecondLook } from './second-look.js';
 export { serveRelay, type ServeRelayOptions } from './serve-relay.js';
 export { serveStats, type ServeStatsOptions } from './serve-stats.js';
 export type { StatsReport, StatsStatus } from './stats-report.js';

@@ -63,7 +63,10 @@ function wrongFrame(): unknown {
   return probing.error;
 }
 
-const ROWS: Readonly<Record<Diagnosis, Readonly<Record<string, () => unknown>>>> = {
+/** By the failed probe alone; the others take a second look. */
+type FirstDiagnosis = Exclude<Diagnosis, 'tls-wanted' | 'other-transport'>;
+
+const ROWS: Readonly<Record<FirstDiagnosis, Readonly<Record<string, () => unknown>>>> = {
   'bad-request': {
     'a missing certificate file': () => connecting(nodeError('ENOENT')),
     'a parameter that cannot be': () => connecting(new CommError(CommErrorCode.BAD_CONFIG, 'no ca_cert')),
