@@ -2,7 +2,6 @@ import { map, type SchedulerLike, type Subject } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import { Communicator } from '../communicator.js';
 import { Endpoint } from '../endpoint.js';
 import { type Message, textMessage } from '../message.js';
 import type { CommunicatorOptions } from '../options.js';
@@ -11,6 +10,7 @@ import { DriverRegistry } from '../transport/driver-registry.js';
 import { Mode } from '../transport/driver.js';
 import { draw } from './draw.js';
 import { endingScheduler } from './ending-scheduler.js';
+import { VirtualCommunicator } from './virtual-communicator.js';
 import { VirtualDriver } from './virtual-driver.js';
 import { type LinkState, VirtualLink } from './virtual-link.js';
 
@@ -57,7 +57,7 @@ export class VirtualNetwork {
   readonly #time: SchedulerLike;
   readonly #latencyMs: number;
   readonly #options: CommunicatorOptions;
-  readonly #communicators = new Map<string, Communicator>();
+  readonly #communicators = new Map<string, VirtualCommunicator>();
   readonly #listeners = new Map<string, Subject<Connection>>();
   readonly #links = new Map<string, VirtualLink>();
 
@@ -78,7 +78,10 @@ export class VirtualNetwork {
    * @param options - more options; they win over those of the network
    * @throws CommError `BAD_CONFIG` for a second local endpoint or other options under a name
    */
-  communicator(endpoint: Endpoint | string, options?: Omit<CommunicatorOptions, 'scheduler'>): Communicator {
+  communicator(
+    endpoint: Endpoint | string,
+    options?: Omit<CommunicatorOptions, 'scheduler'>,
+  ): VirtualCommunicator {
     const name = typeof endpoint === 'string' ? endpoint : endpoint.name;
     const known = this.#communicators.get(name);
     if (known === undefined)
@@ -153,7 +156,7 @@ export class VirtualNetwork {
     messages$.subscribe((message) => communicator.send(to, appId, message));
   }
 
-  #add(local: Endpoint, options: Omit<CommunicatorOptions, 'scheduler'> = {}): Communicator {
+  #add(local: Endpoint, options: Omit<CommunicatorOptions, 'scheduler'> = {}): VirtualCommunicator {
     const { name } = local;
     const drivers = new DriverRegistry([
       new VirtualDriver(name, {
@@ -161,7 +164,7 @@ export class VirtualNetwork {
         link: (one, other) => this.#link(one, other),
       }),
     ]);
-    const communicator = new Communicator(
+    const communicator = new VirtualCommunicator(
       local,
       { ...this.#options, ...options, scheduler: this.#time },
       drivers,
