@@ -77,6 +77,12 @@ describe('a connection', () => {
     expect([drainedAt, connection.send(new Uint8Array(16))]).toEqual([[0, 1, 1], true]);
   });
 
+  it('has the next name of the process, as NVFlare writes them', () => {
+    const [first, second] = [new FakeConnection().name, new FakeConnection().name];
+    expect(first).toMatch(/^CN\d{5}$/);
+    expect(Number(second.slice(2))).toBe(Number(first.slice(2)) + 1);
+  });
+
   it('notes each sign of life of its peer', () => {
     const connection = new FakeConnection();
     const before = connection.activity;
