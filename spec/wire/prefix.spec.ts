@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
 import {
+  frameAppId,
   frameLength,
   frameType,
   MAX_FRAME_BYTES,
@@ -61,8 +62,8 @@ describe('the prefix', () => {
     expect(frameLength(fromHex('00008000000000'), 2)).toBe(0x80000000);
   });
 
-  it('shows the type without the rest', () => {
-    expect(frameType(fromHex('00000010000007000000000000000000'))).toBe(7);
+  it.each(goldenFrames)('shows type and app ID of $name without the rest', ({ bytes, prefix }) => {
+    expect([frameType(bytes), frameAppId(bytes)]).toEqual([prefix.type, prefix.appId]);
   });
 
   it('allows what NVFlare allows: 2 GiB less 2 MiB', () => {
