@@ -350,6 +350,15 @@ export class Communicator {
   }
 
   /**
+   * Listens on an HTTP server of the application. The Node entry can, and says how.
+   *
+   * @throws CommError `NOT_SUPPORTED` in a browser and in a virtual network
+   */
+  attach(_server: object, _options?: object): string {
+    throw new CommError(CommErrorCode.NOT_SUPPORTED, 'attach: only the Communicator of the Node entry can');
+  }
+
+  /**
    * Starts a listener on an address that the driver chooses.
    *
    * @param resources - `host` to advertise (default localhost), `listen_host` to bind, `port` or `ports`,

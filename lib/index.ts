@@ -84,7 +84,7 @@ export class Communicator extends BaseCommunicator {
    * server.listen(8080);
    * ```
    */
-  attach(server: AttachableServer, { path, ...options }: AttachOptions = {}): string {
+  override attach(server: AttachableServer, { path, ...options }: AttachOptions = {}): string {
     const params = attachedParams(server, path);
     return this.addConnectorAdvanced(
       new WebSocketDriver({ ...options, server }),

@@ -97,6 +97,9 @@ describe('the browser entry', () => {
     const page = new Communicator(new Endpoint('page-1'));
     const add = () => page.addConnector('http://0:8002', Mode.PASSIVE);
     expect(add).toThrow(expect.objectContaining(notSupported) as Error);
+    expect(() => page.attach({})).toThrow(
+      expect.objectContaining({ code: browser.CommErrorCode.NOT_SUPPORTED }) as Error,
+    );
     await expect(page.startListener('http')).rejects.toMatchObject(notSupported);
     const listener$ = new NativeWebSocketDriver().listen(browser.parseUrl('http://0:8002'));
     await expect(firstValueFrom(listener$)).rejects.toMatchObject(notSupported);
