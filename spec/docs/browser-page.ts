@@ -25,7 +25,8 @@ declare global {
 }
 
 /**
- * Bundles a block into the directory that the guides serve, and opens it in Chromium. Its text is its output.
+ * Bundles a block into the directory that the guides serve, opens it in Chromium, and clicks on its button. Its text
+ * is its output.
  *
  * @param path - of its module
  * @param server - the program that serves it; the first `http://localhost` in that is opened
@@ -33,7 +34,8 @@ declare global {
 export async function openPage({ place, code }: Block, path: string, server: string): Promise<Actor> {
   const directory = join(dirname(path), 'dist', 'browser');
   const [, selector, component] = /selector: '([^']+)'[^]*export class (\w+)/.exec(code) ?? [];
-  const entry = component === undefined ? `import '${path}';` : bootstrap(component, path);
+  const config = /export const (\w+): ApplicationConfig/.exec(code)?.[1];
+  const entry = component === undefined ? `import '${path}';` : bootstrap(component, config, path);
   const body = selector === undefined ? '' : `<${selector}></${selector}>`;
   const html = `<!doctype html><body>${body}<script type="module" src="/page.js"></script></body>`;
   await put(join(directory, 'index.html'), html);
@@ -64,6 +66,7 @@ export async function openPage({ place, code }: Block, path: string, server: str
       });
       tell();
     });
+    if (code.includes('<button')) await page.locator('button').click(); // As soon as it is enabled.
   } catch (error) {
     await browser.close();
     throw error;
@@ -74,9 +77,9 @@ export async function openPage({ place, code }: Block, path: string, server: str
 }
 
 /** The program of an application that is this component. Its template is compiled in the page. */
-function bootstrap(component: string, path: string): string {
+function bootstrap(component: string, config: string | undefined, path: string): string {
   return `import '@angular/compiler';
 import { bootstrapApplication } from '@angular/platform-browser';
-import { ${component} } from '${path}';
-await bootstrapApplication(${component});`;
+import { ${[component, config].join(', ')} } from '${path}';
+await bootstrapApplication(${[component, config].join(', ')});`;
 }

@@ -67,8 +67,7 @@ export function isSpec(block: Block): boolean {
 function needsOf(blocks: readonly Block[]): Scene['needs'] {
   if (blocks.some(({ language, code }) => language === 'python' || code.includes('/python ')))
     return 'python';
-  if (blocks.some(({ code }) => code.includes('--dashboard') || code.includes('@angular/')))
-    return 'dashboard';
+  if (blocks.some(({ code }) => code.includes('--dashboard'))) return 'dashboard';
   return blocks.some(({ words }) => words.includes('page')) ? 'chromium' : undefined;
 }
 
