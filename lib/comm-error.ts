@@ -122,7 +122,7 @@ export class RefusedError extends CommError {
    */
   readonly reason: string;
 
-  /** @param context - on which connection */
+  /** Names the connection, and what was told. @param context - on which connection */
   constructor(context: string, reason: string) {
     const detail = reason === '' ? 'it does not tell why' : JSON.stringify(reason);
     super(CommErrorCode.REFUSED, `${context}: the peer refused us: ${detail}`);

@@ -3,8 +3,8 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 /** All endpoints that have no series of their own. */
 const OTHER = '_other';
 
-/** Which endpoints have series of their own. */
-export interface EndpointChoice {
+/** What `recordMetrics` takes beside the meter: which endpoints have series of their own. */
+export interface MetricsOptions {
   /**
    * Chooses endpoints that get series of their own, with their name in the attribute `rxflare.endpoint.name`; there
    * it is `_other` for the sum of all the rest. It is called once for each endpoint, and must not throw. Default: no
@@ -25,7 +25,7 @@ export class EndpointGroups {
   readonly #own = new Set<string>();
 
   /** @throws CommError `BAD_CONFIG` for a limit that cannot be */
-  constructor({ endpoints, maxEndpoints = 50 }: EndpointChoice) {
+  constructor({ endpoints, maxEndpoints = 50 }: MetricsOptions) {
     if (!Number.isInteger(maxEndpoints) || maxEndpoints < 1 || maxEndpoints > 1_000) {
       const detail = `maxEndpoints: expected an integer from 1 to 1000, got ${maxEndpoints}`;
       throw new CommError(CommErrorCode.BAD_CONFIG, detail);

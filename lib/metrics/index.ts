@@ -5,4 +5,5 @@
  * @module rxflare/metrics
  */
 
-export { type MetricsOptions, recordMetrics } from './record-metrics.js';
+export type { MetricsOptions } from './endpoint-groups.js';
+export { recordMetrics } from './record-metrics.js';

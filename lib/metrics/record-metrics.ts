@@ -3,15 +3,12 @@ import type { Subscription } from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
 import { CONNECTION_LEVELS } from './connection-metrics.js';
-import { EndpointGroups, type EndpointChoice } from './endpoint-groups.js';
+import { EndpointGroups, type MetricsOptions } from './endpoint-groups.js';
 import { ENDPOINT_COUNTERS, ENDPOINT_LEVELS } from './endpoint-metrics.js';
 import { EndpointSums } from './endpoint-sums.js';
 import { recordEvents } from './lifecycle-metrics.js';
 import { type Metric } from './metric.js';
 import { SchemeSums } from './scheme-sums.js';
-
-/** How {@link recordMetrics} records. */
-export type MetricsOptions = EndpointChoice;
 
 /**
  * Records what a communicator does with a meter of OpenTelemetry: its `stats()`, read once for each collection (a

@@ -24,7 +24,11 @@ export class RxflareHealth {
   readonly #communicator: Communicator;
   readonly #isRunning: () => boolean;
 
-  /** @param isRunning - whether the communicator has started and does not stop */
+  /**
+   * `RxflareModule` makes it.
+   *
+   * @param isRunning - whether the communicator has started and does not stop
+   */
   constructor(communicator: Communicator, isRunning: () => boolean) {
     this.#communicator = communicator;
     this.#isRunning = isRunning;

@@ -7,5 +7,4 @@
 export type { LinkState } from './virtual-link.js';
 export { receivedMessage, type ReceivedMessageParts } from './received-message.js';
 export { testEndpoint, type TestEndpointParts } from './test-endpoint.js';
-export type { VirtualCommunicator } from './virtual-communicator.js';
 export { VirtualNetwork, type VirtualNetworkOptions } from './virtual-network.js';

@@ -1,5 +1,5 @@
 import { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 
 import type { Communicator } from '../../lib/index.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
@@ -9,8 +9,7 @@ describe('a communicator in virtual time', () => {
     const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
     scheduler.run(() => {
       const hub = new VirtualNetwork(scheduler).communicator('hub');
-      const ofNode: Communicator = hub;
-      expect(ofNode.localEndpoint.name).toBe('hub');
+      expectTypeOf(hub).toExtend<Communicator>();
       expect(() => hub.attach()).toThrow(expect.objectContaining({ code: 'NOT_SUPPORTED' }) as Error);
     });
   });
