@@ -4,10 +4,8 @@ import {
   concat,
   concatMap,
   debounceTime,
-  filter,
   firstValueFrom,
   from,
-  map,
   merge,
   startWith,
   switchMap,
@@ -16,21 +14,25 @@ import {
   endWith,
 } from 'rxjs';
 
-import { Endpoint, isReady } from '../endpoint.js';
+import { Endpoint } from '../endpoint.js';
 import { Communicator } from '../index.js';
 import { textMessage } from '../message.js';
 import { Mode } from '../transport/driver.js';
 import { endRequested } from './end-requested.js';
+import { examine } from './examine.js';
 import { narrate, narrateMessages } from './narrate.js';
 import { Printer } from './printer.js';
 import { completeFromKit, type KitOptions } from './kit-options.js';
 import { newName } from './reach.js';
 import { asksForTls, tlsResources } from './tls-options.js';
+import { NotReadyError, whenReady } from './when-ready.js';
 
 /** The options of `rxflare connect`. */
 export interface ConnectOptions extends KitOptions {
+  readonly header: Readonly<Record<string, string>>;
   readonly to?: string;
   readonly app: number;
+  readonly timeout: number;
   readonly linger: number;
   readonly json: boolean;
 }
@@ -40,30 +42,37 @@ export async function connectCommand(url: string | undefined, given: ConnectOpti
   const { app, linger, json } = given;
   const printer = new Printer(json);
   const { url: target, options, identityMap } = completeFromKit(url, given, printer);
-  const name = options.name ?? newName('connect', options.cert);
-  const site = new Communicator(new Endpoint(name), { identityMap });
+  const local = new Endpoint(options.name ?? newName('connect', options.cert), options.property);
+  const site = new Communicator(local, { identityMap });
   site.addConnector(target, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   merge(narrate(site), narrateMessages(site, app)).subscribe((output) => printer.print(output));
 
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
   const sent$ = from(lines).pipe(concatMap((line) => sendWhenReady(site, options, line)));
   const quiet$ = site.messages(app).pipe(startWith(undefined), debounceTime(linger), take(1));
-  const done$ = concat(sent$.pipe(ignoreElements()), quiet$).pipe(endWith(undefined), take(1));
-  const ended = firstValueFrom(merge(done$, endRequested()));
-  await site.start();
-  await ended;
-  lines.close();
-  await site.stop();
+  const begun$ = merge(whenReady(site, options), sent$);
+  const done$ = concat(begun$.pipe(ignoreElements()), quiet$).pipe(endWith(undefined), take(1));
+  try {
+    const ended = firstValueFrom(merge(done$, endRequested()));
+    await Promise.all([site.start(), ended]);
+  } catch (error) {
+    if (!(error instanceof NotReadyError)) throw error;
+    await site.stop();
+    await firstValueFrom(examine({ url: target, local, options, identityMap, error }, printer), {
+      defaultValue: undefined,
+    });
+  } finally {
+    lines.close();
+    await site.stop();
+  }
 }
 
 /** Sends a line as soon as the endpoint is READY; completes when its queue has room for the next one. */
-function sendWhenReady(site: Communicator, { to, app }: ConnectOptions, line: string) {
-  return site.endpoints$.pipe(
-    map((endpoints) => (to === undefined ? [...endpoints.values()].find(isReady) : endpoints.get(to))),
-    filter(isReady),
-    take(1),
+function sendWhenReady(site: Communicator, options: ConnectOptions, line: string) {
+  const { app, header } = options;
+  return whenReady(site, options).pipe(
     switchMap((endpoint) => {
-      site.send(endpoint, app, textMessage(line));
+      site.send(endpoint, app, textMessage(line, header));
       return site.drained(endpoint);
     }),
   );

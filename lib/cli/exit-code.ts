@@ -1,3 +1,4 @@
+import type { CommErrorCode } from '../comm-error.js';
 import type { Diagnosis } from '../monitor/diagnose.js';
 
 /** How the command ended. A signal ends a command that is at work with `OK`. */
@@ -49,7 +50,18 @@ const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {
   failed: ExitCode.FAILED,
 };
 
-/** The exit code after a failure. */
+const BY_ERROR: Readonly<Partial<Record<CommErrorCode, ExitCode>>> = {
+  BAD_CONFIG: ExitCode.USAGE,
+  NOT_SUPPORTED: ExitCode.USAGE,
+  TIMEOUT: ExitCode.TIMEOUT,
+};
+
+/** The exit code after an error that is not about a connection. */
+export function exitCodeOfError(code: CommErrorCode): ExitCode {
+  return BY_ERROR[code] ?? ExitCode.FAILED;
+}
+
+/** The exit code after a connection that failed. */
 export function exitCodeOf(diagnosis: Diagnosis): ExitCode {
   return EXIT_CODES[diagnosis];
 }

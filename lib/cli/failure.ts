@@ -1,13 +1,14 @@
+import { CommError } from '../comm-error.js';
 import { diagnose } from '../monitor/diagnose.js';
 import type { SecondLook } from '../monitor/second-look.js';
-import { exitCodeOf } from './exit-code.js';
+import { exitCodeOf, exitCodeOfError } from './exit-code.js';
 import type { Printer } from './printer.js';
 
 /** Prints in one line what failed, and sets the exit code. */
 export function printFailure(printer: Printer, thrown: unknown): void {
-  const { diagnosis, error } = diagnose(thrown);
-  printer.print({ event: 'error', code: error.code, message: error.message });
-  process.exitCode = exitCodeOf(diagnosis);
+  const { code, message } = CommError.from(thrown);
+  printer.print({ event: 'error', code, message });
+  process.exitCode = exitCodeOfError(code);
 }
 
 /** Prints in one line why a peer cannot be reached and what to do, and sets the exit code. */

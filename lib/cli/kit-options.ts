@@ -13,6 +13,8 @@ export interface KitOptions extends TlsOptions {
   readonly kit?: string;
   /** The own endpoint name. */
   readonly name?: string;
+  /** The public properties of the own endpoint. */
+  readonly property: Readonly<Record<string, string>>;
 }
 
 /** The URL and options of a command that connects, completed from a kit. */

@@ -1,4 +1,4 @@
-import { firstValueFrom, merge, startWith, takeUntil } from 'rxjs';
+import { filter, firstValueFrom, merge, startWith, takeUntil } from 'rxjs';
 
 import { CommError } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
@@ -9,7 +9,7 @@ import { serveDashboard } from './dashboard.js';
 import { endRequested } from './end-requested.js';
 import { linkRequested } from './link-requested.js';
 import { narrate, narrateMessages } from './narrate.js';
-import { Printer } from './printer.js';
+import { type Output, Printer } from './printer.js';
 import { completeServerFromKit, type KitOptions } from './kit-options.js';
 import { asksForTls, tlsResources } from './tls-options.js';
 
@@ -25,13 +25,16 @@ export interface ListenOptions extends KitOptions {
 
 /** `rxflare listen`: a hub that prints what happens, until a signal comes. */
 export async function listenCommand(given: readonly string[], asked: ListenOptions): Promise<void> {
-  const printer = new Printer(asked.json);
+  const printer = new Printer(asked.json, { timed: true });
   const { urls, options } = completeServerFromKit(given, asked, printer);
   const { name = 'hub', app, echo, stats, dashboardPort } = options;
-  const hub = new Communicator(new Endpoint(name));
+  const hub = new Communicator(new Endpoint(name, options.property));
   for (const url of urls)
     hub.addConnector(url, Mode.PASSIVE, asksForTls(options), tlsResources(options, 'server'));
-  merge(narrate(hub), narrateMessages(hub, app)).subscribe((output) => printer.print(output));
+  let isBound = false;
+  merge(narrate(hub), narrateMessages(hub, app))
+    .pipe(filter((output) => isBound || !isAttempt(output)))
+    .subscribe((output) => printer.print(output));
   if (echo) {
     hub.registerMessageReceiver(app, ({ endpoint, message }) => {
       if (!hub.send(endpoint, app, message)) return firstValueFrom(hub.drained(endpoint));
@@ -44,6 +47,7 @@ export async function listenCommand(given: readonly string[], asked: ListenOptio
   const ended = firstValueFrom(endRequested());
   try {
     await hub.start();
+    isBound = true;
     if (dashboard !== undefined) {
       linkRequested()
         .pipe(startWith(undefined), takeUntil(ended))
@@ -56,4 +60,9 @@ export async function listenCommand(given: readonly string[], asked: ListenOptio
   } finally {
     dashboard?.close();
   }
+}
+
+/** A listener that cannot be bound at first is not tried again: the command ends, and says why. */
+function isAttempt(output: Output): boolean {
+  return output.event === 'error' && output.retryMs !== undefined;
 }

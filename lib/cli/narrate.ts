@@ -9,8 +9,7 @@ import { describeEvent } from '../monitor/reported-event.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { ConnectionLimitError } from '../transport/connection-limiter.js';
 import type { Output } from './printer.js';
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
+import { textOfPayload } from './text-of-payload.js';
 
 /** The lifecycle of a communicator in the words of the command. */
 export function narrate(communicator: Communicator): Observable<Output> {
@@ -34,6 +33,7 @@ function outputOf(event: LifecycleEvent): Output | undefined {
       .with({ type: 'endpoint' }, ({ endpoint }) => tellEndpoint(endpoint))
       .with({ type: P.union('handshake-failed', 'limited', 'evicted', 'dropped') }, (notice) => ({
         event: 'notice',
+        type: notice.type,
         message: describeEvent(notice),
       }))
       .with({ type: 'retrying', error: P.nonNullable }, ({ error, delayMs }) => ({
@@ -67,7 +67,8 @@ function tellEndpoint({ name, state, properties, connProps }: Endpoint): Output 
   };
 }
 
-function tellMessage({ endpoint, appId, message: { headers, payload } }: ReceivedMessage): Output {
+/** A message in the words of the command. */
+export function tellMessage({ endpoint, appId, message: { headers, payload } }: ReceivedMessage): Output {
   const bytes = payload?.length ?? 0;
   return {
     event: 'message',
@@ -75,14 +76,6 @@ function tellMessage({ endpoint, appId, message: { headers, payload } }: Receive
     app: appId,
     headers: headers ?? null,
     bytes,
-    text: readText(payload),
+    text: textOfPayload(payload),
   };
-}
-
-function readText(payload: Uint8Array | undefined): string | null {
-  try {
-    return payload === undefined ? '' : decoder.decode(payload);
-  } catch {
-    return null; // Not UTF-8.
-  }
 }

@@ -24,7 +24,10 @@ export async function pingCommand(url: string | undefined, given: PingOptions): 
   const printer = new Printer(given.json);
   const { url: target, options, identityMap } = completeFromKit(url, given, printer);
   const params = clientParams(target, options);
-  const local = new Endpoint(options.name ?? newName('ping', options.cert), WATCHER_PROPERTIES);
+  const local = new Endpoint(options.name ?? newName('ping', options.cert), {
+    ...WATCHER_PROPERTIES,
+    ...options.property,
+  });
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
   const outputs$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs }).pipe(

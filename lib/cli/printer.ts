@@ -4,10 +4,12 @@ import { match } from 'ts-pattern';
 
 import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointProperties, EndpointState } from '../endpoint.js';
+import type { LifecycleEvent } from '../lifecycle.js';
 import type { MessageHeaders } from '../message.js';
 import type { Diagnosis } from '../monitor/diagnose.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { printable, printableJson } from './printable.js';
+import { sizeText } from './text-of-payload.js';
 import { summarize } from './top-lines.js';
 
 /** Everything that the command prints. With `--json` each is one line. */
@@ -28,7 +30,7 @@ export type Output =
       readonly app: number;
       readonly headers: MessageHeaders | null;
       readonly bytes: number;
-      /** The payload, where it is UTF-8. */
+      /** The payload, where it is text. */
       readonly text: string | null;
     }
   | {
@@ -41,6 +43,7 @@ export type Output =
       readonly peerCn: string | null;
       readonly properties: EndpointProperties;
     }
+  | { readonly event: 'sent'; readonly to: string; readonly app: number; readonly bytes: number }
   | { readonly event: 'pong'; readonly rttMs: number }
   | {
       readonly event: 'summary';
@@ -50,7 +53,12 @@ export type Output =
       readonly maxMs: number;
     }
   | ({ readonly event: 'stats' } & StatsReport)
-  | { readonly event: 'notice'; readonly message: string }
+  | {
+      readonly event: 'notice';
+      /** The type of the lifecycle event, where it is one. */
+      readonly type?: LifecycleEvent['type'];
+      readonly message: string;
+    }
   | {
       readonly event: 'error';
       readonly code: CommErrorCode;
@@ -61,21 +69,33 @@ export type Output =
       readonly retryMs?: number;
     };
 
+/** What a {@link Printer} puts before text for people. */
+export interface PrinterOptions {
+  /** The time, as a log has it. Default: false. */
+  readonly timed?: boolean;
+}
+
 /**
- * Prints to standard output: one JSON object a line, or text for people. Errors in text go to standard error. No text
- * of a peer can forge a line or command the terminal.
+ * Prints to standard output: one JSON object a line, with its time, or text for people. Errors in text go to standard
+ * error. No text of a peer can forge a line or command the terminal.
  */
 export class Printer {
   readonly #json: boolean;
+  readonly #timed: boolean;
 
-  constructor(json: boolean) {
+  constructor(json: boolean, { timed = false }: PrinterOptions = {}) {
     this.#json = json;
+    this.#timed = timed;
   }
 
   print(output: Output): void {
-    if (this.#json) process.stdout.write(`${printableJson(JSON.stringify(output, plainValue))}\n`);
-    else if (output.event === 'error') process.stderr.write(`${toText(safe(output))}\n`);
-    else process.stdout.write(`${toText(safe(output))}\n`);
+    const time = new Date().toISOString();
+    if (this.#json) {
+      process.stdout.write(`${printableJson(JSON.stringify({ time, ...rounded(output) }, plainValue))}\n`);
+      return;
+    }
+    const stream = output.event === 'error' ? process.stderr : process.stdout;
+    stream.write(`${this.#timed ? `${time} ` : ''}${toText(safe(output))}\n`);
   }
 }
 
@@ -88,7 +108,7 @@ function toText(output: Output): string {
       return `${bold(name)} ${state} (${address}${security})${braces(properties)}`;
     })
     .with({ event: 'message' }, ({ from, app, headers, bytes, text }) => {
-      const body = text ?? `${bytes} bytes`;
+      const body = text ?? `(${sizeText(bytes)} of binary data)`;
       return `${bold(from)} [app ${app}]${headers === null ? '' : braces(headers)} ${body}`;
     })
     .with({ event: 'ready' }, ({ name, address, connectMs, handshakeMs, tls, peerCn, properties }) =>
@@ -98,11 +118,12 @@ function toText(output: Output): string {
         `connected in ${ms(connectMs)}, handshake in ${ms(handshakeMs)}`,
       ].join('\n'),
     )
+    .with({ event: 'sent' }, ({ to, app, bytes }) => `sent ${sizeText(bytes)} to ${bold(to)} [app ${app}]`)
     .with({ event: 'pong' }, ({ rttMs }) => `PONG in ${ms(rttMs)}`)
     .with(
       { event: 'summary' },
       ({ sent, minMs, avgMs, maxMs }) =>
-        `${sent} PINGs, round trip min ${ms(minMs)}, avg ${ms(avgMs)}, max ${ms(maxMs)}`,
+        `${sent} PING${sent === 1 ? '' : 's'}, round trip min ${ms(minMs)}, avg ${ms(avgMs)}, max ${ms(maxMs)}`,
     )
     .with({ event: 'stats' }, (report) => summarize(report).join('\n'))
     .with({ event: 'notice' }, ({ message }) => message)
@@ -119,6 +140,13 @@ function safe<T>(value: T): T {
   if (Array.isArray(value)) return value.map(safe) as T;
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [printable(key), safe(each)])) as T;
+}
+
+/** Durations of our own, to the microsecond. */
+function rounded(output: Output): object {
+  const round = ([key, value]: [string, unknown]): [string, unknown] =>
+    typeof value === 'number' && key.endsWith('Ms') ? [key, Math.round(value * 1_000) / 1_000] : [key, value];
+  return Object.fromEntries(Object.entries(output).map(round));
 }
 
 /** Headers and properties may hold what JSON lacks: bytes become base64, large integers text. */

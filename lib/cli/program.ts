@@ -1,14 +1,17 @@
 import { Command, Option } from 'commander';
 
-import { integer } from './arguments.js';
+import { integer, pair } from './arguments.js';
 import type { ConnectOptions } from './connect.js';
 import { EXIT_MEANINGS } from './exit-code.js';
 import type { ListenOptions } from './listen.js';
 import type { PingOptions } from './ping.js';
+import type { SendOptions } from './send.js';
 import type { TopOptions } from './top.js';
 import { version } from './version.js';
 
 const NEW_NAME = 'own endpoint name; by default a new one, below the name of --cert under mtls';
+
+const HEADER = ['--header <key=value>', 'header of each message sent; may be repeated', pair, {}] as const;
 
 /** The command line. The code of a command is loaded when it runs: `--version` and `--help` need no transport. */
 export function createProgram(): Command {
@@ -20,6 +23,7 @@ export function createProgram(): Command {
     .exitOverride();
   addListen(program);
   addConnect(program);
+  addSend(program);
   addPing(program);
   addTop(program);
   return program;
@@ -49,7 +53,10 @@ function addConnect(program: Command): void {
     program,
     'connect [url]',
     'connects, sends each line of standard input as a message, and prints those received',
-    ['tcp://hub.example.com:8002 --name site-1', 'http://localhost:8002 --name site-1 --app 100 --json'],
+    [
+      'tcp://hub.example.com:8002 --name site-1 --property site=munich',
+      'http://localhost:8002 --name site-1 --app 100 --json',
+    ],
   )
     .option('--name <name>', NEW_NAME)
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
@@ -60,9 +67,31 @@ function addConnect(program: Command): void {
       integer(0),
       1000,
     )
+    .option(...HEADER)
+    .option('--timeout <ms>', 'to leave when not connected that long; 0 goes on for ever', integer(0), 30_000)
     .action(async (url: string | undefined, options: ConnectOptions) => {
       const { connectCommand } = await import('./connect.js');
       await connectCommand(url, options);
+    });
+}
+
+function addSend(program: Command): void {
+  command(program, 'send [url] [text]', 'sends one message: the text, or all of standard input', [
+    'tcp://hub.example.com:8002 hello',
+    'tcp://hub.example.com:8002 status --app 100 --header round=3 --wait 5000 --json',
+  ])
+    .option('--name <name>', NEW_NAME)
+    .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
+    .option('--app <id>', 'application ID to send to', integer(0), 1)
+    .option(...HEADER)
+    .option('--wait <ms>', 'print the first answer, and fail when none has come in that time', integer(1))
+    .option('--timeout <ms>', 'to connect; 0 tries for ever', integer(0), 5_000)
+    .action(async (url: string | undefined, text: string | undefined, options: SendOptions) => {
+      const { sendCommand } = await import('./send.js');
+      await sendCommand(
+        [url, text].filter((word) => word !== undefined),
+        options,
+      );
     });
 }
 
@@ -119,6 +148,7 @@ function command(program: Command, usage: string, description: string, examples:
         'clear, tls (the server shows a certificate) or mtls (both do)',
       ).choices(['clear', 'tls', 'mtls']),
     )
+    .option('--property <key=value>', 'public property of the own endpoint; may be repeated', pair, {})
     .option('--json', 'print one JSON object a line', false)
     .addHelpText('after', `\nExamples:\n${lines.join('')}`);
 }

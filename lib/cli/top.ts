@@ -1,11 +1,9 @@
 import {
-  catchError,
   combineLatest,
   endWith,
   filter,
   from,
   ignoreElements,
-  last,
   lastValueFrom,
   map,
   merge,
@@ -23,18 +21,17 @@ import {
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint, isReady } from '../endpoint.js';
-import { Communicator, nodeDrivers } from '../index.js';
-import { probe, type ProbeOptions } from '../monitor/probe.js';
+import { Communicator } from '../index.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
 import { Mode } from '../transport/driver.js';
 import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
-import { explainFailure } from './explain-failure.js';
+import { examine } from './examine.js';
 import { narrate } from './narrate.js';
 import { type Output, Printer } from './printer.js';
 import { completeFromKit, type KitOptions } from './kit-options.js';
-import { clientParams, newName } from './reach.js';
+import { newName } from './reach.js';
 import { draw, openScreen, quitPressed } from './screen.js';
 import { asksForTls, tlsResources } from './tls-options.js';
 import { renderTop, type TopView } from './top-lines.js';
@@ -60,7 +57,10 @@ export async function topCommand(given: string | undefined, asked: TopOptions): 
   const { count, json } = asked;
   const printer = new Printer(json);
   const { url, options, identityMap } = completeFromKit(given, asked, printer);
-  const local = new Endpoint(options.name ?? newName('top', options.cert), WATCHER_PROPERTIES);
+  const local = new Endpoint(options.name ?? newName('top', options.cert), {
+    ...WATCHER_PROPERTIES,
+    ...options.property,
+  });
   const site = new Communicator(local, { identityMap });
   site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   let left = count;
@@ -77,7 +77,7 @@ export async function topCommand(given: string | undefined, asked: TopOptions): 
     switchMap((hub) => {
       if (hub === undefined)
         return from(site.stop()).pipe(
-          switchMap(() => examine(url, local, { ...options, identityMap }, printer)),
+          switchMap(() => examine({ url, local, options, identityMap, error: twoAttempts(url) }, printer)),
         );
       return isOnScreen ? onScreen(watched$(hub.name)) : asLines(site, watched$(hub.name), printer);
     }),
@@ -100,28 +100,9 @@ function joined(site: Communicator, timeoutMs: number): Observable<Endpoint | un
   return merge(hub$, merge(failed$, timer(timeoutMs)).pipe(map(() => undefined))).pipe(take(1));
 }
 
-/** Attempts it once more, as `rxflare ping` does, and prints why that fails. */
-function examine(
-  url: string,
-  local: Endpoint,
-  options: TopOptions & Pick<ProbeOptions, 'identityMap'>,
-  printer: Printer,
-): Observable<unknown> {
-  const params = clientParams(url, options);
-  const driver = nodeDrivers().find(params.scheme);
-  const { timeout: timeoutMs, identityMap } = options;
-  return probe({ driver, params, local, identityMap, count: 1, intervalMs: 0, timeoutMs }).pipe(
-    last(),
-    tap(() => {
-      throw new CommError(
-        CommErrorCode.NOT_READY,
-        `${url}: it took two attempts; try again, or raise --timeout`,
-      );
-    }),
-    catchError((thrown: unknown) =>
-      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }),
-    ),
-  );
+function twoAttempts(url: string): CommError {
+  const detail = 'it took two attempts; try again, or raise --timeout';
+  return new CommError(CommErrorCode.NOT_READY, `${url}: ${detail}`);
 }
 
 /** Draws the screen after each report and each change of its size. */

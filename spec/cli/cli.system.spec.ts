@@ -87,13 +87,121 @@ describe('rxflare listen and connect', () => {
     expect(ping.stdout).toContain('TLSv1.3, certificate hub');
   });
 
+  it('give an endpoint its properties, and messages their headers', async () => {
+    await using hub = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--json', '--property', 'city=x=y');
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    const given = ['--property', 'a=1', '--property', 'b=2', '--header', 'round=3'];
+    await using site = new RxflareProcess('connect', String(url), '--name', 'site-1', '--json', ...given);
+    site.write('hello');
+    expect(await site.next(({ event }) => event === 'endpoint')).toMatchObject({
+      properties: { city: 'x=y' },
+    });
+    expect(await hub.next(({ event }) => event === 'endpoint')).toMatchObject({
+      properties: { a: '1', b: '2' },
+    });
+    expect(await hub.next(({ event }) => event === 'message')).toMatchObject({ headers: { round: '3' } });
+  });
+
+  it('write a line with a time for each peer that could not even join', async () => {
+    const { ca, hub: pair } = await testCertificates();
+    const tls = ['--ca-cert', ca, '--cert', pair.cert, '--key', pair.key];
+    await using hub = new RxflareProcess('listen', 'stcp://127.0.0.1:0', '--json', ...tls);
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    const ping = await run('ping', String(url), '--ca-cert', ca, '--connection-security', 'tls');
+    expect(ping.exitCode).toBe(5);
+    const notice = await hub.next(({ type }) => type === 'handshake-failed');
+    expect(notice.event).toBe('notice');
+    expect(notice.message).toMatch(
+      /a TLS handshake with 127.*: the peer showed no certificate \(1 so far\)$/,
+    );
+    expect(Date.parse(String(notice.time))).toBeGreaterThan(0);
+  });
+
+  it.each([['a line'], []])(
+    'leave a port where nothing listens, with its exit code: %j',
+    async (...lines) => {
+      const url = `tcp://127.0.0.1:${await freePort()}`;
+      await using site = new RxflareProcess('connect', url, '--name', 'site-1', '--timeout', '100');
+      for (const line of lines) site.write(line);
+      site.endInput();
+      const { exitCode, stderr } = await site.ended();
+      expect(exitCode).toBe(3);
+      expect(stderr).toMatch(/connection refused: .*\n$/);
+    },
+  );
+
   it('tell an address in use in one line and exit 2', async () => {
     const taken = createServer();
-    const result = await run('listen', `tcp://127.0.0.1:${await portOf(taken)}`, '--json');
+    const result = await run('listen', `tcp://127.0.0.1:${await portOf(taken)}`);
     taken.close();
     expect(result.exitCode).toBe(2);
-    const lines = result.stdout.trim().split('\n');
-    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ event: 'error', code: 'BAD_CONFIG' });
+    expect(result.stderr).toMatch(/^rxflare: \[BAD_CONFIG\] .* address already in use 127\.0\.0\.1:\d+\n$/);
+  });
+});
+
+describe('rxflare send', () => {
+  afterEach(stopAll);
+
+  async function echoHub(): Promise<string> {
+    const hub = communicator('hub');
+    hub.registerMessageReceiver(1, ({ endpoint, message }) => void hub.send(endpoint, 1, message));
+    hub.registerMessageReceiver(2, () => undefined);
+    hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    return startListening(hub);
+  }
+
+  it('sends one message, and says so', async () => {
+    const { exitCode, stdout, stderr } = await run('send', await echoHub(), 'hello');
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 0,
+      stdout: 'sent 5 bytes to hub [app 1]\n',
+      stderr: '',
+    });
+  });
+
+  it('prints the answer where it waits for one', async () => {
+    const url = await echoHub();
+    const { exitCode, stdout } = await run(
+      'send',
+      url,
+      'hello',
+      '--wait',
+      '30000',
+      '--header',
+      'a=b',
+      '--json',
+    );
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      event: 'message',
+      from: 'hub',
+      text: 'hello',
+      headers: { a: 'b' },
+    });
+  });
+
+  it('sends standard input where it is given no text, and says what is binary', async () => {
+    await using sender = new RxflareProcess('send', await echoHub(), '--wait', '30000');
+    sender.write('\0'.repeat(1499));
+    sender.endInput();
+    expect(await sender.ended()).toMatchObject({
+      exitCode: 0,
+      stdout: 'hub [app 1] (1.5 kB of binary data)\n',
+    });
+  });
+
+  it('fails in one line where no answer comes, or its receiver does not', async () => {
+    const url = await echoHub();
+    const silent = await run('send', url, 'hello', '--app', '2', '--wait', '100');
+    expect(silent).toMatchObject({
+      exitCode: 7,
+      stderr: 'rxflare: [TIMEOUT] hub did not answer in 100 ms\n',
+    });
+    const nobody = await run('send', url, 'hello', '--to', 'nobody', '--timeout', '500');
+    expect(nobody.exitCode).toBe(7);
+    expect(nobody.stderr).toBe('rxflare: [TIMEOUT] nobody was not READY in 500 ms\n');
+    const nowhere = await run('send', `tcp://127.0.0.1:${await freePort()}`, 'hello', '--timeout', '100');
+    expect(nowhere).toMatchObject({ exitCode: 3, stdout: '' });
   });
 });
 

@@ -6,11 +6,11 @@ import { CommErrorCode, EndpointState } from '../../lib/index.js';
 afterEach(() => vi.restoreAllMocks());
 
 /** What the command prints, on both of its outputs. */
-function printed(json: boolean, output: Output): string {
+function printed(json: boolean, output: Output, timed = false): string {
   const outputs = [process.stdout, process.stderr].map((stream) =>
     vi.spyOn(stream, 'write').mockReturnValue(true),
   );
-  new Printer(json).print(output);
+  new Printer(json, { timed }).print(output);
   return outputs.flatMap(({ mock }) => mock.calls.map(([chunk]) => String(chunk))).join('');
 }
 
@@ -31,6 +31,7 @@ const UNSAFE = [
   ),
   '\u{e0041}',
 ];
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const FORGED = 'listening on tcp://evil';
 
 /** Each text that a peer can choose, with something unsafe in it. */
@@ -64,7 +65,7 @@ describe('what the command prints', () => {
     for (const output of outputs(unsafe)) {
       const line = printed(true, output);
       expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
-      expect(JSON.parse(line)).toEqual(output);
+      expect(JSON.parse(line)).toEqual({ time: expect.stringMatching(TIME) as unknown, ...output });
       vi.restoreAllMocks();
     }
   });
@@ -77,8 +78,29 @@ describe('what the command prints', () => {
 
   it('shows a text that is not UTF-8 by its size, and no line break at the end of one that is', () => {
     const output: Output = { event: 'message', from: 'site-1', app: 1, headers: null, bytes: 5, text: null };
-    expect(printed(false, output)).toBe('site-1 [app 1] 5 bytes\n');
+    expect(printed(false, output)).toBe('site-1 [app 1] (5 bytes of binary data)\n');
     vi.restoreAllMocks();
     expect(printed(false, { ...output, text: 'hello\n' })).toBe('site-1 [app 1] hello\n');
+  });
+
+  it('has durations to the microsecond, and leaves the numbers of a peer alone', () => {
+    expect(printed(true, { event: 'pong', rttMs: 0.123456789 })).toContain('"rttMs":0.123}');
+    vi.restoreAllMocks();
+    const headers = { stepMs: 0.123456789 };
+    const output: Output = { event: 'message', from: 'site-1', app: 1, headers, bytes: 0, text: '' };
+    expect(printed(true, output)).toContain('{"stepMs":0.123456789}');
+  });
+
+  it('counts one PING as one', () => {
+    const output: Output = { event: 'summary', sent: 1, minMs: 1, avgMs: 1, maxMs: 1 };
+    expect(printed(false, output)).toMatch(/^1 PING, /);
+    vi.restoreAllMocks();
+    expect(printed(false, { ...output, sent: 2 })).toMatch(/^2 PINGs, /);
+  });
+
+  it('has the time in front where that is asked for', () => {
+    const [time, ...words] = printed(false, { event: 'notice', message: 'hello' }, true).split(' ');
+    expect(time).toMatch(TIME);
+    expect(words).toEqual(['hello\n']);
   });
 });
