@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { NEVER, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
@@ -174,6 +176,12 @@ describe('diagnose', () => {
 
   it.each(CASES)('$diagnosis by codes and details, not by our words: $what', ({ diagnosis, make }) => {
     expect(diagnose(reworded(make())).diagnosis).toBe(diagnosis);
+  });
+
+  it('has what to do about each in the guide for operators', () => {
+    const guide = readFileSync(new URL('../../docs/operators.md', import.meta.url), 'utf8');
+    const listed = [...guide.matchAll(/^\| `([a-z][a-z0-9-]+)` /gm)].map(([, diagnosis]) => diagnosis);
+    expect(listed.sort()).toEqual([...Object.keys(ROWS), 'tls-wanted', 'other-transport'].sort());
   });
 
   it('gives each diagnosis words of its own', () => {
