@@ -20,7 +20,7 @@ import { chromiumPath } from './support/chromium.js';
 /** What these tests cannot run, and why not. */
 const ELSEWHERE = new Map([
   [INSTALL, 'spec/package runs it, with the packed package'],
-  ['npx rxflare ping --kit site-1', 'spec/interop/ping.spec.ts runs it, with kits of NVFlare'],
+  ['npx rxflare ping --kit site-1', 'spec/cli/kit.system.spec.ts runs it, with a kit'],
   ['npx rxflare listen --kit server', 'spec/cli/kit.system.spec.ts runs it, with a kit'],
   ['npm ci && npm test', 'this is a part of it'],
   ['npm run soak -- --seconds 120 --seed 1', 'spec/soak/soak.system.spec.ts runs it for five seconds'],

@@ -27,9 +27,6 @@ import type { Printer } from './printer.js';
 /** The transports of NVFlare that have ports, in the clear and under TLS. */
 const SCHEMES = { open: ['tcp', 'http', 'grpc'], tls: ['stcp', 'https', 'grpcs'] } as const;
 
-/** The most time for each step over another transport. A peer that speaks it answers at once. */
-const OTHER_TIMEOUT_MS = 2_000;
-
 /** What to probe, with the times of its steps. */
 export type Probed = Omit<ProbeOptions, 'driver' | 'count' | 'intervalMs'>;
 
@@ -71,7 +68,6 @@ function answeringScheme(probed: Probed, schemes: readonly string[]): Observable
         params: otherParams(probed.params, scheme),
         count: 1,
         intervalMs: 0,
-        timeoutMs: Math.min(probed.timeoutMs, OTHER_TIMEOUT_MS),
       }).pipe(
         filter(({ type }) => type === 'ready'),
         map(() => scheme),
