@@ -40,7 +40,7 @@ export async function serveDashboard(hub: Communicator, port: number, app: numbe
   const driver = new WebSocketDriver({ server });
   hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://${address}/f3`), false);
   const isPage = ({ connProps }: Endpoint): boolean => connProps.local_addr === address;
-  serveRelay(hub, { allow: isPage, apps: [app] });
+  serveRelay(hub, { allow: isPage, apps: [app], disconnect: true });
   return {
     newLink: () => `http://${address}/#${access.newLink()}`,
     isPage,

@@ -42,8 +42,8 @@ export async function listenCommand(given: readonly string[], asked: ListenOptio
     });
   }
   const dashboard = options.dashboard ? await serveDashboard(hub, dashboardPort, app) : undefined;
-  if (stats) serveStats(hub);
-  else if (dashboard !== undefined) serveStats(hub, { allow: dashboard.isPage });
+  if (stats) serveStats(hub, { history: true });
+  else if (dashboard !== undefined) serveStats(hub, { allow: dashboard.isPage, history: true });
   const ended = firstValueFrom(endRequested());
   try {
     await hub.start();

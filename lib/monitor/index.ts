@@ -6,10 +6,13 @@
  */
 
 export type { WatchOptions } from './watch-options.js';
+export { describeEndpoint } from './describe-endpoint.js';
+export type { CertificateDetails, EndpointDetails } from './endpoint-details.js';
+export type { HistorySample } from './stats-history.js';
 export { type Diagnosis, diagnose } from './diagnose.js';
 export { MonitorAppIds } from './monitor-app-ids.js';
 export { probe, ProbeError, type ProbeEvent, type ProbeOptions, type ProbeStage } from './probe.js';
-export { type RelayedMessage, relayedMessages, sendThrough } from './relay.js';
+export { disconnectThrough, EVERYONE, type RelayedMessage, relayedMessages, sendThrough } from './relay.js';
 export type { ReportedEvent } from './reported-event.js';
 export { roundTrips } from './round-trips.js';
 export type { PortFinding, SecondLook } from './second-look.js';

@@ -5,6 +5,9 @@ import { isPlainObject } from '../wire/map-codec.js';
 import { answerTo, type Question } from './question.js';
 import { type Refusal, REFUSAL } from './refusal.js';
 
+/** In place of a name: all READY endpoints that are no watchers. No endpoint can have this name. */
+export const EVERYONE = '*';
+
 /** The longest endpoint name in a request, in characters. */
 export const MAX_NAME_LENGTH = 1_024;
 
@@ -14,6 +17,7 @@ export const MAX_NAME_LENGTH = 1_024;
  * `inner`, and its payload as it is, which nothing here reads.
  */
 export type RelayRequest =
+  | { readonly type: 'disconnect'; readonly id: number; readonly to: string }
   | { readonly type: 'watch' | 'stop'; readonly id: number }
   | {
       readonly type: 'send';
@@ -36,7 +40,8 @@ export type RelayAnswer =
       readonly inner?: MessageHeaders | undefined;
       readonly missed: number;
     }
-  | { readonly type: 'done' | 'ended'; readonly id: number }
+  | { readonly type: 'done'; readonly id: number; readonly endpoints?: number }
+  | { readonly type: 'ended'; readonly id: number }
   | Refusal;
 
 /** A request as a question to an endpoint. */
@@ -68,6 +73,7 @@ const HEADERS = P.optional(P.when(isPlainObject));
 
 const REQUEST = P.union(
   { type: P.union('watch', 'stop'), id: P.number },
+  { type: 'disconnect', id: P.number, to: P.string.maxLength(MAX_NAME_LENGTH) },
   {
     type: 'send',
     id: P.number,
@@ -79,7 +85,8 @@ const REQUEST = P.union(
 
 const ANSWER = P.union(
   { type: 'message', id: P.number, from: P.string, app: P.number, inner: HEADERS, missed: P.number },
-  { type: P.union('done', 'ended'), id: P.number },
+  { type: 'done', id: P.number, endpoints: P.optional(P.number) },
+  { type: 'ended', id: P.number },
   REFUSAL,
 );
 

@@ -1,4 +1,4 @@
-import { defer, filter, finalize, map, type Observable, take, takeWhile } from 'rxjs';
+import { defer, filter, finalize, ignoreElements, map, type Observable, take, takeWhile } from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
 import type { Message } from '../message.js';
@@ -6,9 +6,12 @@ import { ask } from './ask.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { newQuestionId } from './question.js';
 import { relayQuestion } from './relay-protocol.js';
+
 import { sendIfPossible } from './send-when-room.js';
 import { WATCH_DEFAULTS, type WatchOptions } from './watch-options.js';
 import { whileReady } from './while-ready.js';
+
+export { EVERYONE } from './relay-protocol.js';
 
 /** A message that a relay passed on. */
 export interface RelayedMessage {
@@ -48,12 +51,14 @@ export function relayedMessages(
 
 /**
  * Sends a message to an endpoint of another communicator that called `serveRelay`, in the name of that communicator.
- * Cold: each subscription sends the message. Emits once and completes when `send` has accepted it there.
+ * Cold: each subscription sends the message. Emits once and completes when `send` has accepted it there: how
+ * many endpoints it goes to.
  *
  * Errors with the CommError of that `send`; `BAD_CONFIG` where we may not, or not under this app ID; `BAD_DATA` for
  * an answer that breaks the protocol; `TIMEOUT` where the relay does not answer.
  *
- * @param to - the name of the endpoint, at most 1,024 characters
+ * @param to - the name of the endpoint, at most 1,024 characters; {@link EVERYONE} for all that are READY and no
+ *   watchers, of which those are left out whose queue is full
  */
 export function sendThrough(
   communicator: Communicator,
@@ -62,13 +67,31 @@ export function sendThrough(
   appId: number,
   { headers, payload }: Message,
   options?: WatchOptions,
-): Observable<void> {
+): Observable<number> {
   const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
   return defer(() => {
     const request = { type: 'send', id: newQuestionId(), to, app: appId, inner: headers } as const;
     return ask(communicator, relayName, relayQuestion(request, payload), settings).pipe(
       take(1),
-      map(() => undefined),
+      map((answer) => (answer.type === 'done' ? (answer.endpoints ?? 1) : 0)),
     );
   });
+}
+
+/**
+ * Has another communicator disconnect one of its endpoints, by `removeEndpoint`: what waits is written, then the
+ * connection is closed. An endpoint that reconnects by itself comes back. Cold. Completes when that has begun.
+ *
+ * Errors as `sendThrough` does; `BAD_CONFIG` where the relay does not allow it.
+ */
+export function disconnectThrough(
+  communicator: Communicator,
+  relayName: string,
+  to: string,
+  options?: WatchOptions,
+): Observable<never> {
+  const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
+  return defer(() =>
+    ask(communicator, relayName, relayQuestion({ type: 'disconnect', id: newQuestionId(), to }), settings),
+  ).pipe(take(1), ignoreElements());
 }

@@ -12,9 +12,10 @@ import {
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
+import type { Message } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
-import { readRequest, type RelayAnswer, type RelayRequest } from './relay-protocol.js';
+import { EVERYONE, readRequest, type RelayAnswer, type RelayRequest } from './relay-protocol.js';
 import { sendIfPossible, whenRoom } from './send-when-room.js';
 import { mayWatch, notAllowed, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
 
@@ -26,6 +27,8 @@ export interface ServeRelayOptions {
   readonly maxWatchers?: number;
   /** The app IDs whose messages are relayed, both ways. */
   readonly apps: readonly number[];
+  /** Whether they may also disconnect endpoints, by `disconnectThrough`. Default: false. */
+  readonly disconnect?: boolean;
   /** The app ID of requests and answers. Default: `MonitorAppIds.RELAY`. */
   readonly appId?: number;
 }
@@ -45,7 +48,7 @@ export interface ServeRelayOptions {
  * @throws CommError `BAD_CONFIG` where the app ID has a receiver already
  */
 export function serveRelay(communicator: Communicator, options: ServeRelayOptions): Subscription {
-  const { apps, allow, maxWatchers = 32, appId = MonitorAppIds.RELAY } = options;
+  const { apps, allow, maxWatchers = 32, disconnect = false, appId = MonitorAppIds.RELAY } = options;
   const requests = new Subject<WatchRequest>();
   const end = new Subject<void>();
   const messages$ = merge(...apps.map((app) => communicator.messages(app)));
@@ -82,12 +85,24 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
     const { code, message } = CommError.from(thrown);
     return answer(name, { type: 'refused', id, code, text: message });
   };
-  const send = (endpoint: Endpoint, { id, to, app, inner }: SendRequest, payload?: Uint8Array): void => {
+  const send = ({ to, app, inner }: SendRequest, payload?: Uint8Array): number => {
+    if (!apps.includes(app)) throw notRelayed(app, apps);
+    const message = { headers: inner, payload };
+    if (to === EVERYONE) return sendToAll(communicator, app, message);
+    communicator.send(to, app, message);
+    return 1;
+  };
+  const drop = ({ to }: DisconnectRequest): number => {
+    if (!disconnect) throw new CommError(CommErrorCode.BAD_CONFIG, 'this relay disconnects no endpoint');
+    communicator.removeEndpoint(to);
+    return 1;
+  };
+  const act = (endpoint: Endpoint, request: SendRequest | DisconnectRequest, payload?: Uint8Array): void => {
+    const { id } = request;
     try {
       if (!mayWatch(endpoint, allow)) throw notAllowed(endpoint);
-      if (!apps.includes(app)) throw notRelayed(app, apps);
-      communicator.send(to, app, { headers: inner, payload });
-      answer(endpoint.name, { type: 'done', id });
+      const endpoints = request.type === 'send' ? send(request, payload) : drop(request);
+      answer(endpoint.name, { type: 'done', id, endpoints });
     } catch (error) {
       refuse(endpoint, id, error);
     }
@@ -95,7 +110,7 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
 
   const service = communicator.registerMessageReceiver(appId, ({ endpoint, message }) => {
     const request = readRequest(message);
-    if (request?.type === 'send') send(endpoint, request, message.payload);
+    if (request?.type === 'send' || request?.type === 'disconnect') act(endpoint, request, message.payload);
     else if (request !== undefined) requests.next({ ...request, endpoint });
   });
   service.add(() => end.next()); // Before the watchers are unsubscribed, which is added below.
@@ -109,6 +124,15 @@ export function serveRelay(communicator: Communicator, options: ServeRelayOption
 }
 
 type SendRequest = Extract<RelayRequest, { type: 'send' }>;
+type DisconnectRequest = Extract<RelayRequest, { type: 'disconnect' }>;
+
+/** Sends to all endpoints but the watchers. One whose queue is full is left out. Returns how many take it. */
+function sendToAll(communicator: Communicator, app: number, message: Message): number {
+  let endpoints = 0;
+  for (const { name, isWatcher } of communicator.stats().endpoints)
+    if (isWatcher === undefined && sendIfPossible(communicator, name, app, message)) endpoints += 1;
+  return endpoints;
+}
 
 function notRelayed(app: number, apps: readonly number[]): CommError {
   return new CommError(CommErrorCode.BAD_CONFIG, `app ID ${app} is not relayed, only ${apps.join(', ')}`);

@@ -5,13 +5,15 @@ import type { Communicator } from '../communicator.js';
 import type { CommunicatorStats } from '../stats.js';
 import { isWatcher } from '../watcher.js';
 import { Busiest } from './busiest.js';
+import { detailsOf } from './endpoint-details.js';
 import { EventLog } from './event-log.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { type ReportedEvent, reportEvent } from './reported-event.js';
 import { sendIfPossible, whenRoom } from './send-when-room.js';
 import { decodeRequest, encodeJson, type StatsAnswer } from './stats-protocol.js';
+import { HISTORY_PERIOD_MS, StatsHistory } from './stats-history.js';
 import { totalsOf } from './stats-totals.js';
-import { mayWatch, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
+import { mayWatch, notAllowed, serveWatchers, type WatcherLimits, type WatchRequest } from './watchers.js';
 
 /** How {@link serveStats} serves. */
 export interface ServeStatsOptions extends Partial<WatcherLimits> {
@@ -26,6 +28,8 @@ export interface ServeStatsOptions extends Partial<WatcherLimits> {
   readonly maxEndpoints?: number;
   /** How many lifecycle events are kept for watchers. Default: 200. */
   readonly maxEvents?: number;
+  /** Whether an hour of totals is kept for watchers that ask for it, in steps of 15 s and 30 kB. Default: false. */
+  readonly history?: boolean;
 }
 
 const DEFAULTS: Required<ServeStatsOptions> = {
@@ -35,6 +39,7 @@ const DEFAULTS: Required<ServeStatsOptions> = {
   minPeriodMs: 100,
   maxEndpoints: 500,
   maxEvents: 200,
+  history: false,
 };
 
 /** The longest time that a timer can have. */
@@ -43,6 +48,7 @@ const MAX_PERIOD_MS = 2 ** 31 - 1;
 interface Request extends WatchRequest {
   readonly periodMs: number;
   readonly maxEndpoints?: number;
+  readonly history?: boolean;
 }
 
 /**
@@ -61,8 +67,9 @@ interface Request extends WatchRequest {
  * ```
  */
 export function serveStats(communicator: Communicator, options: ServeStatsOptions = {}): Subscription {
-  const { appId, minPeriodMs, maxEndpoints, maxEvents, ...limits } = { ...DEFAULTS, ...options };
+  const { appId, minPeriodMs, maxEndpoints, maxEvents, history, ...limits } = { ...DEFAULTS, ...options };
   const log = new EventLog(maxEvents);
+  const hour = new StatsHistory();
   const requests = new Subject<Request>();
   const end = new Subject<void>();
 
@@ -73,10 +80,21 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
     const keptMs = Math.min(Math.max(periodMs, minPeriodMs), MAX_PERIOD_MS);
     const busiest = new Busiest(Math.min(request.maxEndpoints ?? maxEndpoints, maxEndpoints));
     let next = 0;
+    let past = request.history === true && history ? { history: hour.samples } : {};
     const report = (all: CommunicatorStats): void => {
       const [stats, totals] = [busiest.of(all), totalsOf(all)];
-      const content = { type: 'report', id, periodMs: keptMs, stats, totals, ...log.since(next) } as const;
-      if (answer(name, content)) next = log.end;
+      const content = {
+        type: 'report',
+        id,
+        periodMs: keptMs,
+        stats,
+        totals,
+        ...log.since(next),
+        ...past,
+      } as const;
+      if (!answer(name, content)) return;
+      next = log.end;
+      past = {};
     };
     return communicator.stats$(keptMs).pipe(
       exhaustMap((stats) => whenRoom(communicator, name).pipe(tap(() => report(stats)))),
@@ -91,6 +109,12 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
     const request = decodeRequest(message);
     if (request?.type === 'echo') {
       if (mayWatch(endpoint, limits.allow)) answer(endpoint.name, { type: 'echo', id: request.id });
+    } else if (request?.type === 'describe') {
+      const described = communicator.findEndpoint(request.name);
+      const details = described === undefined ? {} : { details: detailsOf(described) };
+      if (mayWatch(endpoint, limits.allow))
+        answer(endpoint.name, { type: 'described', id: request.id, ...details });
+      else refuse({ periodMs: 0, ...request, endpoint }, notAllowed(endpoint));
     } else if (request !== undefined) {
       requests.next({ periodMs: 0, ...request, endpoint });
     }
@@ -103,6 +127,10 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
     return endpoint !== undefined && isWatcher(endpoint) ? { ...event, isWatcher: true } : event;
   };
   service.add(events$.subscribe(({ value, timestamp: at }) => log.add(withRole(reportEvent(value, at)))));
+  if (history)
+    service.add(
+      communicator.stats$(HISTORY_PERIOD_MS).subscribe((stats) => hour.add(stats.at, totalsOf(stats))),
+    );
   service.add(serveWatchers(communicator, requests, limits, serve, refuse).subscribe());
   return service;
 }

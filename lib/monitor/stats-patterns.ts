@@ -4,6 +4,7 @@ import { EndpointState } from '../endpoint.js';
 import type { CommunicatorStats, ConnectionStats, EndpointStats, SendTimes, Tally } from '../stats.js';
 import { oneOf } from './one-of.js';
 import type { ReportedEvent } from './reported-event.js';
+import type { HistorySample } from './stats-history.js';
 import type { StatsTotals } from './stats-totals.js';
 
 /** A pattern for each field of a type; a field that is new there is an error here. */
@@ -74,6 +75,18 @@ export const TOTALS = {
   undelivered: TALLY,
   unknown: TALLY,
 } as const satisfies Fields<StatsTotals>;
+
+/**
+ * A sample of the last hour as it travels.
+ *
+ * @internal
+ */
+export const HISTORY_SAMPLE = {
+  at: P.number,
+  ready: P.number,
+  received: TALLY,
+  sent: TALLY,
+} as const satisfies Fields<HistorySample>;
 
 /**
  * An event as it travels. Any type passes: a later version may report others.

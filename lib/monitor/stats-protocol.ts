@@ -2,9 +2,10 @@ import { isMatching, P } from 'ts-pattern';
 
 import { type Message, textMessage } from '../message.js';
 import { readJson } from '../read-json.js';
+import { DETAILS, type EndpointDetails } from './endpoint-details.js';
 import { answerTo, type Question } from './question.js';
 import { type Refusal, REFUSAL } from './refusal.js';
-import { EVENT, STATS, TOTALS } from './stats-patterns.js';
+import { EVENT, HISTORY_SAMPLE, STATS, TOTALS } from './stats-patterns.js';
 import type { StatsReport } from './stats-report.js';
 import type { StatsTotals } from './stats-totals.js';
 
@@ -25,7 +26,10 @@ export type StatsRequest =
       readonly periodMs: number;
       /** The most endpoints that a report may have, from 1. */
       readonly maxEndpoints?: number;
+      /** Whether the first report is to have the last hour. Default: false. */
+      readonly history?: boolean;
     }
+  | { readonly type: 'describe'; readonly id: number; readonly name: string }
   | { readonly type: 'stop'; readonly id: number }
   | { readonly type: 'echo'; readonly id: number };
 
@@ -43,6 +47,8 @@ export interface StatsMessage extends Omit<StatsReport, 'status' | 'totals'> {
 export type StatsAnswer =
   | StatsMessage
   | { readonly type: 'ended'; readonly id: number }
+  /** Without details where there is no such endpoint. */
+  | { readonly type: 'described'; readonly id: number; readonly details?: EndpointDetails }
   | Refusal
   | { readonly type: 'echo'; readonly id: number };
 
@@ -84,7 +90,9 @@ const REQUEST = P.union(
     id: P.number,
     periodMs: P.number.positive(),
     maxEndpoints: P.optional(P.number.gte(1)),
+    history: P.optional(P.boolean),
   },
+  { type: 'describe', id: P.number, name: P.string },
   { type: P.union('stop', 'echo'), id: P.number },
 );
 
@@ -96,9 +104,12 @@ const REPORT = {
   totals: P.optional(TOTALS),
   events: P.array(EVENT),
   missedEvents: P.number,
+  history: P.optional(P.array(HISTORY_SAMPLE)),
 } as const satisfies Record<keyof StatsMessage, unknown>;
 
-const ANSWER = P.union(REPORT, REFUSAL, { type: P.union('ended', 'echo'), id: P.number });
+const DESCRIBED = { type: 'described', id: P.number, details: P.optional(DETAILS) } as const;
+
+const ANSWER = P.union(REPORT, REFUSAL, DESCRIBED, { type: P.union('ended', 'echo'), id: P.number });
 
 function isRequest(value: unknown): value is StatsRequest {
   return isMatching(REQUEST, value);

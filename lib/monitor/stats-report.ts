@@ -1,5 +1,6 @@
 import type { CommunicatorStats } from '../stats.js';
 import type { ReportedEvent } from './reported-event.js';
+import type { HistorySample } from './stats-history.js';
 import type { StatsTotals } from './stats-totals.js';
 
 /**
@@ -22,9 +23,12 @@ export interface StatsReport {
   readonly events: readonly ReportedEvent[];
   /** How many events since the last report are no longer kept. */
   readonly missedEvents: number;
+  /** The last hour, the oldest sample first: only in the first report, where it was asked for and is kept. */
+  readonly history?: readonly HistorySample[];
 }
 
 /** The last report with a status that says why no new one came. */
 export function oldReport(last: StatsReport, status: Exclude<StatsStatus, 'live'>): StatsReport {
-  return { ...last, status, events: [], missedEvents: 0 };
+  const { history: _old, ...rest } = last;
+  return { ...rest, status, events: [], missedEvents: 0 };
 }

@@ -28,6 +28,8 @@ import { requirePeriod, WATCH_DEFAULTS, type WatchOptions } from './watch-option
 export interface WatchStatsOptions extends WatchOptions {
   /** The most endpoints that a report may have, the busiest ones, from 1. Default: as many as the other side allows. */
   readonly maxEndpoints?: number;
+  /** Whether the first report is to have the last hour, where the other side keeps it. Default: false. */
+  readonly history?: boolean;
 }
 
 /**
@@ -62,7 +64,11 @@ export function watchStats(
   options?: WatchStatsOptions,
 ): Observable<StatsReport> {
   requirePeriod('watchStats', periodMs);
-  const { maxEndpoints, ...settings } = { ...WATCH_DEFAULTS, appId: MonitorAppIds.STATS, ...options };
+  const { maxEndpoints, history, ...settings } = {
+    ...WATCH_DEFAULTS,
+    appId: MonitorAppIds.STATS,
+    ...options,
+  };
   const { appId, timeoutMs, scheduler } = settings;
   if (maxEndpoints !== undefined && !(maxEndpoints >= 1))
     throw new CommError(
@@ -75,9 +81,10 @@ export function watchStats(
     const id = newQuestionId();
     const stop = encodeJson({ type: 'stop', id });
     const limit = maxEndpoints === undefined ? {} : { maxEndpoints };
-    const question = statsQuestion({ type: 'watch', id, periodMs, ...limit });
+    const hour = history === true ? { history } : {};
+    const question = statsQuestion({ type: 'watch', id, periodMs, ...limit, ...hour });
     return ask(communicator, endpointName, question, settings).pipe(
-      filter((answer) => answer.type !== 'echo'),
+      filter((answer) => answer.type !== 'echo' && answer.type !== 'described'),
       map((answer): News => (answer.type === 'ended' ? 'ended' : answer)),
       markSilence('silent' as const, patience, scheduler),
       finalize(() => sendIfPossible(communicator, endpointName, appId, stop)),
@@ -98,6 +105,6 @@ type News = StatsMessage | 'silent' | 'away' | 'ended';
 /** Before the first report nothing can be old. */
 function nextReport(last: StatsReport | undefined, news: News): StatsReport | undefined {
   if (typeof news === 'string') return last && oldReport(last, news);
-  const { stats, totals = totalsOf(stats), events, missedEvents } = news;
-  return { status: 'live', stats, totals, events, missedEvents };
+  const { stats, totals = totalsOf(stats), events, missedEvents, history } = news;
+  return { status: 'live', stats, totals, events, missedEvents, ...(history && { history }) };
 }

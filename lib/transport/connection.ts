@@ -13,6 +13,10 @@ export interface ConnectionProperties {
    * certificate has no common name or more than one: under mtls such a peer fits no endpoint name.
    */
   readonly peer_cn?: string;
+  /** The common name of the CA that signed that certificate, where it has one. */
+  readonly peer_issuer?: string;
+  /** When that certificate expires, in ISO 8601. */
+  readonly peer_valid_to?: string;
   /**
    * True where the transport verifies the peer's certificate itself and never shows it, as the WebSocket of a browser
    * does. Only then may a side that connects under mtls accept a listener without `peer_cn`.

@@ -5,7 +5,7 @@ import type { AxeResults, default as Axe } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { AppIds, textMessage } from '../../lib/index.js';
+import { AppIds, Endpoint, textMessage } from '../../lib/index.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { communicator, stopAll } from '../support/communicators.js';
 import { ExampleHub } from './example-hub.js';
@@ -94,10 +94,8 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
   it('breaks no rule with more endpoints than it shows at once, and finds one of them', async () => {
     const names = Array.from({ length: 30 }, (_, index) => `clinic-${index + 1}`);
     await Promise.all(names.map((name) => hub.join(communicator(name), 'tcp')));
-    await page
-      .getByRole('status')
-      .getByText(/known$/)
-      .waitFor();
+    const more = page.getByRole('button', { name: /^Show \d+ more$/ });
+    await more.waitFor();
     expect(await page.locator('[data-endpoint]').count()).toBe(25);
     expect(await violations()).toEqual([]);
     await page.getByLabel('Find an endpoint').fill('CLINIC-3');
@@ -109,9 +107,21 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     await page.getByLabel('Find an endpoint').fill('nobody of that name');
     await page.getByText('No endpoint has “nobody of that name” in its name.').waitFor();
     await page.getByLabel('Find an endpoint').fill('');
-    await page.getByRole('button', { name: /^Show \d+ more$/ }).click();
+    await more.click();
     await page.locator('[data-endpoint]').nth(30).waitFor();
     expect(await page.getByRole('button', { name: /^Show/ }).count()).toBe(0);
+  });
+
+  it('breaks no rule with one endpoint in detail', async () => {
+    await hub.join(communicator(new Endpoint('site-1', { ward: 'north', long: 'x'.repeat(300) })), 'tcp');
+    await untilShown('site-1');
+    await page.getByRole('button', { name: 'site-1', exact: true }).click();
+    const detail = page.getByRole('dialog', { name: 'site-1' });
+    await detail.getByText('north', { exact: true }).waitFor();
+    await detail.getByRole('button', { name: 'Disconnect …' }).click();
+    expect(await violations()).toEqual([]);
+    await detail.getByRole('button', { name: 'Close' }).click();
+    await detail.waitFor({ state: 'hidden' });
   });
 
   it.each(SIZES)('takes a keyboard through all controls in order, $width wide', async ({ width, height }) => {
@@ -121,6 +131,7 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     await untilShown('site-3');
     await page.setViewportSize({ width, height });
     await page.getByLabel('Text').fill('hello');
+    await page.getByLabel('Find an endpoint').fill('site-');
     await page.emulateMedia({ reducedMotion: 'reduce' }); // Where it scrolls, it does so at once.
     await page.evaluate(() => scrollTo(0, 0));
     await page.mouse.click(1, 1);
@@ -132,11 +143,14 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
       last = focus.name;
       if (walk.length > 50) break;
     }
+    const columns = ['Name', 'State', 'Received', 'Sent', 'Waiting', 'Lost'];
     expect(walk).toEqual([
       'Skip to the messages',
-      'Find an endpoint',
-      'Write to site-1',
-      'Write to site-3',
+      '2 minutes',
+      '1 hour',
+      ...(width > 960 ? ['Find an endpoint', ...columns] : ['Sort by', 'Find an endpoint']),
+      ...['site-1', 'Write to site-1', 'site-3', 'Write to site-3', 'site-2'],
+      'Pause',
       'To',
       'App ID',
       'Text',
@@ -150,7 +164,7 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     await page.getByRole('link', { name: 'Skip to the messages' }).focus();
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
-    expect((await page.evaluate(describeFocus)).name).toBe('To');
+    expect((await page.evaluate(describeFocus)).name).toBe('Pause');
   });
 
   it('does not move for those who do not want it to', async () => {

@@ -4,7 +4,15 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
-import { AppIds, type Communicator, Endpoint, Mode, textMessage, textOf } from '../../lib/index.js';
+import {
+  AppIds,
+  type Communicator,
+  Endpoint,
+  EndpointState,
+  Mode,
+  textMessage,
+  textOf,
+} from '../../lib/index.js';
 import { serveStats, WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { blocks } from '../docs/blocks.js';
 import { play } from '../docs/play.js';
@@ -117,6 +125,73 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     expect(await page.getByLabel('Text').inputValue()).toBe('');
   });
 
+  it('writes to all endpoints at once, and says to how many', async () => {
+    const sites = await Promise.all([join('site-1', 'tcp'), join('site-2', 'http')]);
+    await untilShown('site-1', 'READY');
+    await untilShown('site-2', 'READY');
+    const heard = Promise.all(sites.map((site) => firstValueFrom(site.messages(DEFAULT))));
+    await page.locator('rxf-conversation select').selectOption('all endpoints');
+    await page.getByLabel('Text').fill('to everyone');
+    await page.getByRole('button', { name: 'Send' }).click();
+    expect((await heard).map(({ message }) => textOf(message))).toEqual(['to everyone', 'to everyone']);
+    await page.getByRole('log').getByText('all 2 endpoints').waitFor();
+  });
+
+  it('holds messages back while they are paused, and shows them after that', async () => {
+    const site = await join('site-1', 'tcp');
+    await untilShown('site-1', 'READY');
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    site.send('hub', DEFAULT, textMessage('held back'));
+    await page.getByRole('button', { name: 'Paused, 1 new' }).waitFor();
+    expect(await page.getByRole('log').getByText('held back').count()).toBe(0);
+    await page.getByRole('button', { name: 'Paused, 1 new' }).click();
+    await page.getByRole('log').getByText('held back').waitFor();
+  });
+
+  it('sorts the endpoints by a column, both ways', async () => {
+    await Promise.all([join('site-1', 'tcp'), join('site-2', 'http')]);
+    await untilShown('site-1', 'READY');
+    await untilShown('site-2', 'READY');
+    const name = page.getByRole('columnheader', { name: 'Name' });
+    const first = page.locator('[data-endpoint]').first();
+    await name.getByRole('button').click();
+    expect(await name.getAttribute('aria-sort')).toBe('ascending');
+    expect(await first.getAttribute('data-endpoint')).toBe('site-1');
+    await name.getByRole('button').click();
+    expect(await name.getAttribute('aria-sort')).toBe('descending');
+    expect(await first.getAttribute('data-endpoint')).not.toBe('site-1');
+    await page.getByRole('columnheader', { name: 'State' }).getByRole('button').click();
+  });
+
+  it('shows one endpoint in detail, and disconnects it when that is confirmed', async () => {
+    expect.assertions(0); // It only has to end.
+    const site = await hub.join(communicator(new Endpoint('site-1', { ward: 'north' })), 'tcp');
+    await untilShown('site-1', 'READY');
+    await page.getByRole('button', { name: 'site-1', exact: true }).click();
+    const detail = page.getByRole('dialog', { name: 'site-1' });
+    await detail.getByText('north', { exact: true }).waitFor();
+    await detail.getByText('Its connection is in the clear.').waitFor();
+    await detail.getByRole('img', { name: /^Bytes a second/ }).waitFor();
+    await detail
+      .getByText(/site-1 READY/)
+      .first()
+      .waitFor();
+    await detail.getByRole('button', { name: 'Disconnect …' }).click();
+    const gone = untilState(site, 'hub', EndpointState.DISCONNECTED);
+    await detail.getByRole('button', { name: 'Disconnect now' }).click();
+    await gone;
+    await page.keyboard.press('Escape');
+    await detail.waitFor({ state: 'hidden' });
+  });
+
+  it('shows the last hour on request', async () => {
+    expect.assertions(0); // It only has to end.
+    await page.getByRole('button', { name: '1 hour' }).click();
+    await page.getByText('1 hour ago').first().waitFor();
+    await page.getByRole('button', { name: '2 minutes' }).click();
+    await page.getByText('2 min ago').first().waitFor();
+  });
+
   it('says why a message cannot be sent, and keeps it', async () => {
     await join('site-1', 'tcp');
     await untilShown('site-1', 'READY');
@@ -163,7 +238,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     const { port } = new URL(page.url());
     await hub.kill();
     await page.getByText('The hub does not answer.').waitFor();
-    expect(await page.getByRole('status').textContent()).toContain('Not connected');
+    expect(await page.getByRole('status').first().textContent()).toContain('Not connected');
     hub = new ExampleHub(Number(port));
     await join('site-7', 'tcp');
     await untilShown('site-7', 'READY');
@@ -197,7 +272,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.setViewportSize({ width: 360, height: 740 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
     const reached = new Set<string>();
-    for (let presses = 0; presses < 20; presses += 1) {
+    for (let presses = 0; presses < 60; presses += 1) {
       await page.keyboard.press('Tab');
       reached.add(await page.evaluate(() => document.activeElement?.tagName ?? ''));
     }

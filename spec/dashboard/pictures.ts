@@ -47,12 +47,16 @@ hub.registerMessageReceiver(TRAFFIC, ({ endpoint, message: { payload } }) => {
   hub.send(endpoint, TRAFFIC, { payload: payload?.subarray(0, payload.length / 3) });
 });
 const dashboard = await serveDashboard(hub, 0, DEFAULT);
-serveStats(hub, { allow: dashboard.isPage });
+serveStats(hub, { allow: dashboard.isPage, history: true });
 await hub.start();
 
 async function joinHub(name: string, scheme: string): Promise<Communicator> {
   const site = new Communicator(
-    new Endpoint(name, {}, { ca_cert: ca, client_cert: site1.cert, client_key: site1.key }),
+    new Endpoint(
+      name,
+      { site_type: 'hospital', gpu: 'A100 x 4', nvflare: '2.9.0' },
+      { ca_cert: ca, client_cert: site1.cert, client_key: site1.key },
+    ),
   );
   site.addConnector(urls.get(scheme) ?? '', Mode.ACTIVE);
   site.messages(DEFAULT).subscribe(({ endpoint }) => {
@@ -99,6 +103,17 @@ for (const [name, colorScheme, width, height] of [
   ['light', 'light', 1280, 1120],
   ['dark', 'dark', 1280, 1120],
   ['phone', 'dark', 360, 1500],
+] as const) {
+  await page.emulateMedia({ colorScheme });
+  await page.setViewportSize({ width, height });
+  await page.screenshot({ path: join(directory, `dashboard-${name}.png`) });
+}
+
+await page.getByRole('button', { name: 'site-1', exact: true }).click();
+await page.getByRole('dialog').getByText('A100').waitFor();
+for (const [name, colorScheme, width, height] of [
+  ['detail', 'light', 1280, 1120],
+  ['detail-phone', 'dark', 360, 1100],
 ] as const) {
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize({ width, height });

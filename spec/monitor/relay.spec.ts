@@ -1,8 +1,25 @@
-import { filter, firstValueFrom, skip } from 'rxjs';
+import { filter, firstValueFrom, lastValueFrom, skip } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { CommErrorCode, type Communicator, DEFAULTS, Mode, textMessage, textOf } from '../../lib/index.js';
-import { MonitorAppIds, relayedMessages, sendThrough, serveRelay } from '../../lib/monitor/index.js';
+import {
+  CommErrorCode,
+  type Communicator,
+  DEFAULTS,
+  Endpoint,
+  EndpointState,
+  Mode,
+  textMessage,
+  textOf,
+} from '../../lib/index.js';
+import {
+  disconnectThrough,
+  EVERYONE,
+  MonitorAppIds,
+  relayedMessages,
+  sendThrough,
+  serveRelay,
+  WATCHER_PROPERTIES,
+} from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
 
 afterEach(stopAll);
@@ -48,6 +65,45 @@ async function heard(page: Communicator): Promise<void> {
 }
 
 describe('a relay', () => {
+  it('sends to all endpoints but those that only watch, and says to how many', async () => {
+    const [hub, page, site, other] = [
+      communicator('hub'),
+      communicator(new Endpoint('page', WATCHER_PROPERTIES)),
+      communicator('site-1'),
+      communicator('site-2'),
+    ];
+    serveRelay(hub, { apps: [APP], allow: ({ name }) => name === 'page' });
+    hub.addConnector('inproc://relay-all', Mode.PASSIVE);
+    await hub.start();
+    for (const each of [page, site, other]) {
+      each.addConnector('inproc://relay-all', Mode.ACTIVE);
+      await each.start();
+      await untilState(each, 'hub');
+    }
+    const heard = Promise.all([site, other].map((each) => firstValueFrom(each.messages(APP))));
+    let isDisturbed = false;
+    page.messages(APP).subscribe(() => (isDisturbed = true));
+    expect(await firstValueFrom(sendThrough(page, 'hub', EVERYONE, APP, textMessage('all')))).toBe(2);
+    expect((await heard).map(({ message }) => textOf(message))).toEqual(['all', 'all']);
+    expect(isDisturbed).toBe(false);
+    await expect(firstValueFrom(sendThrough(page, 'hub', EVERYONE, 6, {}))).rejects.toThrow('not relayed');
+  });
+
+  it('disconnects an endpoint where it may, and for whom it may', async () => {
+    const { hub, page, site } = await relayed();
+    await expect(lastValueFrom(disconnectThrough(page, 'hub', 'site-1'))).rejects.toMatchObject({
+      code: CommErrorCode.BAD_CONFIG,
+    });
+    serveRelay(hub, { apps: [APP], allow: ({ name }) => name === 'page', disconnect: true, appId: 700 });
+    const options = { appId: 700 };
+    await expect(lastValueFrom(disconnectThrough(site, 'hub', 'page', options))).rejects.toMatchObject({
+      code: CommErrorCode.BAD_CONFIG,
+    });
+    const gone = untilState(site, 'hub', EndpointState.DISCONNECTED);
+    await lastValueFrom(disconnectThrough(page, 'hub', 'site-1', options), { defaultValue: undefined });
+    await gone;
+  });
+
   it('sends to an endpoint in the name of the hub, and shows what comes back', async () => {
     const { page, site } = await relayed();
     site.registerMessageReceiver(APP, ({ endpoint, message }) => {

@@ -30,6 +30,7 @@ afterEach(stopAll);
 
 const { STATS } = MonitorAppIds;
 const PERIOD_MS = 20;
+const NOTHING = { messages: 0, bytes: 0 };
 
 /** A hub that serves stats, and a site that has joined it. */
 async function watched(options?: ServeStatsOptions) {
@@ -260,6 +261,21 @@ describe('serveStats', () => {
     expect(fewer.stats.endpoints).toHaveLength(1);
     const more = await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { maxEndpoints: 100 }));
     expect(more.stats.endpoints).toHaveLength(3);
+  });
+
+  it('has the last hour in the first report, where it is kept and asked for', async () => {
+    const { site } = await watched({ history: true });
+    const ask = (options: object) =>
+      firstValueFrom(watchStats(site, 'hub', PERIOD_MS, options).pipe(take(2), toArray()));
+    const [first, second] = await ask({ history: true });
+    expect(first?.history).toEqual([
+      { at: expect.any(Number) as number, ready: 0, received: NOTHING, sent: NOTHING },
+    ]);
+    expect(second).not.toHaveProperty('history');
+    expect((await ask({}))[0]).not.toHaveProperty('history');
+    const other = await watched();
+    const reports$ = watchStats(other.site, 'hub', PERIOD_MS, { history: true });
+    expect(await firstValueFrom(reports$)).not.toHaveProperty('history');
   });
 
   it('marks who only watches, and what happens to it, and leaves it out of the totals', async () => {

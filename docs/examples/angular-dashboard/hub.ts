@@ -31,8 +31,8 @@ const hub = new Communicator(new Endpoint('hub'));
 for (const url of joinUrls) hub.addConnector(url, Mode.PASSIVE);
 const driver = new WebSocketDriver({ server, origins });
 hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://127.0.0.1:${port}/${PAGE_PATH}/f3`), false);
-serveStats(hub, { allow: isPage });
-serveRelay(hub, { allow: isPage, apps: [AppIds.DEFAULT] });
+serveStats(hub, { allow: isPage, history: true });
+serveRelay(hub, { allow: isPage, apps: [AppIds.DEFAULT], disconnect: true });
 
 hub.lifecycle$.subscribe((event) => {
   if (event.type === 'listening') console.log(`listening on ${event.url}`);

@@ -56,16 +56,24 @@ export function clientTls(params: DriverParams): TlsMaterial | undefined {
 /** What TLS adds to the properties of a connection. */
 export function tlsProperties(socket: TLSSocket): Partial<ConnectionProperties> {
   const tls = socket.getProtocol();
-  const peerName = socket.authorized ? commonName(socket) : undefined;
+  return { ...(tls === null ? {} : { tls }), ...(socket.authorized ? certificateProperties(socket) : {}) };
+}
+
+/** What is told of the peer's certificate; nothing where it does not have one common name. */
+function certificateProperties(socket: TLSSocket): Partial<ConnectionProperties> {
+  const { subject, issuer, valid_to } = socket.getPeerCertificate() as Partial<PeerCertificate>;
+  const [peerName, issuerName] = [commonName(subject), commonName(issuer)];
+  const validTo = Date.parse(valid_to ?? '');
+  if (peerName === undefined) return {};
   return {
-    ...(tls === null ? {} : { tls }),
-    ...(peerName === undefined ? {} : { peer_cn: peerName }),
+    peer_cn: peerName,
+    ...(issuerName === undefined ? {} : { peer_issuer: issuerName }),
+    ...(Number.isNaN(validTo) ? {} : { peer_valid_to: new Date(validTo).toISOString() }),
   };
 }
 
-/** The one common name of the peer's certificate. Several names, which Node gives as an array, prove none of them. */
-function commonName(socket: TLSSocket): string | undefined {
-  const { subject } = socket.getPeerCertificate() as Partial<PeerCertificate>;
+/** The one common name of a subject. Several names, which Node gives as an array, prove none of them. */
+function commonName(subject: PeerCertificate['subject'] | undefined): string | undefined {
   const name: unknown = subject?.CN;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }

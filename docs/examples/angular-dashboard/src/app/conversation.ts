@@ -12,6 +12,7 @@ import {
 } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { AppIds, textOf } from 'rxflare';
+import { EVERYONE } from 'rxflare/monitor';
 
 import { formatBytes, formatClock } from './format';
 import { HubConnection } from './hub-connection';
@@ -51,17 +52,23 @@ export class Conversation {
   readonly appId = signal<number>(AppIds.DEFAULT);
   readonly fault = signal('');
   readonly lines = signal<readonly Line[]>([]);
+  #number = 0;
   readonly #chosen = signal<string | undefined>(undefined);
   /** Stays as chosen while that endpoint is there. */
   readonly to = linkedSignal(() => {
     const names = this.receivers().map(({ name }) => name);
     const chosen = this.#chosen();
-    return chosen !== undefined && names.includes(chosen) ? chosen : names[0];
+    return chosen !== undefined && (chosen === EVERYONE || names.includes(chosen)) ? chosen : names[0];
   });
   readonly canSend = computed(
     () => this.hub() !== undefined && this.to() !== undefined && this.text() !== '',
   );
 
+  /** While the messages are paused, what comes waits here, the newest first. */
+  readonly held = signal<readonly Line[]>([]);
+  readonly isPaused = signal(false);
+
+  readonly EVERYONE = EVERYONE;
   readonly formatClock = formatClock;
 
   constructor() {
@@ -96,19 +103,31 @@ export class Conversation {
       .send(hub, to, appId, text)
       .pipe(takeUntilDestroyed(this.#destroyed))
       .subscribe({
-        next: () => {
-          this.#add('out', to, appId, text);
+        next: (endpoints) => {
+          this.#add(
+            'out',
+            to === EVERYONE ? `all ${endpoints.toLocaleString('en')} endpoints` : to,
+            appId,
+            text,
+          );
           this.text.set('');
         },
         error: (error: unknown) => this.fault.set(error instanceof Error ? error.message : String(error)),
       });
   }
 
+  /** Stops what moves, so that it can be read; then shows what came in between. */
+  togglePause(): void {
+    if (this.isPaused()) this.lines.update((lines) => [...this.held(), ...lines].slice(0, LINES));
+    this.held.set([]);
+    this.isPaused.update((isPaused) => !isPaused);
+  }
+
   #add(direction: Line['direction'], peer: string, appId: number, text: string): void {
-    this.lines.update((lines) => {
-      const number = (lines[0]?.number ?? 0) + 1;
-      return [{ number, at: Date.now(), direction, peer, appId, text }, ...lines].slice(0, LINES);
-    });
+    const target = this.isPaused() ? this.held : this.lines;
+    this.#number += 1;
+    const line = { number: this.#number, at: Date.now(), direction, peer, appId, text };
+    target.update((lines) => [line, ...lines].slice(0, LINES));
   }
 }
 

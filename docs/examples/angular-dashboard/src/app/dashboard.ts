@@ -1,15 +1,24 @@
 import { AsyncPipe } from '@angular/common';
-import { ChangeDetectionStrategy, Component, computed, inject, viewChild } from '@angular/core';
-import { toSignal } from '@angular/core/rxjs-interop';
+import {
+  ChangeDetectionStrategy,
+  Component,
+  computed,
+  DestroyRef,
+  inject,
+  signal,
+  viewChild,
+} from '@angular/core';
+import { takeUntilDestroyed, toObservable, toSignal } from '@angular/core/rxjs-interop';
 import { EndpointState } from 'rxflare';
-import { map, merge, scan } from 'rxjs';
+import { concat, map, merge, of, scan, switchMap } from 'rxjs';
 
 import { Conversation } from './conversation';
+import { EndpointDetail } from './endpoint-detail';
 import { EndpointTable } from './endpoint-table';
 import { EventList } from './event-list';
 import { formatBytes, formatClock, formatCount, formatMs } from './format';
 import { HubConnection } from './hub-connection';
-import { advance, type Picture, plus } from './picture';
+import { advance, HOUR_MS, type Picture, plus, ratesOf, SPAN_MS } from './picture';
 import { Tile } from './tile';
 import { TrafficChart } from './traffic-chart';
 import { WatcherList } from './watcher-list';
@@ -20,12 +29,22 @@ const ROUND_TRIPS = 60;
 @Component({
   selector: 'rxf-dashboard',
   changeDetection: ChangeDetectionStrategy.OnPush,
-  imports: [AsyncPipe, Conversation, EndpointTable, EventList, Tile, TrafficChart, WatcherList],
+  imports: [
+    AsyncPipe,
+    Conversation,
+    EndpointDetail,
+    EndpointTable,
+    EventList,
+    Tile,
+    TrafficChart,
+    WatcherList,
+  ],
   templateUrl: './dashboard.html',
   styleUrl: './dashboard.css',
 })
 export class Dashboard {
   readonly #connection = inject(HubConnection);
+  readonly #destroyed = inject(DestroyRef);
   private readonly conversation = viewChild.required(Conversation);
 
   readonly name = this.#connection.name;
@@ -62,6 +81,26 @@ export class Dashboard {
   });
   readonly samples = computed(() => this.picture()?.samples ?? []);
   readonly now = computed(() => this.samples().at(-1));
+  /** What the user chose; until then, the hour is shown where more of it is known than two minutes show. */
+  readonly wantsHour = signal<boolean | undefined>(undefined);
+  readonly isHour = computed(() => {
+    const past = this.picture()?.past ?? [];
+    const knownMs = (past.at(-1)?.at ?? 0) - (past[0]?.at ?? 0);
+    return this.wantsHour() ?? knownMs > 2 * SPAN_MS;
+  });
+  readonly spanMs = computed(() => (this.isHour() ? HOUR_MS : SPAN_MS));
+  readonly charted = computed(() => (this.isHour() ? ratesOf(this.picture()?.past ?? []) : this.samples()));
+  /** The endpoint that is looked at. */
+  readonly selected = signal<string | undefined>(undefined);
+  readonly selectedRow = computed(() => this.picture()?.rows.find(({ name }) => name === this.selected()));
+  readonly details = toSignal(
+    toObservable(this.selected).pipe(
+      switchMap((name) =>
+        name === undefined ? of(undefined) : concat(of(undefined), this.#connection.describe(name)),
+      ),
+    ),
+  );
+  readonly detailFault = signal('');
   readonly lastRoundTrip = computed(() => this.roundTrips().at(-1));
   readonly medianRoundTrip = computed(() => {
     const sorted = [...this.roundTrips()].sort((a, b) => a - b);
@@ -77,6 +116,18 @@ export class Dashboard {
   skip(event: Event): void {
     event.preventDefault();
     this.conversation().focusHeading();
+  }
+
+  /** Has the hub disconnect an endpoint. */
+  disconnect(hub: string, name: string): void {
+    this.detailFault.set('');
+    this.#connection
+      .disconnect(hub, name)
+      .pipe(takeUntilDestroyed(this.#destroyed))
+      .subscribe({
+        error: (error: unknown) =>
+          this.detailFault.set(error instanceof Error ? error.message : String(error)),
+      });
   }
 
   /** Prepares a message to an endpoint. */

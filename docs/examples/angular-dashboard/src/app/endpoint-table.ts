@@ -2,6 +2,7 @@ import { ChangeDetectionStrategy, Component, computed, input, output, signal } f
 import { EndpointState } from 'rxflare';
 
 import { formatBytes, formatCount } from './format';
+import { inOrder, type Order, ORDERS } from './order';
 import type { Row } from './picture';
 
 /** How many endpoints are shown until the user asks for more. */
@@ -23,8 +24,12 @@ export class EndpointTable {
   readonly canWrite = input.required<boolean>();
   /** A person wants to write to an endpoint. */
   readonly write = output<string>();
+  /** A person wants to look at an endpoint. */
+  readonly open = output<string>();
 
   readonly filter = signal('');
+  readonly order = signal<Order>('state');
+  readonly isReversed = signal(false);
   readonly isLong = signal(false);
   readonly isMany = computed(() => {
     const rows = this.rows() ?? [];
@@ -32,7 +37,8 @@ export class EndpointTable {
   });
   readonly found = computed(() => {
     const wanted = this.filter().trim().toLowerCase();
-    return (this.rows() ?? []).filter(({ name }) => name.toLowerCase().includes(wanted));
+    const found = (this.rows() ?? []).filter(({ name }) => name.toLowerCase().includes(wanted));
+    return inOrder(found, this.order(), this.isReversed());
   });
   readonly tally = computed(() => {
     const [rows, found] = [(this.rows() ?? []).length, this.found().length];
@@ -44,7 +50,43 @@ export class EndpointTable {
   readonly hidden = computed(() => this.found().length - this.shown().length);
   readonly isAlone = computed(() => (this.rows() ?? []).length === 0);
 
+  readonly columns: readonly Column[] = [
+    { label: 'Name', order: 'name' },
+    { label: 'State', order: 'state' },
+    { label: 'Transport' },
+    { label: 'Address' },
+    { label: 'Encryption' },
+    { label: 'Received', order: 'received', isNumber: true },
+    { label: 'Sent', order: 'sent', isNumber: true },
+    { label: 'Waiting', order: 'waiting', isNumber: true },
+    { label: 'Lost', order: 'lost', isNumber: true },
+  ];
+  readonly ORDERS = ORDERS;
   readonly READY = EndpointState.READY;
   readonly formatBytes = formatBytes;
   readonly formatCount = formatCount;
+
+  /** Sorts by a column; a second time the other way round. */
+  sortBy(order: Order): void {
+    this.isReversed.set(this.order() === order && !this.isReversed());
+    this.order.set(order);
+  }
+
+  /** How the table is sorted by a column, for screen readers. Figures begin with the highest. */
+  ariaSort({ order, isNumber = false }: Column): 'ascending' | 'descending' | null {
+    if (order === undefined || order !== this.order()) return null;
+    return isNumber === this.isReversed() ? 'ascending' : 'descending';
+  }
+
+  /** A name in a list of orders. */
+  isOrder(text: string): text is Order {
+    return ORDERS.some((each) => each === text);
+  }
+}
+
+interface Column {
+  readonly label: string;
+  /** What its header sorts by. */
+  readonly order?: Order;
+  readonly isNumber?: boolean;
 }

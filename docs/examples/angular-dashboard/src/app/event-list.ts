@@ -70,6 +70,6 @@ export class EventList {
 }
 
 /** That a watcher leaves is no trouble, whatever was on the way to it. */
-function isBad({ code, type, isWatcher }: NumberedEvent): boolean {
+export function isBad({ code, type, isWatcher }: NumberedEvent): boolean {
   return isWatcher === undefined && (code !== undefined || type === 'dropped' || type === 'evicted');
 }

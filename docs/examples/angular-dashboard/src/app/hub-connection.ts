@@ -1,6 +1,9 @@
 import { inject, Injectable, type OnDestroy } from '@angular/core';
 import { Communicator, Endpoint, EndpointState, Mode, textMessage } from 'rxflare';
 import {
+  describeEndpoint,
+  disconnectThrough,
+  type EndpointDetails,
   type RelayedMessage,
   relayedMessages,
   roundTrips,
@@ -60,7 +63,7 @@ export class HubConnection implements OnDestroy {
     shareReplay({ bufferSize: 1, refCount: true }),
   );
   readonly report$: Observable<StatsReport> = this.#ofHub((hub) =>
-    watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS }),
+    watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS, history: true }),
   );
   readonly roundTripMs$: Observable<number> = this.#ofHub((hub) => roundTrips(this.#page, hub, PERIOD_MS));
   readonly message$: Observable<RelayedMessage> = this.#ofHub((hub) => relayedMessages(this.#page, hub));
@@ -82,9 +85,19 @@ export class HubConnection implements OnDestroy {
     void this.#page.start();
   }
 
-  /** Has the hub send a text to one of its endpoints; errors where it cannot. */
-  send(hub: string, to: string, appId: number, text: string): Observable<void> {
+  /** Has the hub send a text to one of its endpoints, or to `EVERYONE`: to how many. Errors where it cannot. */
+  send(hub: string, to: string, appId: number, text: string): Observable<number> {
     return sendThrough(this.#page, hub, to, appId, textMessage(text));
+  }
+
+  /** Has the hub disconnect one of its endpoints; errors where it cannot. */
+  disconnect(hub: string, name: string): Observable<never> {
+    return disconnectThrough(this.#page, hub, name);
+  }
+
+  /** What the hub knows of an endpoint, asked again from time to time. */
+  describe(name: string): Observable<EndpointDetails | undefined> {
+    return this.#ofHub((hub) => describeEndpoint(this.#page, hub, name));
   }
 
   ngOnDestroy(): void {

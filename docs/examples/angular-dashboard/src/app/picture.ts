@@ -1,5 +1,5 @@
 import { type ConnectionStats, EndpointState, type EndpointStats, type Tally } from 'rxflare';
-import type { ReportedEvent, StatsReport, StatsStatus, StatsTotals } from 'rxflare/monitor';
+import type { HistorySample, ReportedEvent, StatsReport, StatsStatus, StatsTotals } from 'rxflare/monitor';
 
 /** Messages and bytes a second. */
 export type Rate = Tally;
@@ -25,8 +25,12 @@ export interface Row {
   readonly tls: string | undefined;
   readonly received: Rate;
   readonly sent: Rate;
+  readonly receivedInAll: Tally;
+  readonly sentInAll: Tally;
   readonly queued: Tally;
   readonly lost: Tally;
+  /** Its rates since this page has known it, oldest first, at most {@link SAMPLES}. */
+  readonly samples: readonly Sample[];
 }
 
 /** An event with a number of its own, for `@for`. */
@@ -48,6 +52,8 @@ export interface Picture {
   readonly totals: StatsTotals;
   /** One for each report, oldest first, at most {@link SAMPLES}. */
   readonly samples: readonly Sample[];
+  /** The sums of the last hour, oldest first: those that the hub kept, and those since. */
+  readonly past: readonly HistorySample[];
   /** Newest first. */
   readonly events: readonly NumberedEvent[];
   /** To be compared with the next one. */
@@ -56,6 +62,13 @@ export interface Picture {
 
 /** How many samples the charts show: two minutes. */
 export const SAMPLES = 120;
+
+/** The span of the charts over them, in milliseconds. */
+export const SPAN_MS = SAMPLES * 1_000;
+export const HOUR_MS = 3_600_000;
+
+/** The distance of the samples of an hour, as the hub keeps them. */
+const PAST_PERIOD_MS = 15_000;
 
 const EVENTS = 200;
 const NONE: Tally = { messages: 0, bytes: 0 };
@@ -74,7 +87,9 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   const rows = list.map((endpoint): Row => {
     const { name, state, queued, undelivered, unknown } = endpoint;
     const then = last?.endpoints.get(name);
-    const shown = last?.rows.find((row) => row.name === name);
+    const shown = last && [...last.rows, ...last.watchers].find((row) => row.name === name);
+    const received = rateOf(endpoint.received, then?.received);
+    const sent = rateOf(endpoint.sent, then?.sent);
     return {
       name,
       state,
@@ -84,13 +99,17 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
         connections.find(({ endpointName }) => endpointName === name),
         shown,
       ),
-      received: rateOf(endpoint.received, then?.received),
-      sent: rateOf(endpoint.sent, then?.sent),
+      received,
+      sent,
+      receivedInAll: endpoint.received,
+      sentInAll: endpoint.sent,
       queued,
       lost: plus(undelivered, unknown),
+      samples: [...(shown?.samples ?? []), { at, received, sent }].slice(-SAMPLES),
     };
   });
   const { totals } = report;
+  const past = nextPast(report.history ?? last?.past ?? [], { at, ...totals });
   const sample = {
     at,
     received: rateOf(totals.received, last?.totals.received),
@@ -103,10 +122,34 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
     rows: rows.filter(({ isWatcher }) => !isWatcher).sort(byStateAndName),
     watchers: rows.filter(({ isWatcher }) => isWatcher).sort(byStateAndName),
     totals,
-    samples: [...(last?.samples ?? []), sample].slice(-SAMPLES),
+    samples: [...(last?.samples ?? ratesOf(past).filter((each) => each.at > at - SPAN_MS)), sample].slice(
+      -SAMPLES,
+    ),
+    past,
     events: newestFirst(last?.events ?? [], report.events),
     endpoints: new Map(list.map((endpoint) => [endpoint.name, endpoint])),
   };
+}
+
+/** The rates between samples of the hour. */
+export function ratesOf(past: readonly HistorySample[]): readonly Sample[] {
+  return past.slice(1).map(({ at, received, sent }, index) => {
+    const before = past[index];
+    const seconds = before === undefined ? 0 : (at - before.at) / 1_000;
+    return {
+      at,
+      received: perSecond(received, before?.received, seconds),
+      sent: perSecond(sent, before?.sent, seconds),
+    };
+  });
+}
+
+/** Goes on with the hour where the hub left off. */
+function nextPast(past: readonly HistorySample[], now: HistorySample): readonly HistorySample[] {
+  const newest = past.at(-1)?.at ?? 0;
+  const { at, ready, received, sent } = now;
+  const next = at - newest < PAST_PERIOD_MS ? past : [...past, { at, ready, received, sent }];
+  return next.filter((each) => each.at >= at - HOUR_MS);
 }
 
 /** The sum of two tallies. */
@@ -134,7 +177,8 @@ function perSecond(now: Tally, then: Tally | undefined, seconds: number): Rate {
   };
 }
 
-function byStateAndName(a: Row, b: Row): number {
+/** READY first, then by name. */
+export function byStateAndName(a: Row, b: Row): number {
   const rank = ({ state, isSelf }: Row): number => (isSelf ? 0 : state === EndpointState.READY ? 1 : 2);
   return rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true });
 }

@@ -1,12 +1,12 @@
 import { ChangeDetectionStrategy, Component, computed, input } from '@angular/core';
 
-import { type Sample, SAMPLES } from './picture';
+import { HOUR_MS, type Sample, SPAN_MS } from './picture';
 
 const WIDTH = 600;
 const HEIGHT = 160;
 const LINES = 4;
 
-/** The course of one measure over the last two minutes, received and sent. */
+/** The course of one measure, received and sent, over the last two minutes or hour. */
 @Component({
   selector: 'rxf-traffic-chart',
   changeDetection: ChangeDetectionStrategy.OnPush,
@@ -35,7 +35,10 @@ const LINES = 4;
         <path class="line out" [attr.d]="sent().line" />
       </svg>
     </div>
-    <p class="axis soft" aria-hidden="true"><span>2 min ago</span><span>1 min</span><span>now</span></p>
+    <p class="axis soft" aria-hidden="true">
+      <span>{{ axis()[0] }}</span><span>{{ axis()[1] }}</span
+      ><span>now</span>
+    </p>
   `,
   styles: `
     :host {
@@ -151,6 +154,9 @@ export class TrafficChart {
   readonly heading = input.required<string>();
   readonly measure = input.required<'messages' | 'bytes'>();
   readonly samples = input.required<readonly Sample[]>();
+  /** For those who do not see the lines. */
+  readonly now = input.required<Sample | undefined>();
+  readonly spanMs = input(SPAN_MS);
   readonly format = input.required<(value: number) => string>();
 
   readonly lines = Array.from({ length: LINES + 1 }, (_, index) => (index * HEIGHT) / LINES);
@@ -165,21 +171,24 @@ export class TrafficChart {
   readonly marks = computed(() =>
     Array.from({ length: LINES + 1 }, (_, index) => this.format()((this.top() * (LINES - index)) / LINES)),
   );
+  readonly axis = computed(() =>
+    this.spanMs() === HOUR_MS ? ['1 hour ago', '30 min'] : ['2 min ago', '1 min'],
+  );
   readonly received = computed(() => this.#draw('received'));
   readonly sent = computed(() => this.#draw('sent'));
   readonly summary = computed(() => {
-    const last = this.samples().at(-1);
+    const last = this.now();
     if (last === undefined) return `${this.heading()}: nothing known yet`;
     const [received, sent] = [last.received, last.sent].map((rate) => this.format()(rate[this.measure()]));
     return `${this.heading()}: ${received ?? ''} received and ${sent ?? ''} sent now`;
   });
 
-  /** The newest sample is at the right edge, each second before it one step to the left. */
+  /** The newest sample is at the right edge, older ones to the left by their age. */
   #draw(direction: 'received' | 'sent'): { readonly line: string; readonly area: string } {
     const samples = this.samples();
     const newest = samples.at(-1)?.at ?? 0;
     const points = samples.map((sample) => {
-      const x = WIDTH - ((newest - sample.at) / 1_000) * (WIDTH / (SAMPLES - 1));
+      const x = Math.max(0, WIDTH * (1 - (newest - sample.at) / this.spanMs()));
       const y = HEIGHT - (sample[direction][this.measure()] / this.top()) * HEIGHT;
       return [x.toFixed(1), y.toFixed(1)] as const;
     });
