@@ -42,6 +42,13 @@ import { VirtualNetwork } from 'rxflare/testing';
 console.log(browserDrivers(), new NativeWebSocketDriver().schemes, watchStats(page, 'hub', 1000), VirtualNetwork);
 `;
 
+/** A page of Angular, as far as the package has a part in it. */
+const ANGULAR_PROGRAM = `
+import { Endpoint } from 'rxflare';
+import { injectEndpoints, provideCommunicator } from 'rxflare/angular';
+console.log(provideCommunicator({ endpoint: new Endpoint('page'), urls: ['/f3'] }), injectEndpoints);
+`;
+
 /** One name of each entry for Node. */
 const ENTRY_NAMES = [
   ['rxflare', 'nodeDrivers'],
@@ -214,6 +221,8 @@ describe('under a bundler for the browser', () => {
     expect(page.rooms).toEqual(['drivers', 'sfm', 'transport', 'wire']);
     expect(full.rooms).toEqual(['drivers', 'monitor', 'sfm', 'testing', 'transport', 'wire']);
     expect(page.bytes).toBeLessThan(full.bytes);
+    const angular = await bundle('angular-page', ANGULAR_PROGRAM);
+    expect(angular.rooms).toEqual(['angular', 'drivers', 'sfm', 'transport', 'wire']);
   });
 
   it(

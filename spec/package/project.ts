@@ -18,6 +18,7 @@ export const INSTALL = 'npm install rxflare rxjs';
 const COMPANIONS = [
   'typescript',
   '@types/node',
+  '@angular/core',
   '@nestjs/common',
   '@nestjs/core',
   '@opentelemetry/api',
