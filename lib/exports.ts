@@ -71,4 +71,4 @@ export {
 export { DriverRegistry } from './transport/driver-registry.js';
 export type { StandardSchema } from './standard-schema.js';
 export { parseUrl } from './transport/url.js';
-export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';
+export type { EndpointCandidate, HandshakeRequest, Verdict, VerifyEndpoint } from './verify-endpoint.js';

@@ -4,16 +4,13 @@
  * @module rxflare
  */
 
+import type { AttachOptions } from './attach-options.js';
 import { Communicator as BaseCommunicator } from './communicator.js';
 import { GrpcDriver } from './drivers/grpc/grpc-driver.js';
 import { InProcessDriver } from './drivers/in-process/in-process-driver.js';
 import { SharedFileDriver } from './drivers/shared-file/shared-file-driver.js';
 import { TcpDriver } from './drivers/tcp/tcp-driver.js';
-import {
-  type AttachableServer,
-  attachedParams,
-  type AttachOptions,
-} from './drivers/websocket/attached-server.js';
+import { type AttachableServer, attachedParams } from './drivers/websocket/attached-server.js';
 import { WebSocketDriver } from './drivers/websocket/websocket-driver.js';
 import type { Endpoint } from './endpoint.js';
 import type { CommunicatorOptions } from './options.js';

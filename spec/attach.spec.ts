@@ -11,6 +11,7 @@ import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 
+import { Communicator as BaseCommunicator } from '../lib/communicator.js';
 import { WebSocketDriver } from '../lib/drivers/websocket/websocket-driver.js';
 import { AppIds, CommErrorCode, Endpoint, Mode, parseUrl, textMessage, textOf } from '../lib/index.js';
 import { testCertificates } from './support/certificates.js';
@@ -83,6 +84,14 @@ describe('attach', () => {
     }) as Error;
     expect(() => communicator('hub').attach(server as unknown as Server)).toThrow(refusal);
     expect(() => new WebSocketDriver({ server: server as unknown as Server })).toThrow(refusal);
+  });
+
+  it('is for the Node entry only', () => {
+    const { drivers, localEndpoint } = communicator('hub');
+    const other = new BaseCommunicator(localEndpoint, {}, drivers);
+    expect(() => other.attach(createServer())).toThrow(
+      expect.objectContaining({ code: CommErrorCode.NOT_SUPPORTED }) as Error,
+    );
   });
 
   it.each(['f3', '/', '', '/f3?x=1', '/a b', '/f3#x'])('refuses the path %j', (path) => {

@@ -5,12 +5,13 @@
  * @module rxflare/drivers
  */
 
+export type { AttachOptions } from '../attach-options.js';
 export * from './browser.js';
 export { GrpcDriver } from './grpc/grpc-driver.js';
 export { SharedFileDriver, type SharedFileOptions } from './shared-file/shared-file-driver.js';
 export type { SharedFileSettings } from './shared-file/tuning.js';
 export { streamConnection } from './tcp/stream-connection.js';
 export { TcpDriver } from './tcp/tcp-driver.js';
-export type { AttachableServer, AttachOptions } from './websocket/attached-server.js';
+export type { AttachableServer } from './websocket/attached-server.js';
 export type { GenerateMask } from './websocket/mask.js';
 export { WebSocketDriver, type WebSocketDriverOptions } from './websocket/websocket-driver.js';

@@ -19,6 +19,7 @@ import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { CallbackErrorEvent } from '../lifecycle.js';
 import type { ResolvedOptions } from '../options.js';
+import { takeRequest } from '../transport/handshake-requests.js';
 import { callVerifyHook } from './call-verify-hook.js';
 import type { LookUp } from './endpoint-registry.js';
 import { endOf } from './end-of.js';
@@ -82,11 +83,13 @@ export class Admission {
 
   #verify({ role, connection }: Session, endpoint: Endpoint): Observable<never> {
     const { scheme, mode } = role;
+    const request = takeRequest(connection);
     const candidate = {
       endpoint: endpoint.withState(EndpointState.IDLE),
       connection: connection.properties,
       scheme,
       mode,
+      ...(request === undefined ? {} : { request }),
     };
     return callVerifyHook(this.#options.verifyEndpoint, candidate, (thrown) => {
       const error = new CommError(

@@ -5,6 +5,7 @@ import type { Observable } from 'rxjs';
 
 import { logger } from '../../log.js';
 import type { DriverParams, Listener } from '../../transport/driver.js';
+import { keepRequest } from '../../transport/handshake-requests.js';
 import { describeParams } from '../../transport/url.js';
 import { listenTcp } from '../node/listen-tcp.js';
 import { remoteAddress } from '../node/socket-properties.js';
@@ -34,11 +35,22 @@ export function listenGrpc(params: DriverParams): Observable<Listener> {
       );
       client.session.on('stream', (stream, headers) => {
         const refusal = listening.closed ? NOT_LISTENING : refusalOf(headers);
-        if (refusal === undefined) emit(new PassiveConnection(stream, client));
+        if (refusal === undefined) emit(accepted(stream, headers, client));
         else refuse(stream, refusal);
       });
     },
   });
+}
+
+function accepted(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  client: ClientSession,
+): PassiveConnection {
+  const connection = new PassiveConnection(stream, client);
+  const { remoteAddress = '' } = client.socket;
+  keepRequest(connection, { url: STREAM_PATH, headers, remoteAddress, raw: undefined });
+  return connection;
 }
 
 /** The answer to a request that is refused: an HTTP status if it is not gRPC, else a gRPC status. */

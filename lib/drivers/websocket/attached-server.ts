@@ -14,17 +14,6 @@ import { DEFAULT_PATH } from './websocket-url.js';
  */
 export type AttachableServer = HttpServer | HttpsServer | Http2SecureServer;
 
-/** What `attach` of the Node entry's Communicator takes beside the server. */
-export interface AttachOptions {
-  /** Where sites and pages connect. Default: `/f3`, where all clients connect whose URL has no path. */
-  readonly path?: string;
-  /**
-   * The origins of web pages that may connect, such as `https://app.example.com`. Default: all. A browser sends its page's
-   * origin; other programs send none, and are not restricted.
-   */
-  readonly origins?: readonly string[];
-}
-
 /**
  * Checks that something is such a server.
  *

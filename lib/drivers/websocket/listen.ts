@@ -1,11 +1,15 @@
 import type { Server } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 
 import { Observable, Subject } from 'rxjs';
+import type { WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
 import { type DriverParams, type Listener, Mode } from '../../transport/driver.js';
+import { keepRequest } from '../../transport/handshake-requests.js';
 import { describeParams, formatUrl, secureScheme } from '../../transport/url.js';
 import { bindHost, requirePort } from '../node/listen-address.js';
 import { fromNodeError } from '../node/node-errors.js';
@@ -15,6 +19,7 @@ import { type AttachableServer, requireSecurity } from './attached-server.js';
 import { MessageFramer } from './message-framer.js';
 import { ownServer } from './own-server.js';
 import { socketProperties } from '../node/socket-properties.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 import { rejectUpgrade, takeUpgrades, type UpgradeRoute } from './upgrades.js';
 import { WebSocketConnection } from './websocket-connection.js';
 import { customPath, DEFAULT_PATH } from './websocket-url.js';
@@ -22,20 +27,24 @@ import { customPath, DEFAULT_PATH } from './websocket-url.js';
 /** How a server that is bound to every address shows that. */
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(['::', '0.0.0.0']);
 
-type Origins = UpgradeRoute['origins'];
+/** What a listener is told beside its address. */
+export interface ListenRules {
+  readonly origins: UpgradeRoute['origins'];
+  readonly proxies: TrustedProxies;
+}
 
 /** Listens on a server of its own, by the contract of `Driver.listen`. */
-export function listenAlone(params: DriverParams, origins: Origins): Observable<Listener> {
+export function listenAlone(params: DriverParams, rules: ListenRules): Observable<Listener> {
   return new Observable((subscriber) => {
     const connections = new Subject<Connection>();
     const paths = new Set([DEFAULT_PATH, '/', customPath(params) ?? DEFAULT_PATH]);
     const { server, http, release, close } = ownServer(params, paths);
     const route: UpgradeRoute = {
-      origins,
-      accept: (ws, socket) => {
-        const properties = socketProperties(socket);
-        release(properties.peer_addr);
-        connections.next(new WebSocketConnection({ ws, socket, properties, framer: new MessageFramer() }));
+      origins: rules.origins,
+      accept: (ws, socket, request) => {
+        const connection = accepted(ws, socket, request, rules);
+        release(connection.properties.peer_addr);
+        connections.next(connection);
       },
     };
     takeUpgrades(
@@ -62,18 +71,15 @@ export function listenAlone(params: DriverParams, origins: Origins): Observable<
 export function listenAttached(
   server: AttachableServer,
   params: DriverParams,
-  origins: Origins,
+  rules: ListenRules,
 ): Observable<Listener> {
   return new Observable((subscriber) => {
     requireSecurity(server, params);
     const context = describeParams(params);
     const connections = new Subject<Connection>();
     const stop = attachRoute(server, customPath(params) ?? DEFAULT_PATH, {
-      origins,
-      accept: (ws, socket) => {
-        const properties = socketProperties(socket);
-        connections.next(new WebSocketConnection({ ws, socket, properties, framer: new MessageFramer() }));
-      },
+      origins: rules.origins,
+      accept: (ws, socket, request) => connections.next(accepted(ws, socket, request, rules)),
     });
     const tell = () =>
       subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() });
@@ -87,6 +93,29 @@ export function listenAttached(
       connections.complete();
     };
   });
+}
+
+/** The connection of a new WebSocket. */
+function accepted(
+  ws: WebSocket,
+  socket: Duplex,
+  request: IncomingMessage,
+  { proxies }: ListenRules,
+): WebSocketConnection {
+  const properties = socketProperties(socket);
+  const connection = new WebSocketConnection({ ws, socket, properties, framer: new MessageFramer() });
+  const {
+    url = '',
+    headers,
+    socket: { remoteAddress = '' },
+  } = request;
+  keepRequest(connection, {
+    url,
+    headers,
+    remoteAddress: proxies.clientOf(remoteAddress, headers),
+    raw: request,
+  });
+  return connection;
 }
 
 /** The URL of the listener, with the real port, the scheme that clients need, and the host that the server is bound to. */

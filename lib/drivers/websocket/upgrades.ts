@@ -11,7 +11,7 @@ export interface UpgradeRoute {
   /** The allowed origins of browsers; `undefined` for all. */
   readonly origins: readonly string[] | undefined;
   /** Called with each new WebSocket. */
-  accept(ws: WebSocket, socket: Duplex): void;
+  accept(ws: WebSocket, socket: Duplex, request: IncomingMessage): void;
 }
 
 /** Called for each upgrade of a path that has no route. */
@@ -29,7 +29,7 @@ export function takeUpgrades(
     const route = find(pathOf(request));
     if (route === undefined) decline(request, socket);
     else if (origin !== undefined && route.origins?.includes(origin) === false) rejectUpgrade(socket, 403);
-    else upgrader.handleUpgrade(request, socket, head, (ws) => route.accept(ws, socket));
+    else upgrader.handleUpgrade(request, socket, head, (ws) => route.accept(ws, socket, request));
   };
   server.on('upgrade', listener);
   return () => server.off('upgrade', listener);

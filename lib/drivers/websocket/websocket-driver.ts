@@ -19,6 +19,7 @@ import { type AttachableServer, requireSecurity, requireServer } from './attache
 import { connectWebSocket } from './connect.js';
 import { listenAlone, listenAttached } from './listen.js';
 import { type GenerateMask, randomMask } from './mask.js';
+import { TrustedProxies } from './trusted-proxies.js';
 import { WEBSOCKET_SCHEMES, webSocketUrl } from './websocket-url.js';
 
 /** The options of a {@link WebSocketDriver}. */
@@ -39,6 +40,12 @@ export interface WebSocketDriverOptions {
    */
   readonly origins?: readonly string[];
   /**
+   * Proxies in front of listeners that report in `X-Forwarded-For` who asked them: addresses, subnets such as `10.0.0.0/8`,
+   * or `loopback`, `linklocal`, `uniquelocal`. Only what they report counts for the `remoteAddress` that `verifyEndpoint`
+   * sees; anybody else may make it up. Default: none.
+   */
+  readonly trustedProxies?: readonly string[];
+  /**
    * Writes the masking key of each message of an active side. Default: random keys, as the standard demands, so that a
    * proxy that does not know WebSockets cannot take a message for a request. On a network without such proxies, a
    * function that leaves the four bytes 0 saves both sides the work.
@@ -55,17 +62,20 @@ export class WebSocketDriver implements Driver {
   readonly schemes = WEBSOCKET_SCHEMES;
   readonly capabilities: DriverCapabilities;
   readonly #options: WebSocketDriverOptions;
+  readonly #proxies: TrustedProxies;
 
   /**
    * Without options, listeners have a server of their own and accept all pages.
    *
-   * @throws CommError `BAD_CONFIG` for a `server` that is `undefined`, or no server that takes upgrades
+   * @throws CommError `BAD_CONFIG` for a `server` that is `undefined`, or no server that takes upgrades,
+   * and for a proxy that is no address
    */
   constructor(options: WebSocketDriverOptions = {}) {
     const isAttached = 'server' in options;
     if (isAttached) requireServer(options.server);
     this.capabilities = { tls: true, heartbeat: true, listen: true, attached: isAttached };
     this.#options = options;
+    this.#proxies = new TrustedProxies(options.trustedProxies);
   }
 
   check(mode: Mode, params: DriverParams): void {
@@ -91,7 +101,8 @@ export class WebSocketDriver implements Driver {
 
   listen(params: DriverParams): Observable<Listener> {
     const { server, origins } = this.#options;
-    return server === undefined ? listenAlone(params, origins) : listenAttached(server, params, origins);
+    const rules = { origins, proxies: this.#proxies };
+    return server === undefined ? listenAlone(params, rules) : listenAttached(server, params, rules);
   }
 
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
