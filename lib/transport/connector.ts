@@ -25,11 +25,14 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { logger } from '../log.js';
 import type { Connection } from './connection.js';
 import { ConnectionLimiter, type ConnectionLimits, type LimitReport } from './connection-limiter.js';
 import { type Driver, type DriverParams, type HandshakeFailure, Mode } from './driver.js';
 import { reconnect, type Retry } from './reconnect.js';
 import { describeParams } from './url.js';
+
+const log = logger('connector');
 
 /** The options of a communicator that a connector needs. */
 export interface ConnectorOptions extends ConnectionLimits {
@@ -201,6 +204,7 @@ export class Connector implements ConnectorView {
 
   /** The one place that changes the state. */
   #become(state: ConnectorState): void {
+    logState(this.url, state);
     this.#state.next(state);
   }
 
@@ -265,6 +269,13 @@ export class Connector implements ConnectorView {
       ...(error === undefined ? {} : { error: CommError.from(error, this.url) }),
     };
   }
+}
+
+function logState(url: string, state: ConnectorState): void {
+  if (state.type === 'retrying') {
+    const reason = state.error?.message ?? `${url} ended`;
+    log('%s; trying again in %d ms', reason, Math.round(state.delayMs));
+  } else log('%s %s', url, state.type);
 }
 
 let connectors = 0;

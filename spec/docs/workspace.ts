@@ -118,10 +118,14 @@ async function makeStartupKit(directory: string): Promise<void> {
     await copyFile(path, join(directory, name));
 }
 
-/** `npx rxflare` from the sources, and `npx` of everything else from the packages of the checkout. */
+/**
+ * `npx rxflare` from the sources, and `npx` of everything else from the packages of the checkout. `tsx` is Node itself: the
+ * command of that name kills its program, and ends with 143, where that does not answer a signal within 30 ms.
+ */
 async function makeCommands(directory: string): Promise<string> {
   const rxflare = `exec ${[process.execPath, ...programArgs('cli/main')].map((word) => `'${word}'`).join(' ')} "$@"`;
-  for (const [name, command] of Object.entries({ rxflare, npx: 'exec "$@"' })) {
+  const tsx = `exec '${process.execPath}' --import tsx "$@"`;
+  for (const [name, command] of Object.entries({ rxflare, tsx, npx: 'exec "$@"' })) {
     await put(join(directory, name), `#!/bin/sh\n${command}\n`);
     await chmod(join(directory, name), 0o755);
   }
