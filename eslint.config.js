@@ -7,8 +7,8 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /**
- * Imports point one way: wire <- transport <- drivers | sfm <- communicator <- monitor | entries <- cli; testing on
- * top, for users. Of the words at the top level, some are below everything and some speak of connections.
+ * Imports point one way: wire <- transport <- drivers | sfm <- communicator <- monitor | cellnet | entries <- cli;
+ * testing on top, for users, and fobs beside wire. Of the words at the top level, some are below everything and some speak of connections.
  */
 const words = [
   'comm-error.ts',
@@ -25,7 +25,7 @@ const upperWords = ['lifecycle.ts', 'options.ts', 'received-message.ts', 'stats.
 /** What an optional peer dependency is for. */
 const optional = ['angular', 'metrics', 'nest'];
 const entries = [...optional, 'cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing'];
-const upper = [...entries, 'communicator.ts', 'monitor', 'flare'];
+const upper = [...entries, 'communicator.ts', 'monitor', 'flare', 'cellnet', 'fobs'];
 const rooms = {
   ...Object.fromEntries(
     words.map((word) => [word, [...upper, ...upperWords, 'wire', 'transport', 'sfm', 'drivers']]),
@@ -35,8 +35,20 @@ const rooms = {
   transport: [...upper, ...upperWords, 'sfm', 'drivers'],
   drivers: [...upper, ...upperWords, 'sfm'],
   sfm: [...upper, 'drivers'],
-  'communicator.ts': [...entries, 'monitor', 'drivers', 'flare'],
-  monitor: [...entries, 'drivers', 'flare'],
+  'communicator.ts': [...entries, 'monitor', 'drivers', 'flare', 'cellnet', 'fobs'],
+  monitor: [...entries, 'drivers', 'flare', 'cellnet', 'fobs'],
+  fobs: [
+    ...entries,
+    ...upperWords,
+    'communicator.ts',
+    'monitor',
+    'transport',
+    'sfm',
+    'drivers',
+    'flare',
+    'cellnet',
+  ],
+  cellnet: [...entries, 'monitor', 'sfm', 'drivers', 'flare'],
   flare: [...entries, 'communicator.ts', 'monitor', 'drivers'],
   angular: ['cli', 'index.ts', 'exports.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
   metrics: [

@@ -30,7 +30,11 @@ export interface Message {
   readonly payload?: Uint8Array | undefined;
 }
 
-/** The application IDs that NVFlare reserves. Your own may be any other number up to 65,535. */
+/**
+ * The application IDs that NVFlare reserves. Your own may be any other number up to 65,535.
+ *
+ * NVFlare's cells use `DEFAULT`, and nothing uses `CELL_NET`: see `rxflare/cellnet`.
+ */
 export const AppIds = { ALL: 0, DEFAULT: 1, CELL_NET: 2, PUB_SUB: 3 } as const;
 
 const encoder = new TextEncoder();

@@ -15,7 +15,9 @@ const BUDGET_BYTES = 34 * 1024;
 const ENTRIES = [
   ['rxflare', 'lib/browser.ts', 'lib/communicator.ts'],
   ['rxflare/angular', 'lib/angular/index.ts', 'lib/communicator.ts'],
+  ['rxflare/cellnet', 'lib/cellnet/index.ts', 'lib/fobs/decode.ts'],
   ['rxflare/drivers', 'lib/drivers/browser.ts', 'lib/transport/base-connection.ts'],
+  ['rxflare/fobs', 'lib/fobs/index.ts', 'lib/fobs/npy.ts'],
   ['rxflare/monitor', 'lib/monitor/index.ts', 'lib/monitor/probe.ts'],
   ['rxflare/metrics', 'lib/metrics/index.ts', 'lib/metrics/record-metrics.ts'],
   ['rxflare/testing', 'lib/testing/index.ts', 'lib/testing/virtual-network.ts'],

@@ -52,7 +52,9 @@ console.log(provideCommunicator({ endpoint: new Endpoint('page'), urls: ['/f3'] 
 /** One name of each entry for Node. */
 const ENTRY_NAMES = [
   ['rxflare', 'nodeDrivers'],
+  ['rxflare/cellnet', 'Cell'],
   ['rxflare/drivers', 'TcpDriver'],
+  ['rxflare/fobs', 'decodeFobs'],
   ['rxflare/metrics', 'recordMetrics'],
   ['rxflare/monitor', 'watchStats'],
   ['rxflare/nest', 'RxflareModule'],

@@ -1,0 +1,44 @@
+import { CommError, CommErrorCode, type CommErrorOptions } from '../comm-error.js';
+import { ReturnCode } from './return-code.js';
+
+/** The code of a CommError that comes closest. */
+const CODES: Readonly<Partial<Record<ReturnCode, CommErrorCode>>> = {
+  [ReturnCode.TIMEOUT]: CommErrorCode.TIMEOUT,
+  [ReturnCode.INVALID_TARGET]: CommErrorCode.BAD_CONFIG,
+  [ReturnCode.TARGET_UNREACHABLE]: CommErrorCode.CLOSED,
+  [ReturnCode.COMM_ERROR]: CommErrorCode.CLOSED,
+  [ReturnCode.MSG_TOO_BIG]: CommErrorCode.BAD_DATA,
+  [ReturnCode.INVALID_REQUEST]: CommErrorCode.BAD_DATA,
+  [ReturnCode.SERVICE_UNAVAILABLE]: CommErrorCode.NOT_READY,
+};
+
+/**
+ * A request that got no reply, or one that says it failed.
+ *
+ * A handler throws it to answer with a return code of its choice: `throw new CellError(ReturnCode.INVALID_SESSION)`. The
+ * text does not travel.
+ */
+export class CellError extends CommError {
+  override readonly name = 'CellError';
+  readonly returnCode: ReturnCode;
+  /** The cell that was asked; absent where a handler throws. */
+  readonly target: string | undefined;
+
+  /**
+   * For handlers that choose what they answer.
+   *
+   * @param returnCode - why; it decides the `code`: `TIMEOUT`, `CLOSED` where no way leads to the target, `BAD_DATA`,
+   * `BAD_CONFIG`, `NOT_READY`, or `ERROR`
+   * @param text - what was asked of whom. Default: the return code
+   */
+  constructor(
+    returnCode: ReturnCode,
+    text: string = returnCode,
+    target?: string,
+    options?: CommErrorOptions,
+  ) {
+    super(CODES[returnCode] ?? CommErrorCode.ERROR, text, options);
+    this.returnCode = returnCode;
+    this.target = target;
+  }
+}

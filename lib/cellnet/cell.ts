@@ -1,0 +1,450 @@
+import {
+  asyncScheduler,
+  defaultIfEmpty,
+  defer,
+  firstValueFrom,
+  isObservable,
+  lastValueFrom,
+  map,
+  Observable,
+  type SchedulerLike,
+  type Subscription,
+  take,
+  tap,
+} from 'rxjs';
+import { isMatching, P } from 'ts-pattern';
+
+import { CommError, messageOf } from '../comm-error.js';
+import type { Communicator } from '../communicator.js';
+import { isReady } from '../endpoint.js';
+import type { FobsDialect } from '../fobs/sections.js';
+import type { FobsValue } from '../fobs/value.js';
+import { isPromise } from '../is-promise.js';
+import { logger } from '../log.js';
+import type { Message, MessageHeaders } from '../message.js';
+import { quoted } from '../quoted.js';
+import type { ReceivedMessage } from '../received-message.js';
+import { CELL_CHANNEL, CellTopic, readBulk } from './bulk.js';
+import { CellError } from './cell-error.js';
+import type { CellMessage, CellReply, CellRequest } from './cell-message.js';
+import { CellRouter } from './cell-router.js';
+import { HandlerTable } from './handler-table.js';
+import {
+  CELL_APP_ID,
+  type CellHeaders,
+  Header,
+  isCellHeaders,
+  MessageType,
+  requestIds,
+  textHeader,
+} from './headers.js';
+import { decodePayload, encodePayload } from './payload.js';
+import { type Outcome, PendingRequests } from './pending-requests.js';
+import { isReturnCode, ReturnCode } from './return-code.js';
+
+const log = logger('cellnet');
+
+/** How a cell works. */
+export interface CellOptions {
+  /** How long a request waits for its reply, in milliseconds. Default: 10,000. NVFlare waits an hour. */
+  readonly requestTimeoutMs?: number;
+  /** The FOBS dialect for cells of which nothing has come yet; later each is answered in its own. Default: `2.7`. */
+  readonly dialect?: FobsDialect;
+  /** For tests in virtual time. Default: RxJS's `asyncScheduler`. */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** How one request is made. */
+export interface RequestOptions {
+  /** Default: `requestTimeoutMs` of the cell. */
+  readonly timeoutMs?: number;
+  /** Headers of the application; names that begin with `cn__` belong to cells. */
+  readonly headers?: MessageHeaders;
+  /** Cells on the way do not warn where they cannot pass it on. Default: false. */
+  readonly optional?: boolean;
+}
+
+/**
+ * Answers requests: with a value, a promise of one, or an Observable, whose first value is the reply. `undefined` is an
+ * empty reply. What it throws becomes a return code: that of a {@link CellError}, or else `process_exception`. Its text
+ * does not travel.
+ */
+export type CellHandler = (
+  request: CellRequest,
+) => FobsValue | PromiseLike<FobsValue> | Observable<FobsValue>;
+
+/** A request that is answered by a call. */
+export interface OpenRequest extends CellRequest {
+  /** Answers with a payload. A second answer is ignored. */
+  reply(payload?: FobsValue): void;
+  /** Answers with a return code. Default: `process_exception`. */
+  fail(returnCode?: ReturnCode): void;
+}
+
+/** What a cell dropped since it was made. */
+export interface CellStats {
+  /** Replies that nobody waited for: late ones, second ones, and those never asked for. */
+  readonly lateReplies: number;
+  /** Messages without the headers that a cell must send. */
+  readonly malformed: number;
+  /** Messages for other cells that no way led to. */
+  readonly unroutable: number;
+}
+
+/** The dialects of so many cells are remembered; the one that was learnt first is forgotten first. */
+const MAX_DIALECTS = 10_000;
+
+const BYE_TIMEOUT_MS = 500;
+
+/** The handler answers for itself. */
+const LATER = Symbol('later');
+
+/**
+ * A cell of NVFlare on a Communicator: requests and replies by channel and topic, routed by name.
+ *
+ * Its name is that of the local endpoint (its FQCN), which also says where it stands: `site-1.job` is a child of
+ * `site-1`, and `server` is the root that all families connect to. A cell passes on what is for others by NVFlare's
+ * rules, so any cell can be a relay.
+ *
+ * @example
+ * ```ts
+ * const cell = new Cell(communicator);
+ * cell.handle('math', 'add', ({ payload }) => sum(payload));
+ * cell.request('site-2', 'math', 'add', [1, 2]).subscribe(({ payload }) => console.log(payload));
+ * ```
+ */
+export class Cell {
+  /** What the cell sends and receives by, under app ID 1. */
+  readonly communicator: Communicator;
+
+  readonly #router: CellRouter;
+  readonly #pending: PendingRequests;
+  readonly #handlers = new HandlerTable<(request: CellRequest, answer: Answer) => unknown>();
+  readonly #dialects = new Map<string, FobsDialect>();
+  readonly #requestTimeoutMs: number;
+  readonly #dialect: FobsDialect;
+  readonly #receiving: Subscription;
+  #lateReplies = 0;
+  #malformed = 0;
+
+  /** @throws CommError `BAD_CONFIG` where app ID 1 has a receiver already */
+  constructor(communicator: Communicator, options: CellOptions = {}) {
+    const { requestTimeoutMs = 10_000, dialect = '2.7', scheduler = asyncScheduler } = options;
+    this.communicator = communicator;
+    this.#router = new CellRouter(communicator, () => scheduler.now());
+    this.#pending = new PendingRequests(scheduler);
+    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#dialect = dialect;
+    this.#receiving = communicator.registerMessageReceiver(CELL_APP_ID, (received) =>
+      this.#receive(received),
+    );
+    this.handle(CELL_CHANNEL, CellTopic.BYE, () => undefined);
+    this.#handlers.add(CELL_CHANNEL, CellTopic.BULK, (bulk) => this.#unpack(bulk));
+  }
+
+  /** The name of the cell, NVFlare's FQCN. */
+  get fqcn(): string {
+    return this.communicator.localEndpoint.name;
+  }
+
+  /** What was dropped so far. */
+  get stats(): CellStats {
+    return {
+      lateReplies: this.#lateReplies,
+      malformed: this.#malformed,
+      unroutable: this.#router.unroutable,
+    };
+  }
+
+  /**
+   * Asks a cell. Cold: each subscription is a request. Emits the one reply and completes; unsubscribing gives up.
+   *
+   * Errors with CellError: `timeout`, `invalid_target`, `target_unreachable`, `comm_error` where a cell on the way could
+   * not pass it on or a queue is full, or the return code that the other cell answered with; CommError `BAD_DATA` for a
+   * payload or headers that cannot be sent.
+   */
+  request(
+    target: string,
+    channel: string,
+    topic: string,
+    payload?: FobsValue,
+    options?: RequestOptions,
+  ): Observable<CellReply> {
+    return this.broadcast([target], channel, topic, payload, options).pipe(
+      map(({ reply, error }) => {
+        if (error !== undefined) throw error;
+        return reply;
+      }),
+    );
+  }
+
+  /**
+   * Asks several cells at once. Cold. Emits the outcome of each as it comes, a reply or an error, and completes after
+   * the last. Errors with CommError `BAD_DATA` for a payload that cannot be sent.
+   */
+  broadcast(
+    targets: Iterable<string>,
+    channel: string,
+    topic: string,
+    payload?: FobsValue,
+    { timeoutMs = this.#requestTimeoutMs, ...options }: RequestOptions = {},
+  ): Observable<Outcome> {
+    return defer(() => {
+      const id = crypto.randomUUID();
+      const headers = {
+        ...requestHeaders(channel, topic, options),
+        [Header.REQ_ID]: id,
+        [Header.REPLY_EXPECTED]: true,
+      };
+      const messageTo = this.#encodedFor(payload);
+      return this.#pending.outcomes(id, new Set(targets), timeoutMs, (target) => {
+        try {
+          this.#router.send(target, headers, messageTo(target));
+          return undefined;
+        } catch (error) {
+          if (error instanceof CellError) return error;
+          throw error;
+        }
+      });
+    });
+  }
+
+  /**
+   * Sends a message that no reply is expected to.
+   *
+   * @returns false where the queue of the neighbour on the way is full; the message is accepted all the same
+   * @throws CellError `invalid_target`, `target_unreachable`, `comm_error`; CommError `BAD_DATA`
+   */
+  fire(
+    target: string,
+    channel: string,
+    topic: string,
+    payload?: FobsValue,
+    options: RequestOptions = {},
+  ): boolean {
+    const headers = { ...requestHeaders(channel, topic, options), [Header.REPLY_EXPECTED]: false };
+    return this.#router.send(target, headers, this.#encodedFor(payload)(target));
+  }
+
+  /**
+   * Registers the handler of a topic of a channel. {@link ANY} as topic stands for those of the channel that have none,
+   * and as both for all others. Unsubscribing takes it away.
+   *
+   * @throws CommError `BAD_CONFIG` where they have a handler already
+   */
+  handle(channel: string, topic: string, handler: CellHandler): Subscription {
+    return this.#handlers.add(channel, topic, handler);
+  }
+
+  /**
+   * The requests of a topic as a stream, while it is subscribed. Each waits until it is answered by a call of `reply` or
+   * `fail`. Errors with CommError `BAD_CONFIG` where they have a handler already.
+   */
+  requests(channel: string, topic: string): Observable<OpenRequest> {
+    return new Observable((subscriber) =>
+      this.#handlers.add(channel, topic, (request, answer) => {
+        subscriber.next({
+          ...request,
+          reply: (payload) => answer(ReturnCode.OK, payload),
+          fail: (returnCode = ReturnCode.PROCESS_EXCEPTION) => answer(returnCode),
+        });
+        return LATER;
+      }),
+    );
+  }
+
+  /** Says goodbye to the neighbours, as NVFlare does, and ends: open requests fail, nothing is handled any more. */
+  async close(): Promise<void> {
+    const endpoints = await firstValueFrom(this.communicator.endpoints$);
+    const neighbours = [...endpoints.values()].filter(isReady);
+    const names = neighbours.map(({ name }) => name);
+    const bye$ = this.broadcast(names, CELL_CHANNEL, CellTopic.BYE, undefined, {
+      timeoutMs: BYE_TIMEOUT_MS,
+      optional: true,
+    });
+    await lastValueFrom(bye$, { defaultValue: undefined });
+    this.#pending.close();
+    this.#receiving.unsubscribe();
+  }
+
+  #receive(received: ReceivedMessage): unknown {
+    const { endpoint, message } = received;
+    const headers = message.headers ?? {};
+    if (!isCellHeaders(headers)) {
+      this.#malformed += 1;
+      return undefined;
+    }
+    if (headers.cn__destination !== this.fqcn) return this.#router.forward(received, headers);
+    if (headers.cn__msg_type === MessageType.REQUEST) return this.#dispatch(endpoint.name, headers, message);
+    this.#settle(endpoint.name, headers, message);
+    return undefined;
+  }
+
+  /** @returns what the reader of the neighbour waits for */
+  #dispatch(neighbour: string, headers: CellHeaders, message: Message): unknown {
+    const answer = this.#answerTo(neighbour, headers);
+    const channel = textHeader(headers, Header.CHANNEL);
+    const topic = textHeader(headers, Header.TOPIC);
+    const handler = this.#handlers.find(channel, topic);
+    if (handler === undefined) {
+      answer(ReturnCode.PROCESS_EXCEPTION, undefined, 'no callback');
+      return;
+    }
+    if (headers[Header.ENCRYPTED] === true) {
+      answer(ReturnCode.AUTHENTICATION_ERROR);
+      return;
+    }
+    const fail = (thrown: unknown): void => {
+      log(
+        'the handler of %s failed on a request of %s: %s',
+        quoted(topic),
+        quoted(headers.cn__origin),
+        messageOf(thrown),
+      );
+      answer(thrown instanceof CellError ? thrown.returnCode : ReturnCode.PROCESS_EXCEPTION);
+    };
+    try {
+      const request = { ...this.#read(neighbour, headers, message), replyExpected: expectsReply(headers) };
+      const result = handler(request, answer);
+      if (result === LATER) return undefined;
+      if (isObservable(result)) {
+        const first$ = result.pipe(
+          take(1),
+          defaultIfEmpty(undefined),
+          tap({ next: (value) => answer(ReturnCode.OK, value as FobsValue), error: fail }),
+        );
+        return lastValueFrom(first$).catch(() => undefined);
+      }
+      if (isPromise(result)) return result.then((value) => answer(ReturnCode.OK, value as FobsValue), fail);
+      answer(ReturnCode.OK, result as FobsValue);
+      return;
+    } catch (thrown) {
+      fail(thrown);
+      return undefined;
+    }
+  }
+
+  /** Answers a request once, to the neighbour that it came from. */
+  #answerTo(neighbour: string, headers: CellHeaders): Answer {
+    let isOpen = expectsReply(headers);
+    return (returnCode, payload, error) => {
+      if (!isOpen) return;
+      isOpen = false;
+      const reply: MessageHeaders = {
+        [Header.MSG_TYPE]: MessageType.REPLY,
+        [Header.RETURN_CODE]: returnCode,
+        [Header.ERROR]: error,
+        [Header.REQ_ID]: headers[Header.REQ_ID],
+        [Header.CHANNEL]: headers[Header.CHANNEL],
+        [Header.TOPIC]: headers[Header.TOPIC],
+        [Header.SECURE]: headers[Header.SECURE],
+        [Header.OPTIONAL]: headers[Header.OPTIONAL],
+      };
+      try {
+        this.#router.send(
+          headers.cn__origin,
+          reply,
+          this.#encodedFor(payload)(headers.cn__origin),
+          neighbour,
+        );
+      } catch (thrown) {
+        log('cannot reply to %s: %s', quoted(headers.cn__origin), CommError.from(thrown).message);
+      }
+    };
+  }
+
+  /** A reply, or a request that came back since a cell on its way could not pass it on. */
+  #settle(neighbour: string, headers: CellHeaders, message: Message): void {
+    const target = targetOf(headers);
+    const outcome = this.#outcomeOf(target, neighbour, headers, message);
+    for (const id of requestIds(headers)) if (!this.#pending.settle(id, outcome)) this.#lateReplies += 1;
+  }
+
+  #outcomeOf(target: string, neighbour: string, headers: CellHeaders, message: Message): Outcome {
+    const returnCode = headers[Header.RETURN_CODE] ?? ReturnCode.OK;
+    if (returnCode === ReturnCode.OK && headers.cn__msg_type === MessageType.REPLY) {
+      try {
+        return { target, reply: { ...this.#read(neighbour, headers, message), target } };
+      } catch (cause) {
+        const text = `cell ${target}: its reply cannot be read: ${messageOf(cause)}`;
+        return { target, error: new CellError(ReturnCode.INVALID_REQUEST, text, target, { cause }) };
+      }
+    }
+    const known = isReturnCode(returnCode) ? returnCode : ReturnCode.PROCESS_EXCEPTION;
+    const reason = textHeader(headers, Header.ERROR);
+    const said = reason === '' ? '' : `, ${quoted(reason)}`;
+    return { target, error: new CellError(known, `cell ${target} answered ${known}${said}`, target) };
+  }
+
+  #read(neighbour: string, headers: CellHeaders, message: Message): CellMessage {
+    const { value, dialect } = decodePayload({ headers, payload: message.payload });
+    const { cn__origin: origin } = headers;
+    if (dialect !== undefined) this.#learnDialect(origin, dialect);
+    return {
+      origin,
+      neighbour,
+      channel: textHeader(headers, Header.CHANNEL),
+      topic: textHeader(headers, Header.TOPIC),
+      headers,
+      payload: value,
+    };
+  }
+
+  #learnDialect(origin: string, dialect: FobsDialect): void {
+    if (this.#dialects.get(origin) === dialect) return;
+    this.#dialects.set(origin, dialect);
+    for (const first of this.#dialects.keys()) {
+      if (this.#dialects.size <= MAX_DIALECTS) break;
+      this.#dialects.delete(first);
+    }
+  }
+
+  /** The payload in the dialect of each target, encoded once per dialect. */
+  #encodedFor(payload: FobsValue): (target: string) => Message {
+    const encoded = new Map<FobsDialect, Message>();
+    return (target) => {
+      const dialect = this.#dialects.get(target) ?? this.#dialect;
+      const known = encoded.get(dialect) ?? encodePayload(payload, dialect);
+      encoded.set(dialect, known);
+      return known;
+    };
+  }
+
+  /** Handles the messages of a bulk one by one. */
+  #unpack({ payload, headers, neighbour }: CellRequest): Promise<unknown> {
+    const messages = readBulk(payload, headers as CellHeaders);
+    return Promise.all(
+      messages.map(({ headers: inner, message }) => this.#dispatch(neighbour, inner, message)),
+    );
+  }
+}
+
+type Answer = (returnCode: ReturnCode, payload?: FobsValue, error?: string) => void;
+
+function requestHeaders(
+  channel: string,
+  topic: string,
+  { headers, optional = false }: RequestOptions,
+): MessageHeaders {
+  return {
+    ...headers,
+    [Header.MSG_TYPE]: MessageType.REQUEST,
+    [Header.CHANNEL]: channel,
+    [Header.TOPIC]: topic,
+    [Header.OPTIONAL]: optional,
+    [Header.SECURE]: false,
+  };
+}
+
+function expectsReply(headers: CellHeaders): boolean {
+  return headers[Header.REPLY_EXPECTED] === true;
+}
+
+const hasDestination = isMatching({ [Header.DESTINATION]: P.string });
+
+/** Who was asked: a cell that sends a request back names that in the headers it sends along. */
+function targetOf(headers: CellHeaders): string {
+  if (headers.cn__msg_type !== MessageType.RETURN) return headers.cn__origin;
+  const original = headers[Header.ORIGINAL_HEADERS];
+  return hasDestination(original) ? original.cn__destination : '';
+}

@@ -1,0 +1,19 @@
+/**
+ * `rxflare/cellnet`: cells, the layer that NVFlare's processes speak: requests and replies by channel and topic, routed
+ * by name.
+ *
+ * @module rxflare/cellnet
+ */
+export {
+  Cell,
+  type CellHandler,
+  type CellOptions,
+  type CellStats,
+  type OpenRequest,
+  type RequestOptions,
+} from './cell.js';
+export { CellError } from './cell-error.js';
+export type { CellMessage, CellReply, CellRequest } from './cell-message.js';
+export { ANY } from './handler-table.js';
+export type { Outcome } from './pending-requests.js';
+export { ReturnCode } from './return-code.js';

@@ -1,0 +1,88 @@
+import {
+  concat,
+  defer,
+  filter,
+  finalize,
+  from,
+  map,
+  merge,
+  type Observable,
+  type SchedulerLike,
+  take,
+  takeUntil,
+  timer,
+} from 'rxjs';
+
+import { KeyedSource } from '../transport/keyed-source.js';
+import { CellError } from './cell-error.js';
+import type { CellReply } from './cell-message.js';
+import { ReturnCode } from './return-code.js';
+
+/** How a request to one cell of several ended. */
+export type Outcome =
+  | { readonly target: string; readonly reply: CellReply; readonly error?: undefined }
+  | { readonly target: string; readonly error: CellError; readonly reply?: undefined };
+
+/** The requests that wait for replies, by request ID. */
+export class PendingRequests {
+  readonly #outcomes = new KeyedSource<string, Outcome>();
+  /** The targets that have not replied. */
+  readonly #left = new Map<string, Set<string>>();
+  readonly #scheduler: SchedulerLike;
+  #isClosed = false;
+
+  /** @param scheduler - what time-outs are measured by */
+  constructor(scheduler: SchedulerLike) {
+    this.#scheduler = scheduler;
+  }
+
+  /**
+   * Ends the wait for one target.
+   *
+   * @returns false where nobody waits for it: late, a second time, or never asked
+   */
+  settle(id: string, outcome: Outcome): boolean {
+    return this.#left.get(id)?.delete(outcome.target) === true && this.#outcomes.next(id, outcome);
+  }
+
+  /**
+   * The outcomes as they come, one per target: a reply, a failure to send, or that the time is over. Cold.
+   *
+   * @param send - called for each target; returns why it could not be asked
+   */
+  outcomes(
+    id: string,
+    targets: ReadonlySet<string>,
+    timeoutMs: number,
+    send: (target: string) => CellError | undefined,
+  ): Observable<Outcome> {
+    return defer(() => {
+      const left = new Set(targets);
+      this.#left.set(id, left);
+      const failed$ = from(targets).pipe(
+        map((target) => ({ target, error: send(target) })),
+        filter((outcome): outcome is Outcome & { error: CellError } => outcome.error !== undefined),
+        filter(({ target }) => left.delete(target)),
+      );
+      const settled$ = merge(this.#outcomes.values(id), failed$).pipe(
+        take(targets.size),
+        takeUntil(timer(timeoutMs, this.#scheduler)),
+      );
+      const givenUp$ = defer(() => from([...left].map((target) => this.#giveUp(target, timeoutMs))));
+      return concat(settled$, givenUp$);
+    }).pipe(finalize(() => this.#left.delete(id)));
+  }
+
+  /** Gives up all that wait. */
+  close(): void {
+    this.#isClosed = true;
+    this.#outcomes.complete();
+  }
+
+  #giveUp(target: string, timeoutMs: number): Outcome {
+    const error = this.#isClosed
+      ? new CellError(ReturnCode.COMM_ERROR, `cell ${target}: our own cell is closed`, target)
+      : new CellError(ReturnCode.TIMEOUT, `cell ${target}: no reply came within ${timeoutMs} ms`, target);
+    return { target, error };
+  }
+}

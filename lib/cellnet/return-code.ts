@@ -1,0 +1,33 @@
+/**
+ * How a request ended. Source: `ReturnCode` of `nvflare/fuel/f3/cellnet/defs.py`.
+ *
+ * Made by the requester itself: `timeout`, `invalid_target` (the name of the target cannot be), `target_unreachable` (no
+ * connection leads to it), `msg_too_big`, `filter_error`. Sent by other cells: `comm_error` (a cell on the way could not
+ * pass it on), `process_exception` (the handler failed, or there is none), and the rest.
+ */
+export const ReturnCode = {
+  OK: 'ok',
+  TIMEOUT: 'timeout',
+  INVALID_TARGET: 'invalid_target',
+  TARGET_UNREACHABLE: 'target_unreachable',
+  COMM_ERROR: 'comm_error',
+  MSG_TOO_BIG: 'msg_too_big',
+  FILTER_ERROR: 'filter_error',
+  INVALID_REQUEST: 'invalid_request',
+  PROCESS_EXCEPTION: 'process_exception',
+  AUTHENTICATION_ERROR: 'authentication_error',
+  SERVICE_UNAVAILABLE: 'service_unavailable',
+  INVALID_SESSION: 'invalid_session',
+  ABORT_RUN: 'abort_run',
+  UNAUTHENTICATED: 'unauthenticated',
+} as const;
+
+/** One of the codes of {@link ReturnCode}. */
+export type ReturnCode = (typeof ReturnCode)[keyof typeof ReturnCode];
+
+const CODES: ReadonlySet<string> = new Set(Object.values(ReturnCode));
+
+/** Whether a text is one of the codes. */
+export function isReturnCode(text: unknown): text is ReturnCode {
+  return typeof text === 'string' && CODES.has(text);
+}

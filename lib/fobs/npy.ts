@@ -1,0 +1,80 @@
+import { badFobs } from './bad-fobs.js';
+import { type Dtype, DTYPES, NdArray, type NdData, sizeOf } from './nd-array.js';
+
+/*
+ * The format of numpy.lib.format, versions 1 to 3:
+ * \x93NUMPY, u8 major, u8 minor, u16 or u32 length (little-endian), header text, elements.
+ */
+const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] as const;
+const ALIGNMENT = 64;
+/** numpy refuses longer headers too. */
+const MAX_HEADER_BYTES = 10_000;
+/** numpy has at most 64 axes. */
+const MAX_AXES = 64;
+
+const HEADER =
+  /^\{\s*'descr':\s*'([<>|=][a-z]\d+)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d,\s]*)\),?\s*\}\s*$/;
+
+const NAMES: ReadonlyMap<string, Dtype> = new Map(
+  (Object.keys(DTYPES) as Dtype[]).map((name) => [DTYPES[name].code.slice(1), name]),
+);
+
+/** Typed arrays use the byte order of the machine, npy says its own. */
+const IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/**
+ * Reads an npy file. Its elements are a view on `bytes` where they are aligned and in the byte order of the machine,
+ * and a copy otherwise.
+ *
+ * @throws CommError `BAD_DATA` for anything else than one whole array of a type of {@link DTYPES}
+ */
+export function readNpy(bytes: Uint8Array): NdArray {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < 10 || MAGIC.some((byte, index) => bytes[index] !== byte)) throw badFobs('no npy file');
+  const isLong = view.getUint8(6) > 1;
+  if (isLong && bytes.length < 12) throw badFobs('no npy file');
+  const headerAt = isLong ? 12 : 10;
+  const headerBytes = isLong ? view.getUint32(8, true) : view.getUint16(8, true);
+  if (headerBytes > Math.min(MAX_HEADER_BYTES, bytes.length - headerAt))
+    throw badFobs('npy: the header is cut off');
+  const header = String.fromCharCode(...bytes.subarray(headerAt, headerAt + headerBytes));
+  const [, descr = '', fortran, axes = ''] = HEADER.exec(header) ?? [];
+  const dtype = NAMES.get(descr.slice(1));
+  if (dtype === undefined) throw badFobs(`npy: no array of a known type (${JSON.stringify(descr)})`);
+  const shape = axes
+    .split(',')
+    .filter((axis) => axis.trim() !== '')
+    .map(Number);
+  const size = sizeOf(shape) * DTYPES[dtype].lanes * DTYPES[dtype].memory.BYTES_PER_ELEMENT;
+  const start = headerAt + headerBytes;
+  if (shape.length > MAX_AXES || size !== bytes.length - start)
+    throw badFobs(`npy: ${bytes.length - start} bytes do not fit the shape (${axes})`);
+  const isSwapped = descr.startsWith(IS_LITTLE ? '>' : '<');
+  return new NdArray(dtype, shape, elements(bytes.subarray(start), dtype, isSwapped), fortran === 'True');
+}
+
+/** Writes an npy file of version 1, as `numpy.save` does. */
+export function writeNpy({ dtype, shape, data, isFortran }: NdArray): Uint8Array {
+  const { code } = DTYPES[dtype];
+  const descr = IS_LITTLE ? code : code.replace('<', '>');
+  const axes = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
+  const text = `{'descr': '${descr}', 'fortran_order': ${isFortran ? 'True' : 'False'}, 'shape': ${axes}, }`;
+  const start = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(start + data.byteLength);
+  bytes.set(MAGIC);
+  bytes[6] = 1;
+  new DataView(bytes.buffer).setUint16(8, start - 10, true);
+  bytes.set(new TextEncoder().encode(`${text.padEnd(start - 11)}\n`), 10);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
+  return bytes;
+}
+
+function elements(bytes: Uint8Array, dtype: Dtype, isSwapped: boolean): NdData {
+  const { memory } = DTYPES[dtype];
+  const width = memory.BYTES_PER_ELEMENT;
+  const isView = width === 1 || (!isSwapped && bytes.byteOffset % width === 0);
+  const own = isView ? bytes : new Uint8Array(bytes);
+  if (isSwapped && width > 1)
+    for (let at = 0; at < own.length; at += width) own.subarray(at, at + width).reverse();
+  return new memory(own.buffer as ArrayBuffer, own.byteOffset, own.length / width);
+}

@@ -1,0 +1,234 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { CommErrorCode } from '../../lib/comm-error.js';
+import {
+  decodeFobs,
+  encodeFobs,
+  type FobsValue,
+  NdArray,
+  OrderedDict,
+  pyData,
+  pyDict,
+  pyEnum,
+  PyFloat,
+  PyObject,
+  RemoteItem,
+  Tuple,
+} from '../../lib/fobs/index.js';
+
+const BAD_DATA: unknown = expect.objectContaining({ code: CommErrorCode.BAD_DATA });
+const bytesOf = (hex: string) => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
+const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const again = (value: FobsValue) => decodeFobs(encodeFobs(value)).value;
+/** A main section around MessagePack, in dialect 2.7. */
+const main = (pack: Uint8Array) => {
+  const header = new Uint8Array(10);
+  header[0] = 100;
+  new DataView(header.buffer).setBigUint64(2, BigInt(pack.length));
+  return Buffer.concat([header, pack]);
+};
+
+const plain = fc.letrec<{ value: FobsValue }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom(null, true, false),
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.bigInt(-(2n ** 63n), 2n ** 64n - 1n).filter((wide) => !Number.isSafeInteger(Number(wide))),
+    fc.double({ noNaN: true }).filter((float) => !Number.isInteger(float)),
+    fc.string({ unit: 'binary' }),
+    fc.uint8Array(),
+    fc.array(tie('value')),
+    fc.array(tie('value')).map((items) => Tuple.from(items)),
+    fc.dictionary(fc.string(), tie('value'), { noNullPrototype: true }),
+    fc.array(fc.integer(), { minLength: 1 }).map((keys) => new Map(keys.map((key) => [key, key]))),
+    fc.array(fc.tuple(fc.string(), tie('value'))).map((pairs) => new OrderedDict(pairs)),
+    fc.array(fc.integer()).map((items) => new Set(items)),
+    fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') }),
+    fc.tuple(fc.string(), tie('value')).map(([type, data]) => pyData(`spec.${type}`, data)),
+    fc.array(fc.float({ noNaN: true })).map((values) => NdArray.float32(values)),
+  ),
+})).value;
+
+describe('FOBS', () => {
+  it('brings every value back as it was', () => {
+    fc.assert(
+      fc.property(plain, (value) => {
+        expect(again(value)).toEqual(value);
+      }),
+    );
+  });
+
+  it.each<[string, FobsValue, string]>([
+    ['None', null, 'c0'],
+    ['an int', 300, 'cd012c'],
+    ['an int of 64 bits', -(2 ** 40), 'd3ffffff0000000000'],
+    ['a float', 0.5, 'cb3fe0000000000000'],
+    ['a float that is an integer', new PyFloat(2), 'cb4000000000000000'],
+    ['a float beyond all ints', 1e300, 'cb7e37e43c8800759c'],
+    ['a dict', { a: 1, b: undefined }, '81a16101'],
+    ['a dict with other keys', new Map([[1, 2]]), '810102'],
+    ['a list of an absent value', [undefined], '91c0'],
+  ])('writes %s as Python does', (_name, value, pack) => {
+    expect(hexOf(encodeFobs(value))).toBe(hexOf(main(bytesOf(pack))));
+    expect(hexOf(encodeFobs(value, { dialect: '2.4' }))).toBe(
+      hexOf(bytesOf(`64 00000000000000${(pack.length / 2).toString(16).padStart(2, '0')} ${pack}`)),
+    );
+  });
+
+  it('says in which dialect a value came', () => {
+    for (const dialect of ['2.4', '2.7'] as const) {
+      const value = { array: NdArray.float64([1, 2]), text: 'x' };
+      expect(decodeFobs(encodeFobs(value, { dialect }))).toEqual({ dialect, value });
+    }
+  });
+
+  it('passes on what it does not know', () => {
+    const value = new PyObject(
+      'my.module.Thing',
+      Tuple.from([1, pyEnum('my.Color', 'RED')]),
+      'my.module.Decomposer',
+    );
+    expect(again(value)).toEqual(value);
+    expect(again(new PyObject('old.Thing', 1))).toEqual(new PyObject('old.Thing', 1));
+  });
+
+  it('makes instances of classes of your own, and encodes them', () => {
+    class Point {
+      readonly x: number;
+      constructor(x: number) {
+        this.x = x;
+      }
+      toFobs() {
+        return pyDict('my.Point', { x: this.x });
+      }
+    }
+    const types = { 'my.Point': ({ data }: PyObject) => new Point((data as { x: number }).x) };
+    const { value } = decodeFobs(encodeFobs([new Point(3)]), { types });
+    expect(value).toEqual([new Point(3)]);
+  });
+
+  it('does not take the names of a prototype for types', () => {
+    for (const type of ['constructor', 'toString', '__proto__'])
+      expect(decodeFobs(encodeFobs(new PyObject(type, 1)), { types: {} }).value).toEqual(
+        new PyObject(type, 1),
+      );
+  });
+
+  it('keeps a key named __proto__ as any other, and out of the prototype', () => {
+    const value = again(new Map([['__proto__', new Map([['polluted', true]])]]));
+    expect(value).toEqual(new Map([['__proto__', { polluted: true }]]));
+    expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+  });
+
+  it('tells where an array is to be pulled from, and passes that on', () => {
+    const item = (id: string) =>
+      new RemoteItem(
+        { fqcn: 'site-1.job', refId: 'r1' },
+        id,
+        3,
+        new PyObject('numpy.ndarray', { type: 'ref', data: id }, 'some.Decomposer'),
+      );
+    const value = { a: item('T0'), b: [item('T1')] };
+    expect(again(value)).toEqual(value);
+    expect(() => encodeFobs(value, { dialect: '2.4' })).toThrow(
+      expect.objectContaining({ code: CommErrorCode.NOT_SUPPORTED }),
+    );
+    const other = new RemoteItem({ fqcn: 'site-2', refId: 'r2' }, 'T0', 3, item('T0').placeholder);
+    expect(() => encodeFobs([item('T0'), other])).toThrow(BAD_DATA);
+  });
+
+  it('takes text and bytes from the datums behind the value', () => {
+    const reference = (id: string) =>
+      new PyObject('nvflare.fuel.utils.fobs.datum.DatumRef', { data: { datum_id: id, unwrap: true } }, 'x.Y');
+    const id = '00000000-0000-0000-0000-0000000000';
+    const datum = (marker: number, last: string, body: string) =>
+      bytesOf(
+        `${marker.toString(16)}00 ${(16 + body.length / 2).toString(16).padStart(16, '0')} ${'00'.repeat(15)}${last} ${body}`,
+      );
+    const bytes = Buffer.concat([
+      encodeFobs([reference(`${id}01`), reference(`${id}02`), reference(`${id}03`)]),
+      datum(0x65, '01', '6869'),
+      datum(0x66, '02', '0102'),
+    ]);
+    expect(decodeFobs(bytes).value).toEqual(['hi', Uint8Array.of(1, 2), reference(`${id}03`)]);
+  });
+
+  it('makes views on the input, and never Buffers', () => {
+    const bytes = Buffer.from(encodeFobs({ blob: new Uint8Array(10_000) }));
+    const { blob } = decodeFobs(bytes).value as { blob: Uint8Array };
+    expect(Buffer.isBuffer(blob)).toBe(false);
+    expect(blob.buffer).toBe(bytes.buffer);
+  });
+});
+
+describe('what is no FOBS', () => {
+  it.each<[string, string]>([
+    ['nothing', ''],
+    ['a header alone', '6400 0000000000000000'],
+    ['a section cut off', '6400 0000000000000005 c0'],
+    ['a datum first', '6500 0000000000000001 c0'],
+    ['a second main section', '6400 0000000000000001 c0 6400 0000000000000001 c0'],
+    ['a datum without an ID', '6400 0000000000000001 c0 6500 0000000000000001 00'],
+    ['two values', '6400 0000000000000002 c0c0'],
+    ['an extension type', '6400 0000000000000003 d40100'],
+    ['a type that is not used', '6400 0000000000000001 c1'],
+    ['a list of four billion items', '6400 0000000000000005 ddffffffff'],
+    ['a map of four billion entries', '6400 0000000000000005 dfffffffff'],
+    ['a text longer than the input', '6400 0000000000000002 a5 61'],
+    ['a text that is not UTF-8', '6400 0000000000000003 a2 c328'],
+    ['an int cut off', '6400 0000000000000002 cd00'],
+  ])('is refused: %s', (_name, hex) => {
+    expect(() => decodeFobs(bytesOf(hex))).toThrow(BAD_DATA);
+  });
+
+  it('is refused beyond the limits of depth and values', () => {
+    const nested = (depth: number) => main(Buffer.concat([Buffer.alloc(depth, 0x91), Buffer.of(0xc0)]));
+    expect(() => decodeFobs(nested(101))).toThrow(BAD_DATA);
+    expect(() => decodeFobs(nested(3), { maxDepth: 2 })).toThrow(BAD_DATA);
+    expect(decodeFobs(nested(2), { maxDepth: 2 }).value).toEqual([[null]]);
+    expect(() => decodeFobs(encodeFobs([1, 2, 3]), { maxValues: 3 })).toThrow(BAD_DATA);
+    expect(decodeFobs(encodeFobs([1, 2, 3]), { maxValues: 4 }).value).toEqual([1, 2, 3]);
+  });
+
+  it('is refused whatever was changed in good bytes, or read', () => {
+    const good = encodeFobs({
+      array: NdArray.float32([1, 2, 3]),
+      tuple: Tuple.from([1, 'two']),
+      set: new Set([1]),
+      ordered: new OrderedDict([['a', 1]]),
+      time: new Date(0),
+    });
+    const change = fc.tuple(fc.nat(good.length - 1), fc.nat(255));
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+        const bytes = good.slice();
+        for (const [at, byte] of changes) bytes[at] = byte;
+        try {
+          decodeFobs(bytes);
+        } catch (error) {
+          expect(error).toEqual(BAD_DATA);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it.each<[string, unknown]>([
+    ['a function', () => 1],
+    ['an instance of a class without toFobs', new URL('http://x')],
+    ['half a surrogate pair', '\ud800'],
+    ['an integer beyond 64 bits', 2n ** 64n],
+    ['a negative one', -(2n ** 63n) - 1n],
+    ['an invalid date', new Date(Number.NaN)],
+  ])('cannot be sent: %s', (_name, value) => {
+    expect(() => encodeFobs([value as FobsValue])).toThrow(BAD_DATA);
+  });
+
+  it('cannot be sent: a circle', () => {
+    const circle: FobsValue[] = [];
+    circle.push(circle);
+    expect(() => encodeFobs(circle)).toThrow(BAD_DATA);
+  });
+});
