@@ -1,5 +1,5 @@
 import type { CommErrorCode } from '../comm-error.js';
-import type { Diagnosis } from '../monitor/diagnose.js';
+import type { Diagnosis } from '../monitor/diagnosis.js';
 
 /** How the command ended. A signal ends a command that is at work with `OK`. */
 export const ExitCode = {

@@ -6,7 +6,7 @@ import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointProperties, EndpointState } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { MessageHeaders } from '../message.js';
-import type { Diagnosis } from '../monitor/diagnose.js';
+import type { Diagnosis } from '../monitor/diagnosis.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { printable, printableJson } from './printable.js';
 import { sizeText } from './text-of-payload.js';

@@ -1,7 +1,7 @@
 import { match, P } from 'ts-pattern';
 
 import { CommErrorCode } from '../comm-error.js';
-import type { Diagnosis } from './diagnose.js';
+import type { Diagnosis } from './diagnosis.js';
 import { ProbeError } from './probe.js';
 
 /**

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { exitCodeOf } from '../../lib/cli/exit-code.js';
 import { Endpoint, Mode } from '../../lib/index.js';
-import type { Diagnosis } from '../../lib/monitor/diagnose.js';
+import type { Diagnosis } from '../../lib/monitor/diagnosis.js';
 import { testCertificates } from '../support/certificates.js';
 import { communicator, startListening, stopAll } from '../support/communicators.js';
 import { freePort } from '../support/free-port.js';

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { fromNodeError } from '../../lib/drivers/node/node-errors.js';
-import { diagnose, type Diagnosis } from '../../lib/monitor/diagnose.js';
+import { diagnose } from '../../lib/monitor/diagnose.js';
+import type { Diagnosis } from '../../lib/monitor/diagnosis.js';
 import { ProbeError } from '../../lib/monitor/probe.js';
 import { FrameSplitter } from '../../lib/wire/frame-splitter.js';
 import { FrameType } from '../../lib/wire/prefix.js';

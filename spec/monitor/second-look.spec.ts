@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode, type CommErrorDetail } from '../../lib/comm-error.js';
-import { diagnose, type Diagnosis } from '../../lib/monitor/diagnose.js';
+import { diagnose } from '../../lib/monitor/diagnose.js';
+import type { Diagnosis } from '../../lib/monitor/diagnosis.js';
 import { ProbeError, type ProbeStage } from '../../lib/monitor/probe.js';
 import { isDoubtful, type SecondLook } from '../../lib/monitor/second-look.js';
 

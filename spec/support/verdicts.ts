@@ -7,7 +7,8 @@ import { onTestFinished } from 'vitest';
 
 import { secondLook } from '../../lib/cli/explain-failure.js';
 import { Endpoint, nodeDrivers, parseUrl, type VerifyEndpoint } from '../../lib/index.js';
-import { diagnose, type Diagnosis } from '../../lib/monitor/diagnose.js';
+import { diagnose } from '../../lib/monitor/diagnose.js';
+import type { Diagnosis } from '../../lib/monitor/diagnosis.js';
 import { probe } from '../../lib/monitor/probe.js';
 import { type CertificatePair, testCertificates } from './certificates.js';
 import { freePort } from './free-port.js';
