@@ -10,7 +10,8 @@ import { freshProject } from './project.js';
 /** The oldest version that `engines` admits, and the newer lines that are maintained. */
 const NODE_VERSIONS = ['20.19.0', '22.22.0', '24.21.0'];
 const TIMEOUT_MS = 300_000;
-const MAX_PACKED_BYTES = 600_000;
+/** Without maps: the code is that of the sources, comments and all, but for the types. */
+const MAX_PACKED_BYTES = 450_000;
 
 const project = await freshProject();
 
