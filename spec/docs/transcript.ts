@@ -52,7 +52,8 @@ export class Transcript {
 }
 
 /** What differs from run to run: one-time links, ports, dates, times of day, durations, and names that are made. */
-const VARIABLE = /(?<=\/#)[\w-]{32}|(?<=page-)\w{6,}|(?<=:)\d{4,5}\b|[\d-]+T[\d:.]+Z|\d\d:\d\d:\d\d|[\d.]+(?= ms\b)/g;
+const VARIABLE =
+  /(?<=\/#)[\w-]{32}|(?<=page-)\w{6,}|(?<=:)\d{4,5}\b|[\d-]+T[\d:.]+Z|\d\d:\d\d:\d\d|[\d.]+(?= ms\b)/g;
 
 function comparable(text: string): string {
   return text.trim().replaceAll(VARIABLE, '#');
