@@ -69,6 +69,7 @@ export {
   type Resources,
 } from './transport/driver.js';
 export { DriverRegistry } from './transport/driver-registry.js';
+export type { HandshakeRequest } from './transport/handshake-requests.js';
 export type { StandardSchema } from './standard-schema.js';
 export { parseUrl } from './transport/url.js';
-export type { EndpointCandidate, HandshakeRequest, Verdict, VerifyEndpoint } from './verify-endpoint.js';
+export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';

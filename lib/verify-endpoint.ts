@@ -3,21 +3,7 @@ import type { Observable } from 'rxjs';
 import type { Endpoint } from './endpoint.js';
 import type { ConnectionProperties } from './transport/connection.js';
 import type { Mode } from './transport/driver.js';
-
-/**
- * The HTTP request that a WebSocket, or the stream of a gRPC call, began with. It has cookies and credentials, so it is
- * shown to `verifyEndpoint` and to nobody else, and kept no longer.
- */
-export interface HandshakeRequest {
-  /** Path and query, as they came. */
-  readonly url: string;
-  /** By lower-case name, as Node has them; the metadata of a gRPC call. */
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The address of the client. Behind proxies it is that of the proxy, unless `trustedProxies` names it. */
-  readonly remoteAddress: string;
-  /** Node's `IncomingMessage` for middleware such as `express-session`; `undefined` for gRPC. */
-  readonly raw: unknown;
-}
+import type { HandshakeRequest } from './transport/handshake-requests.js';
 
 /** A peer that asks to join, as it presents itself. Nothing of it is proven except `peer_cn` under mtls. */
 export interface EndpointCandidate {
