@@ -11,8 +11,9 @@ describe('CommError', () => {
     expect(String(error)).toBe('CommError: too late');
   });
 
-  it("has NVFlare's codes", () => {
-    const codes = ['ERROR', 'NOT_READY', 'BAD_DATA', 'BAD_CONFIG', 'CLOSED', 'NOT_SUPPORTED', 'TIMEOUT'];
+  it("has NVFlare's codes, and one for a refusal", () => {
+    const nvflare = ['ERROR', 'NOT_READY', 'BAD_DATA', 'BAD_CONFIG', 'CLOSED', 'NOT_SUPPORTED', 'TIMEOUT'];
+    const codes = [...nvflare, 'REFUSED'];
     expect(Object.keys(CommErrorCode)).toEqual(codes);
     expect(Object.values(CommErrorCode)).toEqual(codes);
   });

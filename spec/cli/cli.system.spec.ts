@@ -293,24 +293,28 @@ describe('rxflare ping', () => {
   it('tells what is wrong with certificates', async () => {
     const { ca, strangerCa, hub, site1, site2, stranger, expired } = await testCertificates();
     const url = await listeningHub('stcp', { ca_cert: ca, server_cert: hub.cert, server_key: hub.key });
-    const own = ['--cert', site1.cert, '--key', site1.key];
-    expect(await diagnosis(url, '--ca-cert', strangerCa, ...own)).toBe('certificate-not-trusted');
-    expect(await diagnosis(url, '--ca-cert', ca, '--connection-security', 'tls')).toBe(
-      'client-certificate-wanted',
-    );
-    expect(await diagnosis(url, '--ca-cert', ca, '--cert', stranger.cert, '--key', stranger.key)).toBe(
-      'handshake-refused',
-    );
-    expect(await diagnosis(url, '--ca-cert', ca, '--cert', expired.cert, '--key', expired.key)).toBe(
-      'handshake-refused',
-    );
-    expect(
-      await diagnosis(url, '--ca-cert', ca, '--name', 'site-1', '--cert', site2.cert, '--key', site2.key),
-    ).toBe('handshake-refused');
-    expect(await diagnosis(url.replace('stcp', 'tcp'))).toBe('handshake-refused');
-    expect(await diagnosis(url)).toBe('bad-request');
     const clear = await listeningHub('tcp');
-    expect(await diagnosis(clear.replace('tcp', 'stcp'), '--ca-cert', ca, ...own)).toBe('not-tls');
+    const own = ({ cert, key }: typeof site1) => ['--cert', cert, '--key', key];
+    const said = {
+      strangerHub: await diagnosis(url, '--ca-cert', strangerCa, ...own(site1)),
+      none: await diagnosis(url, '--ca-cert', ca, '--connection-security', 'tls'),
+      stranger: await diagnosis(url, '--ca-cert', ca, ...own(stranger)),
+      expired: await diagnosis(url, '--ca-cert', ca, ...own(expired)),
+      ofAnother: await diagnosis(url, '--ca-cert', ca, '--name', 'site-1', ...own(site2)),
+      clearUrl: await diagnosis(url.replace('stcp', 'tcp')),
+      noFiles: await diagnosis(url),
+      clearPort: await diagnosis(clear.replace('tcp', 'stcp'), '--ca-cert', ca, ...own(site1)),
+    };
+    expect(said).toEqual({
+      strangerHub: 'certificate-not-trusted',
+      none: 'client-certificate-wanted',
+      stranger: 'own-certificate-not-trusted',
+      expired: 'own-certificate-not-trusted',
+      ofAnother: 'handshake-refused',
+      clearUrl: 'tls-wanted',
+      noFiles: 'bad-request',
+      clearPort: 'not-tls',
+    });
   });
 
   it.each(['https', 'grpcs'])('tells a certificate of another CA over %s', async (scheme) => {
