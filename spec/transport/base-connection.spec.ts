@@ -142,6 +142,11 @@ describe('a connection that closes', () => {
     get isAtItsEnd(): boolean {
       return this.isFinishing;
     }
+
+    /** What they tell their peer. */
+    get toldPeer(): string | undefined {
+      return this.told;
+    }
   }
 
   it('reads on, and says its end once everything is written', () => {
@@ -177,6 +182,35 @@ describe('a connection that closes', () => {
     }
   });
 
+  it('says its end to a peer that is refused, with what that may know, and ends with the reason', () => {
+    const connection = new Flushing();
+    const errors: unknown[] = [];
+    connection.closed$.subscribe({ error: (error: unknown) => errors.push(error) });
+    connection.bufferedBytes = 1;
+    expect(connection.toldPeer).toBeUndefined();
+    void connection.close(reset, 'no token');
+    expect([connection.calls, connection.toldPeer, errors]).toEqual([['resume'], 'no token', []]);
+    connection.drain();
+    expect(connection.calls).toEqual(['resume', 'finish']);
+    connection.finish();
+    expect(errors).toEqual([reset]);
+  });
+
+  it('tells its peer nothing where there is no reason, and ends cleanly', () => {
+    const connection = new Flushing();
+    let isClean = false;
+    connection.closed$.subscribe({ complete: () => (isClean = true) });
+    void connection.close();
+    connection.finish();
+    expect([connection.toldPeer, isClean]).toEqual([undefined, true]);
+  });
+
+  it('tells its peer nothing where it ends at once', () => {
+    const connection = new Flushing();
+    void connection.close(reset);
+    expect([connection.toldPeer, connection.calls, connection.isOpen]).toEqual([undefined, [], false]);
+  });
+
   it('heeds no pause any more', () => {
     const connection = new FakeConnection();
     connection.holdsClose = true;
@@ -194,7 +228,9 @@ describe('a connection that closes', () => {
     connection.frames$.subscribe();
     connection.frames$.subscribe();
     expect(connection.calls).toEqual(['start']);
+    connection.resume();
     connection.pause(one);
+    expect(connection.calls).toEqual(['start', 'pause']);
     connection.pause(other);
     connection.resume(one);
     expect(connection.calls).toEqual(['start', 'pause']);
