@@ -9,6 +9,7 @@ import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { Admission } from '../../lib/sfm/admission.js';
 import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
+import { decodeRefusal } from '../../lib/sfm/refusal.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
 import type { SessionRole } from '../../lib/sfm/session.js';
 import type { SessionLife } from '../../lib/sfm/session-life.js';
@@ -374,7 +375,10 @@ describe("duplicateName 'incumbent'", () => {
     const { join, ofType } = hubWith({ ...incumbent, ...options });
     const first = join('site-1', more);
     if (pauses) first.pause();
-    expect([join('site-1').isOpen, first.isOpen]).toEqual([false, true]);
+    const second = join('site-1');
+    expect([second.isOpen, first.isOpen]).toEqual([false, true]);
+    // Who has the name is nothing for the newcomer.
+    expect(second.frames.map(decodeRefusal)).toEqual(['']);
     const reason = expect.stringContaining('the name site-1 is taken by CN') as unknown;
     expect(ofType('refused')).toMatchObject([{ reason }]);
   });

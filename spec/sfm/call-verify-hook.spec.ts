@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
-import { callVerifyHook } from '../../lib/sfm/call-verify-hook.js';
+import { callVerifyHook, VerdictError } from '../../lib/sfm/call-verify-hook.js';
 import { Mode } from '../../lib/transport/driver.js';
 import type { VerifyEndpoint } from '../../lib/verify-endpoint.js';
 
@@ -31,6 +31,24 @@ function outcomeOf(hook: VerifyEndpoint) {
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+describe('a refusal of verifyEndpoint', () => {
+  it.each<[string, ReturnType<VerifyEndpoint>, string]>([
+    ['nothing of a reason', 'token of May', ''],
+    ['nothing of false', false, ''],
+    ['what is for it', { tellPeer: 'log in', reason: 'token of May' }, 'log in'],
+  ])('tells the peer %s', (_, verdict, told) => {
+    const seen: unknown[] = [];
+    callVerifyHook(
+      () => verdict,
+      candidate,
+      () => undefined,
+    ).subscribe({
+      error: (error: unknown) => seen.push(error instanceof VerdictError && error.told),
+    });
+    expect(seen).toEqual([told]);
+  });
+});
+
 describe('an answer of verifyEndpoint', () => {
   it.each<[string, VerifyEndpoint, string | undefined]>([
     ['true', () => true, 'in'],
@@ -38,6 +56,8 @@ describe('an answer of verifyEndpoint', () => {
     ['false', () => false, 'verifyEndpoint answered false'],
     ['a reason', () => 'no such token', 'no such token'],
     ['an empty reason', () => '', ''],
+    ['what the peer may know', () => ({ tellPeer: 'log in' }), 'log in'],
+    ['that and a reason', () => ({ tellPeer: 'log in', reason: 'token of May' }), 'token of May'],
     ['an Observable of a reason', () => of('no such token'), 'no such token'],
     [
       'nothing',

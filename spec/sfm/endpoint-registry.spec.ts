@@ -1,7 +1,7 @@
 import { filter, Subject, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
-import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { CommError, CommErrorCode, RefusedError } from '../../lib/comm-error.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import type { Message } from '../../lib/message.js';
@@ -295,6 +295,18 @@ describe('what a session asks for', () => {
     expect(told).toEqual(['connected', 'refused', 'disconnected']);
     expect(events[1]).toMatchObject({ endpointName: 'site-1', reason: 'bad token' });
     expect(events[2]).toMatchObject({ error: { code: CommErrorCode.BAD_CONFIG } });
+  });
+});
+
+describe('a session that its peer rejects', () => {
+  it('is closed, and lets its connector stop where an option says so', () => {
+    const { registry, inputs, events, open } = setUp({ afterRefusal: 'stop' });
+    const { connection, session } = open();
+    let stopped = 0;
+    Object.assign(session.role, { giveUp: () => (stopped += 1) });
+    inputs.next({ type: 'rejected', session, error: new RefusedError('CN00001', 'log in') });
+    expect([stopped, connection.isOpen, registry.stats]).toEqual([1, false, []]);
+    expect(events[1]).toMatchObject({ type: 'refused', by: 'peer', reason: 'log in' });
   });
 });
 

@@ -5,6 +5,7 @@ import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { Peer } from '../../lib/sfm/peer.js';
 import { Traffic } from '../../lib/sfm/traffic.js';
+import { WATCHER_PROPERTIES } from '../../lib/watcher.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { FakeConnection, readySessionOn } from '../support/fake-connection.js';
 
@@ -240,6 +241,13 @@ describe('the statistics of a peer', () => {
       unknown: { messages: 2, bytes: 10 },
     });
     expect(peer.stats(endpoint, undefined).sent).toEqual({ messages: 2, bytes: 30 });
+  });
+
+  it('say of an endpoint that it only watches', () => {
+    const { peer } = setUp();
+    const watcher = new Endpoint('site-1', WATCHER_PROPERTIES, {}, EndpointState.READY);
+    expect(peer.stats(watcher, undefined).isWatcher).toBe(true);
+    expect(peer.stats(endpoint, undefined)).not.toHaveProperty('isWatcher');
   });
 
   it('show what waits as queued', () => {

@@ -5,6 +5,7 @@ import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import type { Session, SessionRole } from '../../lib/sfm/session.js';
+import { decodeRefusal, encodeRefusal } from '../../lib/sfm/refusal.js';
 import { withAdmission } from '../../lib/sfm/with-admission.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { encodeHead } from '../../lib/wire/frame.js';
@@ -289,6 +290,73 @@ describe('a session that breaks off', () => {
       connection.deliver(frameOf({ type, appId: 0, streamId: 1 }));
     }
     expect(connection.isOpen).toBe(true);
+  });
+});
+
+describe('a session that may not go on', () => {
+  const frameTold = (told: string) =>
+    frameOf({ type: FrameType.PONG, appId: 0, streamId: 1 }, encodeRefusal(told));
+
+  it('tells its peer what that may know, and ends with the reason', () => {
+    const connection = new FakeConnection();
+    const errors = errorsOf(connection);
+    const session = sessionOn(connection);
+    session.events$.subscribe();
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    session.refuse(new CommError(CommErrorCode.BAD_CONFIG, 'expired token'), 'log in again');
+    expect(connection.frames.map(decodeRefusal)).toEqual(['log in again']);
+    expect(errors).toMatchObject([{ code: CommErrorCode.BAD_CONFIG, message: 'expired token' }]);
+  });
+
+  it('tells a listener nothing beyond its end', () => {
+    const connection = new FakeConnection();
+    const session = sessionOn(connection, { mode: Mode.ACTIVE });
+    session.events$.subscribe();
+    connection.deliver(helloOf(new Endpoint('hub-2'), FrameType.READY));
+    session.refuse(new CommError(CommErrorCode.BAD_CONFIG, 'no'), 'no');
+    expect(typesOn(connection)).toEqual([FrameType.HELLO]);
+  });
+
+  it('shows nothing more of a peer whose certificate does not fit', () => {
+    const connection = new FakeConnection();
+    const session = sessionOn(connection, { mtls: true });
+    const seen: unknown[] = [];
+    session.events$.subscribe((event) => seen.push(event.type === 'refused' ? event.told : event.type));
+    for (const frame of [helloOf(new Endpoint('site-1')), helloOf(new Endpoint('site-1')), ping]) {
+      connection.deliver(frame);
+    }
+    expect([seen, connection.sent]).toEqual([['opened', ''], []]);
+  });
+
+  it('is rejected by a listener that says so in place of READY, and hears no more', () => {
+    const connection = new FakeConnection();
+    const session = sessionOn(connection, { mode: Mode.ACTIVE });
+    const seen: unknown[] = [];
+    session.events$.subscribe((event) =>
+      seen.push(event.type === 'rejected' ? event.error.reason : event.type),
+    );
+    connection.deliver(frameTold('log in again'));
+    connection.deliver(helloOf(new Endpoint('hub-2'), FrameType.READY));
+    expect(seen).toEqual(['opened', 'log in again']);
+  });
+
+  it('is not rejected by a site', () => {
+    const connection = new FakeConnection();
+    const errors = errorsOf(connection);
+    watch(sessionOn(connection));
+    connection.deliver(frameTold('log in again'));
+    expect(errors).toMatchObject([{ code: CommErrorCode.BAD_DATA }]);
+  });
+
+  it('ends where there are no properties for its HELLO', () => {
+    const connection = new FakeConnection();
+    const errors = errorsOf(connection);
+    const properties = () => {
+      throw new Error('boom');
+    };
+    watch(sessionOn(connection, { mode: Mode.ACTIVE }, { properties }));
+    expect([errors.length, connection.sent]).toEqual([1, []]);
+    expect(errors[0]?.message).toMatch(/boom$/);
   });
 });
 

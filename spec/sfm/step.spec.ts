@@ -349,6 +349,25 @@ describe('a step', () => {
     });
   });
 
+  it('tells of a refusal who refuses, and lets the connector stop where an option says so', () => {
+    const rejected: Input = {
+      type: 'rejected',
+      session: sessionOf('A'),
+      error: new RefusedError('A', 'log in'),
+    };
+    const told = once(EMPTY_WORLD, rejected, { afterRefusal: 'stop' });
+    expect(done(told)).toEqual(['tell refused', 'give-up A', 'close A REFUSED']);
+    expect(told.effects[0]).toMatchObject({ event: { by: 'peer', reason: 'log in' } });
+    const refused: Input = {
+      type: 'refused',
+      session: sessionOf('A'),
+      endpoint: endpointOf(),
+      error: refusedWith,
+      told: '',
+    };
+    expect(once(EMPTY_WORLD, refused).effects[0]).toMatchObject({ event: { by: 'us' } });
+  });
+
   it('does nothing for one who is let in, and has ended by then', () => {
     plain('A').isOpen = false;
     const world = walk([admitted('A')]);
