@@ -105,13 +105,6 @@ const LATER = Symbol('later');
  * Its name is that of the local endpoint (its FQCN), which also says where it stands: `site-1.job` is a child of
  * `site-1`, and `server` is the root that all families connect to. A cell passes on what is for others by NVFlare's
  * rules, so any cell can be a relay.
- *
- * @example
- * ```ts
- * const cell = new Cell(communicator);
- * cell.handle('math', 'add', ({ payload }) => sum(payload));
- * cell.request('site-2', 'math', 'add', [1, 2]).subscribe(({ payload }) => console.log(payload));
- * ```
  */
 export class Cell {
   /** What the cell sends and receives by, under app ID 1. */

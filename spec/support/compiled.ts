@@ -22,7 +22,9 @@ const PROGRAMS = {
 const ENTRIES = [
   'lib/index.ts',
   'lib/angular/index.ts',
+  'lib/cellnet/index.ts',
   'lib/drivers/index.ts',
+  'lib/fobs/index.ts',
   'lib/metrics/index.ts',
   'lib/monitor/index.ts',
   'lib/nest/index.ts',
