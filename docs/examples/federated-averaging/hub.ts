@@ -24,7 +24,7 @@ const hub = new Communicator(new Endpoint('hub'));
 for (const url of urls) hub.addConnector(url, Mode.PASSIVE);
 
 hub.registerMonitor(({ name, state, connProps }) => {
-  if (state === EndpointState.READY) console.log(`  + ${name} joined from ${String(connProps.peer_addr)}`);
+  if (state === EndpointState.READY) console.log(`  + ${name} joined over ${schemeOf(connProps.local_addr)}`);
   if (state === EndpointState.DISCONNECTED) console.log(`  - ${name} left`);
 });
 
@@ -35,22 +35,43 @@ const here$ = hub.endpoints$.pipe(
 
 await hub.start();
 process.send?.('listening');
-await firstValueFrom(here$.pipe(filter(({ length }) => length === Number(sites))));
+await everyoneIsHere();
 
+const before = percentRight(initialWeights());
 let weights = initialWeights();
 for (let round = 1; round <= ROUNDS; round += 1) {
+  if (round === ROUNDS) await everyoneIsHere();
   const updates = await train(weights, round);
   if (updates.length > 0) weights = average(updates);
-  const percent = (100 * accuracy(weights, testSet)).toFixed(1);
-  console.log(
-    `round ${round}: ${updates.map(({ name }) => name).join(', ')} trained, test accuracy ${percent} %`,
-  );
+  const who = updates.map(({ name }) => name).join(', ');
+  console.log(`round ${round}: ${who} trained, test accuracy ${percentRight(weights)}`);
   process.send?.(round);
   await sleep(PAUSE_MS);
 }
 for (const { name } of await firstValueFrom(here$)) hub.send(name, Apps.DONE, { payload: toBytes(weights) });
+const { endpoints } = hub.stats();
 await hub.stop();
+console.log(`
+Done: ${ROUNDS} rounds took the test accuracy from ${before} to ${percentRight(weights)}.`);
+for (const { name, sent, received } of endpoints) {
+  const bytes = sent.bytes + received.bytes;
+  console.log(`  ${name}: ${received.messages} updates, ${(bytes / 1_000).toFixed(1)} kB of messages in all`);
+}
 if (process.connected) process.disconnect();
+
+/** At the start, and before the last round, so that one that was killed gets the result too. */
+async function everyoneIsHere(): Promise<void> {
+  await firstValueFrom(here$.pipe(filter(({ length }) => length === Number(sites))));
+}
+
+function percentRight(weights: Weights): string {
+  return `${(100 * accuracy(weights, testSet)).toFixed(1)} %`;
+}
+
+/** The transport of the listener at an address. */
+function schemeOf(address: unknown): string {
+  return urls.find((url) => url.endsWith(`//${String(address)}`))?.split(':')[0] ?? '';
+}
 
 /** One round: all sites that are here train; it ends when each of them has answered or left. Usable updates only. */
 async function train(start: Weights, round: number): Promise<readonly Update[]> {

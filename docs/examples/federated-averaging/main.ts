@@ -8,7 +8,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { nvflarePython, pythonAvailable } from '../../../spec/support/python.js';
 import { shard } from './iris.js';
 
 const KILL_AT_ROUND = 8;
@@ -22,17 +21,30 @@ const sites = new Map([
   ['site-3', grpc],
 ]);
 if (process.argv.includes('--python')) {
-  if (!pythonAvailable()) throw new Error('--python needs python3 with the venv module on the PATH');
+  if (!(await python()).pythonAvailable())
+    throw new Error('--python needs python3 with the venv module on the PATH');
   sites.set(PYTHON_SITE, tcp);
 }
 const names = [...sites.keys()];
+
+console.log(`Federated averaging on Iris flowers: a hub and ${names.length} sites, each a process of its own.
+Only weights travel; the flowers stay at their site.
+`);
+for (const [name, url] of sites)
+  console.log(
+    `  ${name} over ${new URL(url ?? '').protocol.slice(0, -1)}${name === PYTHON_SITE ? ', in Python' : ''}`,
+  );
+console.log(`
+It takes about ten seconds. After round ${KILL_AT_ROUND} ${VICTIM} is killed, and comes back.
+Starting ...
+`);
 
 const processes = new Map<string, ChildProcess>();
 process.on('exit', () => {
   for (const child of processes.values()) child.kill('SIGKILL');
 });
 
-const python = sites.has(PYTHON_SITE) ? await nvflarePython('2.9.0') : '';
+const interpreter = sites.has(PYTHON_SITE) ? await (await python()).nvflarePython('2.9.0') : '';
 const hub = start('hub', fork(script('hub.ts'), [String(names.length), tcp, http, grpc].map(String)));
 hub.on('message', (report) => {
   if (report === 'listening') for (const name of names) startSite(name);
@@ -49,7 +61,7 @@ function startSite(name: string): void {
   if (name === PYTHON_SITE) {
     const child = start(
       name,
-      spawn(python, [script('site.py'), name, url], { stdio: ['pipe', 'inherit', 'ignore'] }),
+      spawn(interpreter, [script('site.py'), name, url], { stdio: ['pipe', 'inherit', 'ignore'] }),
     );
     child.stdin.end(JSON.stringify(shard(index, names.length)));
   } else {
@@ -76,6 +88,11 @@ function start<C extends ChildProcess>(name: string, child: C): C {
 async function ended(name: string): Promise<void> {
   const child = processes.get(name);
   if (child !== undefined) await once(child, 'exit');
+}
+
+/** Loaded by who wants it: what this example is about to show comes first. */
+function python(): Promise<typeof import('../../../spec/support/python.js')> {
+  return import('../../../spec/support/python.js');
 }
 
 function script(name: string): string {
