@@ -12,7 +12,19 @@ import { ALL_ECHOED, listen, type PartyOrder, talk } from './roles.js';
 
 const RUNTIMES: readonly [name: string, command: readonly string[]][] = [
   ['Bun', [await bunBinary()]],
-  ['Deno', [await denoBinary(), 'run', '--allow-all', '--quiet']],
+  [
+    'Deno',
+    [
+      await denoBinary(),
+      'run',
+      '--allow-net',
+      '--allow-read',
+      '--allow-env',
+      '--allow-write',
+      '--allow-sys',
+      '--quiet',
+    ],
+  ],
 ];
 
 const certificates = await testCertificates();
