@@ -31,8 +31,9 @@ export class TlsWatch {
     socket.once('session', () => (this.#isAccepted = true));
     socket.once('secureConnect', () => {
       this.#isComplete = true;
-      // A server sends its signature algorithms with the demand for a certificate, and at no other time.
-      this.#isDemanded = socket.getSharedSigalgs().length > 0;
+      // A server sends its signature algorithms with the demand for a certificate, and at no other time. Deno does not
+      // show them, so that there the refusal stays without this reason.
+      this.#isDemanded = 'getSharedSigalgs' in socket && socket.getSharedSigalgs().length > 0;
       this.#hasCertificate = Object.keys(socket.getCertificate() ?? {}).length > 0;
       // Until TLS 1.2 the server has the last word of the handshake.
       if (socket.getProtocol() !== 'TLSv1.3') this.#isAccepted = true;
