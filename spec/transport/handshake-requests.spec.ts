@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { keepRequest, takeRequest } from '../../lib/transport/handshake-requests.js';
-import type { HandshakeRequest } from '../../lib/verify-endpoint.js';
+import { type HandshakeRequest, keepRequest, takeRequest } from '../../lib/transport/handshake-requests.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
 describe('the request that a connection began with', () => {
