@@ -42,10 +42,13 @@ describe('WriteBatch', () => {
     expect([batch.bytes, batch.frames]).toEqual([0, 0]);
   });
 
-  it('gathers small frames into one piece', () => {
+  it('gathers small frames into one piece, or two where a slab ends between them', () => {
     const batch = new WriteBatch();
     for (let count = 0; count < 100; count += 1) batch.add(bytesOf(16, count), bytesOf(100, count));
-    expect(batch.take(EVERYTHING)).toMatchObject({ bytes: 11_600, frames: 100, pieces: { length: 1 } });
+    const { pieces, bytes, frames } = batch.take(EVERYTHING);
+    // All batches of a process share the slab, those of other spec files too.
+    expect(pieces.length).toBeLessThanOrEqual(2);
+    expect([bytes, frames]).toEqual([11_600, 100]);
   });
 
   it('passes a large payload by reference, behind its head', () => {
