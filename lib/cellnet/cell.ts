@@ -91,7 +91,7 @@ export interface CellStats {
   readonly unroutable: number;
 }
 
-/** The dialects of so many cells are remembered; the one that was learnt first is forgotten first. */
+/** Maximum number of cells whose dialect is remembered; the oldest entry is evicted first. */
 const MAX_DIALECTS = 10_000;
 
 const BYE_TIMEOUT_MS = 500;

@@ -131,7 +131,7 @@ export class ConnectionLimiter {
 }
 
 /**
- * What counts as one address: `127.0.0.1` of `127.0.0.1:8002`. Whoever has one IPv6 address has the 2^64 of its
+ * What counts as one address: `127.0.0.1` of `127.0.0.1:8002`. The owner of an IPv6 address has the 2^64 of its
  * network, so it is the network that counts. On other transports it is all that stands for an address.
  */
 function addressOf({ properties: { peer_addr } }: Connection): string {

@@ -41,7 +41,7 @@ export class Assembly {
     return isLarge ? this.#memory.subarray(this.#collected) : undefined;
   }
 
-  /** So many bytes were put into `room`. */
+  /** The number of bytes that were put into `room`. */
   fill(bytes: number): void {
     this.#collected += bytes;
   }

@@ -31,7 +31,7 @@ export class FrameSplitter {
     return this.#straddling.room;
   }
 
-  /** So many bytes were put into `room`. */
+  /** The number of bytes that were put into `room`. */
   fill(bytes: number): void {
     this.#straddling.fill(bytes);
   }

@@ -8,7 +8,7 @@ const SLACK_BYTES = 64 * 1024;
 /** Maximum fragments of a message before the handshake, of at most 64 KiB. */
 const MAX_HANDSHAKE_FRAGMENTS = 128;
 
-/** `ws` keeps each chunk of an incomplete message, which takes about 1 KB. So many may be small. */
+/** `ws` keeps each chunk of an incomplete message, which takes about 1 KB. This is how many small chunks are allowed. */
 const MAX_SMALL_CHUNKS = 4_096;
 
 /** Above that number the bytes per chunk, on average. */
