@@ -2,12 +2,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
 import { CommErrorCode, CommError } from '../comm-error.js';
-import type { Communicator } from '../communicator.js';
-import { WebSocketDriver } from '../drivers/websocket/websocket-driver.js';
 import type { Endpoint } from '../endpoint.js';
+import type { Communicator } from '../index.js';
 import { serveRelay } from '../monitor/serve-relay.js';
-import { Mode } from '../transport/driver.js';
-import { parseUrl } from '../transport/url.js';
 import { PageAccess } from './page-access.js';
 import { pageServer } from './page-server.js';
 
@@ -37,8 +34,7 @@ export async function serveDashboard(hub: Communicator, port: number, app: numbe
   });
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   access.guard(server);
-  const driver = new WebSocketDriver({ server });
-  hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://${address}/f3`), false);
+  hub.attach(server);
   const isPage = ({ connProps }: Endpoint): boolean => connProps.local_addr === address;
   serveRelay(hub, { allow: isPage, apps: [app], disconnect: true });
   return {

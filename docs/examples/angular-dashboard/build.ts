@@ -16,11 +16,14 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const LOCK_MARK = join(HERE, 'node_modules', '.rxflare-lock');
 const PAGE_MARK = join(HERE, 'node_modules', '.rxflare-page');
 const IN_PACKAGE = join(ROOT, 'dist', 'dashboard');
+const LIBRARY = join(HERE, 'node_modules', 'rxflare');
 
 /** What the page is made of. */
 const SOURCES = [
   ...['src', 'angular.json', 'package-lock.json'].map((path) => join(HERE, path)),
-  ...['lib', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((path) => join(ROOT, path)),
+  ...['lib', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((path) =>
+    join(ROOT, path),
+  ),
 ];
 
 /** Where the built page is. */
@@ -36,10 +39,19 @@ export async function buildPage(): Promise<void> {
     await writeFile(LOCK_MARK, await lockKey());
   }
   await run('npm', ['run', '--silent', 'build'], ROOT);
+  await installLibrary();
   await run('npm', ['run', '--silent', 'build'], HERE);
   await writeFile(PAGE_MARK, key);
   await rm(IN_PACKAGE, { recursive: true, force: true });
   await cp(PAGE, IN_PACKAGE, { recursive: true });
+}
+
+/** Puts the built library where `npm install rxflare` puts it. */
+async function installLibrary(): Promise<void> {
+  await rm(LIBRARY, { recursive: true, force: true });
+  const filter = (source: string): boolean => source !== IN_PACKAGE;
+  for (const path of ['package.json', 'dist'])
+    await cp(join(ROOT, path), join(LIBRARY, path), { recursive: true, filter });
 }
 
 function lockKey(): Promise<string> {

@@ -8,8 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import express from 'express';
-import { AppIds, Communicator, Endpoint, Mode, parseUrl } from 'rxflare';
-import { WebSocketDriver } from 'rxflare/drivers';
+import { AppIds, Communicator, Endpoint, Mode } from 'rxflare';
 import { serveRelay, serveStats } from 'rxflare/monitor';
 
 import { PAGE } from './build.js';
@@ -29,8 +28,7 @@ const isPage = ({ connProps }: Endpoint) => connProps.local_addr === `127.0.0.1:
 
 const hub = new Communicator(new Endpoint('hub'));
 for (const url of joinUrls) hub.addConnector(url, Mode.PASSIVE);
-const driver = new WebSocketDriver({ server, origins });
-hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl(`http://127.0.0.1:${port}/${PAGE_PATH}/f3`), false);
+hub.attach(server, { path: `/${PAGE_PATH}/f3`, origins });
 serveStats(hub, { allow: isPage, history: true });
 serveRelay(hub, { allow: isPage, apps: [AppIds.DEFAULT], disconnect: true });
 

@@ -2,7 +2,8 @@ import { provideBrowserGlobalErrorListeners, provideZonelessChangeDetection } fr
 import { bootstrapApplication } from '@angular/platform-browser';
 
 import { Dashboard } from './app/dashboard';
+import { provideHub } from './app/hub-connection';
 
 await bootstrapApplication(Dashboard, {
-  providers: [provideZonelessChangeDetection(), provideBrowserGlobalErrorListeners()],
+  providers: [provideZonelessChangeDetection(), provideBrowserGlobalErrorListeners(), provideHub()],
 });

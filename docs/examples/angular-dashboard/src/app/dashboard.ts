@@ -1,4 +1,3 @@
-import { AsyncPipe } from '@angular/common';
 import {
   ChangeDetectionStrategy,
   Component,
@@ -29,16 +28,7 @@ const ROUND_TRIPS = 60;
 @Component({
   selector: 'rxf-dashboard',
   changeDetection: ChangeDetectionStrategy.OnPush,
-  imports: [
-    AsyncPipe,
-    Conversation,
-    EndpointDetail,
-    EndpointTable,
-    EventList,
-    Tile,
-    TrafficChart,
-    WatcherList,
-  ],
+  imports: [Conversation, EndpointDetail, EndpointTable, EventList, Tile, TrafficChart, WatcherList],
   templateUrl: './dashboard.html',
   styleUrl: './dashboard.css',
 })
@@ -48,7 +38,7 @@ export class Dashboard {
   private readonly conversation = viewChild.required(Conversation);
 
   readonly name = this.#connection.name;
-  readonly hub$ = this.#connection.hub$;
+  readonly hub = this.#connection.hub;
   /** Until the hub has answered, nothing is wrong. */
   readonly isAllowed = toSignal(this.#connection.isAllowed$, { initialValue: true });
   readonly picture = toSignal(
@@ -60,7 +50,10 @@ export class Dashboard {
     ),
   );
   readonly fault = toSignal(
-    merge(this.#connection.fault$, merge(this.#connection.report$, this.hub$).pipe(map(() => undefined))),
+    merge(
+      this.#connection.fault$,
+      merge(this.#connection.report$, this.#connection.hub$).pipe(map(() => undefined)),
+    ),
   );
   readonly roundTrips = toSignal(
     this.#connection.roundTripMs$.pipe(

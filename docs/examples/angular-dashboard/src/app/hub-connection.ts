@@ -1,5 +1,7 @@
-import { inject, Injectable, type OnDestroy } from '@angular/core';
-import { Communicator, Endpoint, EndpointState, Mode, textMessage } from 'rxflare';
+import { computed, type EnvironmentProviders, inject, Injectable } from '@angular/core';
+import { toObservable } from '@angular/core/rxjs-interop';
+import { Endpoint, EndpointState, Mode, textMessage } from 'rxflare';
+import { injectCommunicator, injectEndpoints, provideCommunicator } from 'rxflare/angular';
 import {
   describeEndpoint,
   disconnectThrough,
@@ -42,26 +44,35 @@ const MAX_ENDPOINTS = 200;
 /** A question that failed, or is answered no more, is asked again after this long. */
 const RETRY_MS = 5_000;
 
-/** The page as an endpoint: it joins the hub that it was loaded from. */
+/** Provides the page as an endpoint. Where its hub is, is known when that has let it in. */
+export function provideHub(): EnvironmentProviders {
+  return provideCommunicator(() => ({
+    // A name of its own for each page: two endpoints under one name evict each other.
+    endpoint: new Endpoint(`dashboard-${Math.random().toString(36).slice(2, 8)}`, WATCHER_PROPERTIES),
+    urls: [],
+    options: {
+      reconnectDelayMs: 500,
+      maxReconnectDelayMs: 3_000,
+      heartbeatIntervalMs: 5_000,
+      heartbeatTimeoutMs: 5_000,
+    },
+  }));
+}
+
+/** What the page asks of the hub that it was loaded from. */
 @Injectable({ providedIn: 'root' })
-export class HubConnection implements OnDestroy {
+export class HubConnection {
   readonly #access = inject(PageAccess);
+  readonly #page = injectCommunicator();
+  readonly #endpoints = injectEndpoints();
   readonly #faults = new Subject<string | undefined>();
-  // A name of its own for each page: two endpoints under one name throw each other out.
-  readonly name = `dashboard-${Math.random().toString(36).slice(2, 8)}`;
-  readonly #page = new Communicator(new Endpoint(this.name, WATCHER_PROPERTIES), {
-    reconnectDelayMs: 500,
-    maxReconnectDelayMs: 3_000,
-    heartbeatIntervalMs: 5_000,
-    heartbeatTimeoutMs: 5_000,
-  });
+  readonly name = this.#page.localEndpoint.name;
 
   /** The hub while it is there. */
-  readonly hub$: Observable<Endpoint | undefined> = this.#page.endpoints$.pipe(
-    map((endpoints) => [...endpoints.values()].find(({ state }) => state === EndpointState.READY)),
-    distinctUntilChanged(),
-    shareReplay({ bufferSize: 1, refCount: true }),
+  readonly hub = computed(() =>
+    [...this.#endpoints().values()].find(({ state }) => state === EndpointState.READY),
   );
+  readonly hub$: Observable<Endpoint | undefined> = toObservable(this.hub);
   readonly report$: Observable<StatsReport> = this.#ofHub((hub) =>
     watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS, history: true }),
   );
@@ -81,10 +92,6 @@ export class HubConnection implements OnDestroy {
     ),
   ).pipe(retry({ delay: RETRY_MS }), distinctUntilChanged(), shareReplay({ bufferSize: 1, refCount: true }));
 
-  constructor() {
-    void this.#page.start();
-  }
-
   /** Has the hub send a text to one of its endpoints, or to `EVERYONE`: to how many. Errors where it cannot. */
   send(hub: string, to: string, appId: number, text: string): Observable<number> {
     return sendThrough(this.#page, hub, to, appId, textMessage(text));
@@ -98,10 +105,6 @@ export class HubConnection implements OnDestroy {
   /** What the hub knows of an endpoint, asked again from time to time. */
   describe(name: string): Observable<EndpointDetails | undefined> {
     return this.#ofHub((hub) => describeEndpoint(this.#page, hub, name));
-  }
-
-  ngOnDestroy(): void {
-    void this.#page.stop();
   }
 
   /** What `ask` brings from the hub, from whichever one is there. */
