@@ -8,11 +8,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { shard } from './iris.js';
-
 const KILL_AT_ROUND = 8;
 const VICTIM = 'site-2';
 const PYTHON_SITE = 'site-4';
+
+console.log('Federated averaging on Iris flowers: a hub and its sites, each a process of its own.');
 
 const [tcp, http, grpc] = await Promise.all(['tcp', 'http', 'grpc'].map(freeUrl));
 const sites = new Map([
@@ -27,8 +27,7 @@ if (process.argv.includes('--python')) {
 }
 const names = [...sites.keys()];
 
-console.log(`Federated averaging on Iris flowers: a hub and ${names.length} sites, each a process of its own.
-Only weights travel; the flowers stay at their site.
+console.log(`Only weights travel; the flowers stay at their site. There are ${names.length} sites:
 `);
 for (const [name, url] of sites)
   console.log(
@@ -36,8 +35,8 @@ for (const [name, url] of sites)
   );
 console.log(`
 It takes about ten seconds. After round ${KILL_AT_ROUND} ${VICTIM} is killed, and comes back.
-Starting ...
-`);
+
+Compiling and starting the hub ...`);
 
 const processes = new Map<string, ChildProcess>();
 process.on('exit', () => {
@@ -47,7 +46,10 @@ process.on('exit', () => {
 const interpreter = sites.has(PYTHON_SITE) ? await (await python()).nvflarePython('2.9.0') : '';
 const hub = start('hub', fork(script('hub.ts'), [String(names.length), tcp, http, grpc].map(String)));
 hub.on('message', (report) => {
-  if (report === 'listening') for (const name of names) startSite(name);
+  if (report === 'listening') {
+    console.log(`The hub listens. Starting ${names.join(', ')} ...`);
+    for (const name of names) void startSite(name);
+  }
   if (report === KILL_AT_ROUND) void killAndRestart(VICTIM);
 });
 
@@ -55,7 +57,7 @@ const [exitCode] = (await once(hub, 'exit')) as [number | null];
 await Promise.all(names.map((name) => ended(name)));
 process.exitCode = exitCode ?? 1;
 
-function startSite(name: string): void {
+async function startSite(name: string): Promise<void> {
   const index = names.indexOf(name);
   const url = sites.get(name) ?? '';
   if (name === PYTHON_SITE) {
@@ -63,6 +65,7 @@ function startSite(name: string): void {
       name,
       spawn(interpreter, [script('site.py'), name, url], { stdio: ['pipe', 'inherit', 'ignore'] }),
     );
+    const { shard } = await import('./iris.js');
     child.stdin.end(JSON.stringify(shard(index, names.length)));
   } else {
     start(name, fork(script('site.ts'), [name, url, String(index), String(names.length)]));
@@ -74,7 +77,7 @@ async function killAndRestart(name: string): Promise<void> {
   processes.get(name)?.kill('SIGKILL');
   await ended(name);
   console.log(`  ! ${name} is started again`);
-  startSite(name);
+  await startSite(name);
 }
 
 function start<C extends ChildProcess>(name: string, child: C): C {
