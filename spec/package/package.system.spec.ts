@@ -1,5 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -72,6 +83,23 @@ describe('the packed package', () => {
     const files = readdirSync(join(root, 'dist'));
     expect(files).toEqual(expect.arrayContaining(['index.js', 'index.d.ts', 'browser.js', 'browser.d.ts']));
     expect(readdirSync(root)).not.toContain('spec');
+  });
+
+  it('has nothing that an earlier build left', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rxflare-build-'));
+    try {
+      copyFileSync(new URL('../../package.json', import.meta.url), join(directory, 'package.json'));
+      const prepare = () => promisify(execFile)('npm', ['run', 'prebuild'], { cwd: directory });
+      await prepare(); // Before the first build there is nothing to remove.
+      for (const name of ['sfm', 'dashboard']) {
+        mkdirSync(join(directory, 'dist', name));
+        writeFileSync(join(directory, 'dist', name, 'removed.js'), '');
+      }
+      await prepare();
+      expect(readdirSync(join(directory, 'dist'))).toEqual(['dashboard']); // It has a build of its own.
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('brings the command', async () => {
