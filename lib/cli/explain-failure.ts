@@ -1,16 +1,19 @@
 import {
   catchError,
+  concatMap,
   defaultIfEmpty,
   EMPTY,
   filter,
   from,
   ignoreElements,
   map,
-  mergeMap,
+  merge,
   type Observable,
   of,
   switchMap,
   take,
+  takeLast,
+  takeWhile,
   tap,
 } from 'rxjs';
 
@@ -24,8 +27,18 @@ import { printDiagnosis } from './failure.js';
 import { lookAtPort } from './port-look.js';
 import type { Printer } from './printer.js';
 
-/** The transports of NVFlare that have ports, in the clear and under TLS. */
-const SCHEMES = { open: ['tcp', 'http', 'grpc'], tls: ['stcp', 'https', 'grpcs'] } as const;
+/**
+ * The transports of NVFlare that have ports, in the clear and under TLS, in two rounds. A TCP listener of NVFlare takes
+ * the first bytes of HTTP for the length of a frame and clears a gigabyte for it, and answers nobody meanwhile. So HTTP
+ * is tried where TCP has not answered.
+ */
+const ROUNDS = {
+  open: [['tcp'], ['http', 'grpc']],
+  tls: [['stcp'], ['https', 'grpcs']],
+} as const;
+
+/** A port may take this many times the time of a step: the two rounds, which go on meanwhile, take as long. */
+const LOOK_TIMEOUTS = 2;
 
 /** What to probe, with the times of its steps. */
 export type Probed = Omit<ProbeOptions, 'driver' | 'count' | 'intervalMs'>;
@@ -45,37 +58,39 @@ export function secondLook(thrown: unknown, probed: Probed): Observable<SecondLo
 
 function lookAgain(probed: Probed): Observable<SecondLook> {
   const { params } = probed;
-  return lookAtPort(params).pipe(
+  return lookAtPort(params, LOOK_TIMEOUTS * probed.timeoutMs).pipe(
     catchError(() => of<PortFinding>('closed')),
     switchMap((port) => {
       const isTls = needsTls(params);
       const look: SecondLook = { port, isTls, hasCertificate: isMutualTls(params) };
       if (port === 'closed' || port === 'tls-refused' || (port === 'tls' && !isTls)) return of(look);
-      return answeringScheme(probed, SCHEMES[port]).pipe(map((answersTo) => ({ ...look, answersTo })));
+      return answeringScheme(probed, ROUNDS[port]).pipe(map((answersTo) => ({ ...look, answersTo })));
     }),
+    takeWhile(({ port, answersTo }) => port === 'open' && answersTo === undefined, true),
+    takeLast(1),
   );
 }
 
 /** The one of these schemes over which the port shakes hands; `undefined` for none, or the scheme that was probed. */
-function answeringScheme(probed: Probed, schemes: readonly string[]): Observable<string | undefined> {
-  const drivers = nodeDrivers();
-  return from(schemes).pipe(
-    filter((scheme) => scheme !== probed.params.scheme),
-    mergeMap((scheme) =>
-      probe({
-        ...probed,
-        driver: drivers.find(scheme),
-        params: otherParams(probed.params, scheme),
-        count: 1,
-        intervalMs: 0,
-      }).pipe(
-        filter(({ type }) => type === 'ready'),
-        map(() => scheme),
-        catchError(() => EMPTY),
-      ),
-    ),
+function answeringScheme(
+  probed: Probed,
+  rounds: readonly (readonly string[])[],
+): Observable<string | undefined> {
+  return from(rounds).pipe(
+    concatMap((schemes) => merge(...schemes.map((scheme) => answering(probed, scheme)))),
     take(1),
     defaultIfEmpty(undefined),
+  );
+}
+
+/** Emits a scheme once the port has shaken hands over it. */
+function answering(probed: Probed, scheme: string): Observable<string> {
+  if (scheme === probed.params.scheme) return EMPTY;
+  const params = otherParams(probed.params, scheme);
+  return probe({ ...probed, driver: nodeDrivers().find(scheme), params, count: 1, intervalMs: 0 }).pipe(
+    filter(({ type }) => type === 'ready'),
+    map(() => scheme),
+    catchError(() => EMPTY),
   );
 }
 
