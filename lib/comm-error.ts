@@ -137,3 +137,13 @@ export function messageOf(thrown: unknown): string {
     ? Object.prototype.toString.call(thrown)
     : String(thrown);
 }
+
+/** The first system or OpenSSL code in the chain of causes, such as `ECONNREFUSED`; empty where there is none. */
+export function causeCode(error: CommError): string {
+  let cause: unknown = error.cause;
+  while (typeof cause === 'object' && cause !== null) {
+    if (!(cause instanceof CommError) && 'code' in cause && typeof cause.code === 'string') return cause.code;
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return '';
+}

@@ -545,11 +545,12 @@ export class Communicator {
 }
 
 function roleOf(connector: Connector): SessionRole {
-  const { handle, mode, driver, params } = connector;
+  const { handle, mode, driver, params, attemptedAt } = connector;
   return {
     handle,
     scheme: params.scheme,
     mode,
+    attemptedAt,
     mtls: isMutualTls(params),
     heartbeat: driver.capabilities.heartbeat,
     giveUp: () => connector.halt(),

@@ -15,6 +15,8 @@ export type {
 export interface EndpointEvent {
   readonly type: 'endpoint';
   readonly endpoint: Endpoint;
+  /** The connection that made the change. */
+  readonly connection: Connection;
 }
 
 /** A connection exists, and its handshake begins. */
@@ -22,6 +24,8 @@ export interface ConnectedEvent {
   readonly type: 'connected';
   readonly handle: string;
   readonly connection: Connection;
+  /** When we began to connect, in milliseconds since 1970. Absent where the peer did. */
+  readonly attemptedAt?: number;
 }
 
 /** A connection ended: after its handshake, or because the peer was refused. */

@@ -1,6 +1,6 @@
 import { match, P } from 'ts-pattern';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { causeCode, CommError, CommErrorCode } from '../comm-error.js';
 import { DIAGNOSIS_TEXT, type Diagnosis } from './diagnosis.js';
 import { ProbeError, type ProbeStage } from './probe.js';
 import { reconsider, type SecondLook } from './second-look.js';
@@ -62,14 +62,4 @@ function classify(error: CommError): Diagnosis {
     .with({ stage: P.union('handshake', 'settle'), code: CommErrorCode.CLOSED }, () => 'handshake-refused')
     .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'name-connected-elsewhere')
     .otherwise(() => 'failed');
-}
-
-/** The first system or OpenSSL code in the chain of causes; empty where there is none. */
-function causeCode(error: CommError): string {
-  let cause: unknown = error.cause;
-  while (typeof cause === 'object' && cause !== null) {
-    if (!(cause instanceof CommError) && 'code' in cause && typeof cause.code === 'string') return cause.code;
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  return '';
 }

@@ -72,6 +72,8 @@ export interface SessionRole {
   /** Of its URL. */
   readonly scheme: string;
   readonly mode: Mode;
+  /** When we began to connect, in milliseconds since 1970. Absent where the peer did. */
+  readonly attemptedAt?: number | undefined;
   /** The peer's certificate must fit its name. */
   readonly mtls: boolean;
   /** The transport can lose a peer without a sign, and NVFlare may answer out of order on it. */

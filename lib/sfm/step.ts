@@ -59,7 +59,9 @@ export function step(rules: Rules): (world: World, input: Input) => World {
 }
 
 function open(world: World, { role, connection }: Session): World {
-  return todo(world, { type: 'tell', event: { type: 'connected', handle: role.handle, connection } });
+  const { handle, attemptedAt } = role;
+  const began = attemptedAt === undefined ? {} : { attemptedAt };
+  return todo(world, { type: 'tell', event: { type: 'connected', handle, connection, ...began } });
 }
 
 /** One connection per name: the newcomer stays (NVFlare's rule, `sfm_endpoint.py`), unless the incumbent may. */
@@ -78,7 +80,7 @@ function admit(world: World, event: Of<'admitted'>, { duplicateName, makePeer }:
   return todo(
     next,
     ...(older === undefined ? [] : [{ type: 'route', peer, session: undefined } as const]),
-    ...(isNews ? [tellEndpoint(endpoint)] : []),
+    ...(isNews ? [tellEndpoint(endpoint, session)] : []),
     { type: 'welcome', session, endpoint, peer },
     ...(older === undefined ? [] : evict(older, session, endpoint.name, flaps.count)),
   );
@@ -160,7 +162,7 @@ function leave(world: World, { session, error }: Of<'closed'>, rules: Rules): Wo
   const endpoint = seat.endpoint.withState(EndpointState.DISCONNECTED);
   const next = withSeat(world, { ...seat, endpoint, session: undefined, goneKey: world.nextGoneKey });
   const forgotten = seat.isRemoved ? [endpoint.name] : longestGone(next, rules);
-  return todo(next, ...ended, tellEndpoint(endpoint), ...forgotten.map(thenForget));
+  return todo(next, ...ended, tellEndpoint(endpoint, session), ...forgotten.map(thenForget));
 }
 
 function retire(world: World, session: Session): World {
@@ -168,7 +170,7 @@ function retire(world: World, session: Session): World {
   const drain: Effect = { type: 'drain', session, peer: seat?.peer };
   if (seat?.endpoint.state !== EndpointState.READY) return todo(world, drain);
   const endpoint = seat.endpoint.withState(EndpointState.CLOSING);
-  return todo(withSeat(world, { ...seat, endpoint }), tellEndpoint(endpoint), drain);
+  return todo(withSeat(world, { ...seat, endpoint }), tellEndpoint(endpoint, session), drain);
 }
 
 function remove(world: World, name: string): World {
@@ -233,8 +235,8 @@ function todo(world: World, ...effects: Effect[]): World {
   return { ...world, effects: [...world.effects, ...effects] };
 }
 
-function tellEndpoint(endpoint: Endpoint): Effect {
-  return { type: 'tell', event: { type: 'endpoint', endpoint } };
+function tellEndpoint(endpoint: Endpoint, { connection }: Session): Effect {
+  return { type: 'tell', event: { type: 'endpoint', endpoint, connection } };
 }
 
 function close(session: Session, reason?: CommError): Effect {

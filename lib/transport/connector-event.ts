@@ -17,6 +17,11 @@ export interface RetryingEvent {
   readonly url: string;
   readonly mode: Mode;
   readonly delayMs: number;
+  /**
+   * When the attempt to connect began that failed, in milliseconds since 1970. Absent where a connection had been made,
+   * and for a listener.
+   */
+  readonly attemptedAt?: number;
   /** Why it ended; absent after a clean end. */
   readonly error?: CommError;
 }

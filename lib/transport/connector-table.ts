@@ -92,9 +92,11 @@ export class ConnectorTable {
   }
 }
 
-function toEvent({ handle, url, mode }: Connector, state: ConnectorState): ConnectorEvent | undefined {
+function toEvent(connector: Connector, state: ConnectorState): ConnectorEvent | undefined {
+  const { handle, url, mode, attemptedAt } = connector;
   if (state.type === 'listening') return { type: 'listening', handle, url: state.url };
-  if (state.type === 'retrying') return { handle, url, mode, ...state };
+  if (state.type === 'retrying')
+    return { handle, url, mode, ...(attemptedAt === undefined ? {} : { attemptedAt }), ...state };
   return undefined;
 }
 

@@ -112,6 +112,7 @@ export class Connector implements ConnectorView {
   readonly #limiter: ConnectionLimiter;
   readonly #halt = new ReplaySubject<void>(1);
   readonly #run = new Subscription();
+  #attemptedAt: number | undefined;
 
   constructor(handle: string, driver: Driver, mode: Mode, params: DriverParams, options: ConnectorOptions) {
     this.handle = handle;
@@ -151,6 +152,14 @@ export class Connector implements ConnectorView {
         complete: () => this.#become(STOPPED),
       }),
     );
+  }
+
+  /**
+   * When the attempt to connect began that has led to no connection yet, in milliseconds since 1970. `undefined` for a
+   * listener.
+   */
+  get attemptedAt(): number | undefined {
+    return this.#attemptedAt;
   }
 
   /** What may be seen of it from outside; there is no way from it to the connector. */
@@ -224,6 +233,7 @@ export class Connector implements ConnectorView {
     };
     connection.closed$.subscribe({ error: gone, complete: gone });
     this.#connections.next(connection);
+    this.#attemptedAt = undefined;
   }
 
   #connectOnce(): Observable<Progress> {
@@ -235,6 +245,7 @@ export class Connector implements ConnectorView {
       );
     return defer(() => {
       const connected = new Subject<void>();
+      this.#attemptedAt = scheduler.now();
       return this.driver.connect(this.params).pipe(
         timeout({ first: connectTimeoutMs, with: late, scheduler }),
         tap(() => connected.next()),

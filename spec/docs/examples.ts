@@ -17,7 +17,7 @@ const GIVEN = [
   "import express from 'express';",
   "import { map } from 'rxjs';",
   "import { TestScheduler } from 'rxjs/testing';",
-  "import { metrics } from '@opentelemetry/api';",
+  "import { metrics, trace } from '@opentelemetry/api';",
   importOf(metricsEntry, 'rxflare/metrics'),
   importOf(monitor, 'rxflare/monitor'),
   importOf(nest, 'rxflare/nest'),

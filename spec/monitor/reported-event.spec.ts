@@ -32,9 +32,13 @@ const CASES: readonly (readonly [LifecycleEvent, string, object?])[] = [
     'tcp://0:8002 is tried again in 1.0 s',
   ],
   [{ type: 'connected', handle, connection }, `${name} (127.0.0.1:2) opened`],
-  [{ type: 'endpoint', endpoint: site({}) }, 'site-1 READY (127.0.0.1:2)', { endpointName: 'site-1' }],
   [
-    { type: 'endpoint', endpoint: site({ tls: 'TLSv1.3', peer_cn: 'site-1' }) },
+    { type: 'endpoint', endpoint: site({}), connection },
+    'site-1 READY (127.0.0.1:2)',
+    { endpointName: 'site-1' },
+  ],
+  [
+    { type: 'endpoint', endpoint: site({ tls: 'TLSv1.3', peer_cn: 'site-1' }), connection },
     'site-1 READY (127.0.0.1:2, TLSv1.3 as site-1)',
     { endpointName: 'site-1' },
   ],

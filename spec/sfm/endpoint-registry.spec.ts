@@ -85,7 +85,7 @@ describe('an endpoint', () => {
     connection.finish();
     seen.push(latest.map.get('site-1'));
     expect(events.filter(({ type }) => type === 'endpoint')).toEqual(
-      seen.map((endpoint) => ({ type: 'endpoint', endpoint })),
+      seen.map((endpoint) => ({ type: 'endpoint', endpoint, connection })),
     );
   });
 

@@ -107,7 +107,15 @@ describe('the events of a connector table', () => {
     table.remove(connector);
     const { handle, url } = connector;
     expect(events).toEqual([
-      { type: 'retrying', handle, url, mode: Mode.ACTIVE, delayMs: 1_000, error: refused },
+      {
+        type: 'retrying',
+        handle,
+        url,
+        mode: Mode.ACTIVE,
+        delayMs: 1_000,
+        attemptedAt: expect.any(Number) as number,
+        error: refused,
+      },
     ]);
   });
 });
