@@ -1,4 +1,4 @@
-import { firstValueFrom } from 'rxjs';
+import { defer, firstValueFrom, type Observable } from 'rxjs';
 
 import { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
@@ -81,6 +81,11 @@ export class CellRouter {
         },
       );
     }
+  }
+
+  /** Emits when the neighbour on the way to a cell takes more; errors with CommError `CLOSED` where there is none. */
+  drained(destination: string): Observable<void> {
+    return defer(() => this.#communicator.drained(this.#legTo(destination) ?? destination));
   }
 
   /**

@@ -38,9 +38,17 @@ import {
   requestIds,
   textHeader,
 } from './headers.js';
+import type { IncomingStream } from './incoming-stream.js';
+import { InboundStreams } from './inbound-streams.js';
+import type { StreamProgress } from './outbound-stream.js';
+import { OutboundStreams, type SendStreamOptions } from './outbound-streams.js';
 import { decodePayload, encodePayload } from './payload.js';
+import { PeerDialects } from './peer-dialects.js';
 import { type Outcome, PendingRequests } from './pending-requests.js';
 import { isReturnCode, ReturnCode } from './return-code.js';
+import { STREAM_CHANNEL, StreamTopic } from './stream-headers.js';
+import { STREAM_DEFAULTS, type StreamOptions } from './stream-options.js';
+import type { StreamSource } from './stream-source.js';
 
 const log = logger('cellnet');
 
@@ -50,6 +58,8 @@ export interface CellOptions {
   readonly requestTimeoutMs?: number;
   /** The FOBS dialect for cells of which nothing has come yet; later each is answered in its own. Default: `2.7`. */
   readonly dialect?: FobsDialect;
+  /** How streams are sent and received. */
+  readonly streams?: StreamOptions;
   /** For tests in virtual time. Default: RxJS's `asyncScheduler`. */
   readonly scheduler?: SchedulerLike;
 }
@@ -91,9 +101,6 @@ export interface CellStats {
   readonly unroutable: number;
 }
 
-/** Maximum number of cells whose dialect is remembered; the oldest entry is evicted first. */
-const MAX_DIALECTS = 10_000;
-
 const BYE_TIMEOUT_MS = 500;
 
 /** The handler answers for itself. */
@@ -113,10 +120,13 @@ export class Cell {
   readonly #router: CellRouter;
   readonly #pending: PendingRequests;
   readonly #handlers = new HandlerTable<(request: CellRequest, answer: Answer) => unknown>();
-  readonly #dialects = new Map<string, FobsDialect>();
+  readonly #dialects = new PeerDialects();
+  readonly #inbound: InboundStreams;
+  readonly #outbound: OutboundStreams;
   readonly #requestTimeoutMs: number;
   readonly #dialect: FobsDialect;
   readonly #receiving: Subscription;
+  readonly #stopping: Subscription;
   #lateReplies = 0;
   #malformed = 0;
 
@@ -128,11 +138,24 @@ export class Cell {
     this.#pending = new PendingRequests(scheduler);
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#dialect = dialect;
+    const streamOptions = { ...STREAM_DEFAULTS, ...options.streams };
+    this.#inbound = new InboundStreams(streamOptions, this.#dialects, scheduler, (target, topic, headers) => {
+      this.#try(() => this.fire(target, STREAM_CHANNEL, topic, undefined, { headers, optional: true }));
+    });
+    this.#outbound = new OutboundStreams(streamOptions, this.#dialects, scheduler, {
+      send: (target, headers, bytes, optional) =>
+        this.fire(target, STREAM_CHANNEL, StreamTopic.DATA, bytes, { headers, optional }),
+      drained: (target) => this.#router.drained(target),
+    });
     this.#receiving = communicator.registerMessageReceiver(CELL_APP_ID, (received) =>
       this.#receive(received),
     );
+    this.#stopping = communicator.lifecycle$.subscribe({ complete: () => this.#end() });
     this.handle(CELL_CHANNEL, CellTopic.BYE, () => undefined);
     this.#handlers.add(CELL_CHANNEL, CellTopic.BULK, (bulk) => this.#unpack(bulk));
+    this.#handlers.add(STREAM_CHANNEL, StreamTopic.DATA, (chunk) => this.#onChunk(chunk));
+    this.#handlers.add(STREAM_CHANNEL, StreamTopic.ACK, (ack) => this.#outbound.receive(ack));
+    this.#handlers.add(STREAM_CHANNEL, StreamTopic.ERROR, (error) => this.#outbound.receive(error));
   }
 
   /** The name of the cell, NVFlare's FQCN. */
@@ -246,6 +269,35 @@ export class Cell {
     );
   }
 
+  /**
+   * Sends a stream of bytes. Cold: each subscription sends it. Emits how far it is, and completes when all has arrived,
+   * or where the target is NVFlare up to 2.8, when all is sent. Memory is the window and not the stream: the source is
+   * asked for more when the receiver has consumed. Unsubscribing aborts it.
+   *
+   * Errors with CellError: `comm_error` where the receiver refuses it, `timeout` where it is silent, and those of `fire`;
+   * CommError `BAD_DATA` where the source is not of `size` bytes or has something else than bytes, `NOT_READY` where an
+   * Observable is too far ahead of the receiver; or with what the source errors with.
+   */
+  sendStream(
+    target: string,
+    channel: string,
+    topic: string,
+    source: StreamSource,
+    options?: SendStreamOptions,
+  ): Observable<StreamProgress> {
+    return this.#outbound.send(target, channel, topic, source, options);
+  }
+
+  /**
+   * The streams of a topic of a channel that others send, while it is subscribed; {@link ANY} as for `handle`. Each waits
+   * to be read. Errors with CommError `BAD_CONFIG` where another subscription has them.
+   */
+  streams(channel: string, topic: string): Observable<IncomingStream> {
+    return new Observable((subscriber) =>
+      this.#inbound.handlers.add(channel, topic, (stream) => subscriber.next(stream)),
+    );
+  }
+
   /** Says goodbye to the neighbours, as NVFlare does, and ends: open requests fail, nothing is handled any more. */
   async close(): Promise<void> {
     const endpoints = await firstValueFrom(this.communicator.endpoints$);
@@ -256,8 +308,16 @@ export class Cell {
       optional: true,
     });
     await lastValueFrom(bye$, { defaultValue: undefined });
-    this.#pending.close();
+    this.#end();
+  }
+
+  /** Nothing comes any more. */
+  #end(): void {
     this.#receiving.unsubscribe();
+    this.#stopping.unsubscribe();
+    this.#inbound.stop();
+    this.#outbound.stop();
+    this.#pending.close();
   }
 
   #receive(received: ReceivedMessage): unknown {
@@ -372,7 +432,7 @@ export class Cell {
   #read(neighbour: string, headers: CellHeaders, message: Message): CellMessage {
     const { value, dialect } = decodePayload({ headers, payload: message.payload });
     const { cn__origin: origin } = headers;
-    if (dialect !== undefined) this.#learnDialect(origin, dialect);
+    if (dialect !== undefined) this.#dialects.learn(origin, { fobs: dialect });
     return {
       origin,
       neighbour,
@@ -383,12 +443,15 @@ export class Cell {
     };
   }
 
-  #learnDialect(origin: string, dialect: FobsDialect): void {
-    if (this.#dialects.get(origin) === dialect) return;
-    this.#dialects.set(origin, dialect);
-    for (const first of this.#dialects.keys()) {
-      if (this.#dialects.size <= MAX_DIALECTS) break;
-      this.#dialects.delete(first);
+  #onChunk(chunk: CellRequest): void {
+    if (!this.#inbound.receive(chunk)) this.#malformed += 1;
+  }
+
+  #try(send: () => unknown): void {
+    try {
+      send();
+    } catch (thrown) {
+      log('cannot answer: %s', CommError.from(thrown).message);
     }
   }
 
@@ -396,7 +459,7 @@ export class Cell {
   #encodedFor(payload: FobsValue): (target: string) => Message {
     const encoded = new Map<FobsDialect, Message>();
     return (target) => {
-      const dialect = this.#dialects.get(target) ?? this.#dialect;
+      const dialect = this.#dialects.of(target).fobs ?? this.#dialect;
       const known = encoded.get(dialect) ?? encodePayload(payload, dialect);
       encoded.set(dialect, known);
       return known;

@@ -14,6 +14,11 @@ export {
 } from './cell.js';
 export { CellError } from './cell-error.js';
 export type { CellMessage, CellReply, CellRequest } from './cell-message.js';
+export type { IncomingStream } from './incoming-stream.js';
+export type { StreamProgress } from './outbound-stream.js';
+export type { SendStreamOptions } from './outbound-streams.js';
+export type { StreamOptions } from './stream-options.js';
+export type { StreamSource } from './stream-source.js';
 export { ANY } from './handler-table.js';
 export type { Outcome } from './pending-requests.js';
 export { ReturnCode } from './return-code.js';

@@ -7,14 +7,20 @@ import { onTestFinished } from 'vitest';
 
 import { nvflarePython } from '../support/python.js';
 
-const SCRIPT = fileURLToPath(new URL('cell_peer.py', import.meta.url));
-
 /**
  * Starts a process with a real NVFlare cell, which ends with the test: `server` listens at the URL, others connect.
  * Resolves when the cell has started.
+ *
+ * @param script - what the cell does, in this directory
  */
-export async function startCellPeer(version: string, fqcn: string, url: string): Promise<void> {
-  const child = spawn(await nvflarePython(version), [SCRIPT, fqcn, url]);
+export async function startCellPeer(
+  version: string,
+  fqcn: string,
+  url: string,
+  script = 'cell_peer.py',
+): Promise<void> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(await nvflarePython(version), [path, fqcn, url]);
   const closed = once(child, 'close');
   onTestFinished(async () => {
     child.kill('SIGKILL');

@@ -1,0 +1,235 @@
+import {
+  concatMap,
+  defer,
+  endWith,
+  finalize,
+  from,
+  ignoreElements,
+  isObservable,
+  map,
+  type Observable,
+  of,
+  tap,
+  toArray,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { isPromise } from '../is-promise.js';
+import type { MessageHeaders } from '../message.js';
+import { quoted } from '../quoted.js';
+import { CellError } from './cell-error.js';
+import type { CellRequest } from './cell-message.js';
+import { textHeader } from './headers.js';
+import type { IncomingStream } from './incoming-stream.js';
+import { Reassembly } from './reassembly.js';
+import { ReturnCode } from './return-code.js';
+import { countOf, StreamHeader } from './stream-headers.js';
+import { UnicastSource } from './unicast-source.js';
+
+/** What an incoming stream needs of its table. */
+export interface InboundHost {
+  /** The most that may wait to be consumed, in bytes. */
+  readonly maxUnreadBytes: number;
+  /** Tells the sender how much is consumed, and up to which sequence all has come. */
+  acknowledge(stream: InboundStream): void;
+  /** Nothing follows. `refusal` is for the sender, unless it knows. */
+  close(stream: InboundStream, refusal?: string): void;
+  /** Counts bytes as held, or as let go of where negative. @returns whether there is room for them */
+  hold(bytes: number): boolean;
+}
+
+/** How often a sender that does not say so wants acknowledgements: NVFlare up to 2.8. */
+const ACK_BYTES = 4 * 1024 ** 2;
+
+/** One stream that we receive. open -> whole, when all has come -> over, when all is read; or -> over, when it fails. */
+export class InboundStream implements IncomingStream {
+  readonly origin: string;
+  readonly neighbour: string;
+  readonly channel: string;
+  readonly topic: string;
+  readonly headers: MessageHeaders;
+  readonly size: number | undefined;
+  readonly chunks$: Observable<Uint8Array>;
+  readonly bytes$: Observable<Uint8Array>;
+  /** Lost chunks are sent again, until they are acknowledged. */
+  readonly isReliable: boolean;
+  /** The sender knows errors: NVFlare 2.9 or later. */
+  readonly isModern: boolean;
+
+  readonly #host: InboundHost;
+  readonly #reassembly = new Reassembly();
+  readonly #pieces = new UnicastSource<Uint8Array>();
+  #acknowledgeEvery = ACK_BYTES;
+  #consumed = 0;
+  #acknowledged = 0;
+  #held = 0;
+  #isRead = false;
+  #silentSweeps = 0;
+  #state: 'open' | 'whole' | 'over' = 'open';
+
+  /** @param request - its first message */
+  constructor({ origin, neighbour, headers }: CellRequest, host: InboundHost) {
+    this.origin = origin;
+    this.neighbour = neighbour;
+    this.headers = headers;
+    this.channel = textHeader(headers, StreamHeader.CHANNEL);
+    this.topic = textHeader(headers, StreamHeader.TOPIC);
+    const size = countOf(headers[StreamHeader.SIZE]);
+    this.size = size === 0 ? undefined : size;
+    this.isReliable = headers[StreamHeader.RELIABLE] === true;
+    this.isModern = headers[StreamHeader.CHUNK_BYTES] !== undefined;
+    this.#host = host;
+    this.chunks$ = this.#read((piece$) => piece$.pipe(tap((piece) => this.#onConsumed(piece.length))));
+    this.bytes$ = this.#read((piece$) =>
+      piece$.pipe(
+        tap((piece) => this.#advance(piece.length)),
+        toArray(),
+        map(concatenated),
+      ),
+    );
+  }
+
+  /** Up to which sequence all has come, and how much is consumed; all of it once it is whole. */
+  get position(): { readonly sequence: number; readonly offset: number } {
+    const { sequence, receivedBytes } = this.#reassembly;
+    return { sequence, offset: this.#state === 'open' ? this.#consumed : receivedBytes };
+  }
+
+  /**
+   * Called at each sweep: a stream is given up at the third without a sign of life. It waits for its sender, or for
+   * somebody who reads it, but not for a reader that is busy.
+   */
+  sweep(): void {
+    const isUnread = this.#reassembly.receivedBytes > this.#consumed;
+    const isWaiting = !this.#isRead || (this.#state === 'open' && !isUnread);
+    this.#silentSweeps = isWaiting ? this.#silentSweeps + 1 : 0;
+    if (this.#silentSweeps > 2)
+      this.#failFor(ReturnCode.TIMEOUT, this.#isRead ? 'no chunk comes' : 'nobody reads it');
+  }
+
+  consume(each: (chunk: Uint8Array) => unknown): Observable<number> {
+    return this.#read((piece$) =>
+      piece$.pipe(
+        concatMap((piece) => {
+          const work = each(piece);
+          if (!isObservable(work) && !isPromise(work)) return of(piece.length);
+          return from(work).pipe(ignoreElements(), endWith(piece.length));
+        }),
+        tap((bytes) => this.#onConsumed(bytes)),
+        map(() => this.#consumed),
+      ),
+    );
+  }
+
+  refuse(reason = 'refused'): void {
+    this.fail(ReturnCode.COMM_ERROR, `we refused it: ${quoted(reason)}`, reason);
+  }
+
+  /** Ends it with an error. `refusal` is for the sender, unless it knows. */
+  fail(returnCode: ReturnCode, text: string, refusal?: string): void {
+    if (this.#state === 'over') return;
+    this.#close(refusal);
+    this.#pieces.error(new CellError(returnCode, `stream of ${this.origin}: ${text}`, this.origin));
+  }
+
+  /** Takes a chunk. One that breaks the rules ends the stream. @returns false where it came before */
+  take(headers: MessageHeaders, payload: Uint8Array | undefined): boolean {
+    const taken = this.#reassembly.take(headers, payload);
+    if (taken.kind === 'duplicate') return false;
+    this.#silentSweeps = 0;
+    const bytes = payload?.length ?? 0;
+    this.#held += bytes;
+    const hasRoom = this.#host.hold(bytes);
+    if (taken.kind === 'fault') this.#failFor(ReturnCode.INVALID_REQUEST, taken.text);
+    else if (!hasRoom) this.#failFor(ReturnCode.SERVICE_UNAVAILABLE, 'all streams hold too much');
+    else if (this.#unreadBytes > this.#host.maxUnreadBytes)
+      this.#failFor(
+        ReturnCode.MSG_TOO_BIG,
+        `more than ${this.#host.maxUnreadBytes} bytes wait to be consumed`,
+      );
+    else this.#emit(headers, taken.pieces);
+    return true;
+  }
+
+  #emit(headers: MessageHeaders, pieces: readonly Uint8Array[]): void {
+    this.#learnInterval(headers);
+    if (this.#reassembly.isWhole) {
+      this.#state = 'whole';
+      this.#acknowledge();
+    }
+    for (const piece of pieces) this.#pieces.next(piece);
+    if (this.#reassembly.isWhole) this.#pieces.complete();
+  }
+
+  get #unreadBytes(): number {
+    return this.#reassembly.receivedBytes - this.#consumed + this.#reassembly.aheadBytes;
+  }
+
+  /** A window smaller than the interval would never be acknowledged. */
+  #learnInterval(headers: MessageHeaders): void {
+    const interval = countOf(headers[StreamHeader.ACK_BYTES]) ?? this.#acknowledgeEvery;
+    const window = countOf(headers[StreamHeader.WINDOW_BYTES]) ?? interval;
+    this.#acknowledgeEvery = Math.max(1, Math.min(interval, window));
+  }
+
+  /** The pieces, for the first that subscribes. */
+  #read<T>(consume: (piece$: Observable<Uint8Array>) => Observable<T>): Observable<T> {
+    return defer(() => {
+      if (this.#isRead)
+        throw new CommError(CommErrorCode.BAD_CONFIG, `the stream of ${this.origin} has a reader`);
+      this.#isRead = true;
+      return consume(this.#pieces.values$).pipe(finalize(() => this.#leave()));
+    });
+  }
+
+  /** The reader has all that it wants. */
+  #leave(): void {
+    if (this.#state === 'over') return;
+    const hasAll = this.#state === 'whole' && this.#unreadBytes === 0;
+    this.#close(hasAll ? undefined : 'the receiver failed or gave up');
+  }
+
+  #close(refusal?: string): void {
+    this.#host.close(this, refusal);
+    this.#state = 'over';
+    this.#letGo(this.#held);
+  }
+
+  #onConsumed(bytes: number): void {
+    this.#letGo(bytes);
+    this.#advance(bytes);
+  }
+
+  #advance(bytes: number): void {
+    this.#consumed += bytes;
+    this.#silentSweeps = 0;
+    if (this.#state === 'open' && this.#consumed - this.#acknowledged >= this.#acknowledgeEvery)
+      this.#acknowledge();
+  }
+
+  #acknowledge(): void {
+    this.#acknowledged = this.position.offset;
+    this.#host.acknowledge(this);
+  }
+
+  #letGo(bytes: number): void {
+    this.#held -= bytes;
+    this.#host.hold(-bytes);
+  }
+
+  #failFor(returnCode: ReturnCode, text: string): void {
+    this.fail(returnCode, text, text);
+  }
+}
+
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only] = pieces;
+  if (pieces.length === 1 && only !== undefined) return only;
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.length;
+  }
+  return bytes;
+}

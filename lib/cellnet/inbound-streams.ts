@@ -1,0 +1,212 @@
+import { type SchedulerLike, Subscription, timer } from 'rxjs';
+
+import { logger } from '../log.js';
+import type { MessageHeaders } from '../message.js';
+import { quoted } from '../quoted.js';
+import type { CellRequest } from './cell-message.js';
+import { HandlerTable } from './handler-table.js';
+import { type InboundHost, InboundStream } from './inbound-stream.js';
+import type { IncomingStream } from './incoming-stream.js';
+import type { PeerDialects } from './peer-dialects.js';
+import { ReturnCode } from './return-code.js';
+import { DataType, StreamHeader, streamErrorOf, streamIdOf, StreamTopic } from './stream-headers.js';
+import type { StreamOptions } from './stream-options.js';
+
+const log = logger('cellnet');
+
+/** For how long chunks of a stream that is over may come: NVFlare 2.9 sends again for 65 s. */
+const REMEMBERED_MS = 65_000;
+/** How many streams that are over are remembered; the oldest is forgotten first. */
+const MAX_REMEMBERED = 10_000;
+
+/** A stream that is over. */
+interface Remains {
+  readonly untilMs: number;
+  /** Answers a sender that asks again. */
+  readonly answer: (() => void) | undefined;
+}
+
+/** Sends an acknowledgement or a refusal. It never throws. */
+export type Answer = (target: string, topic: string, headers: MessageHeaders) => void;
+
+/** The streams that others send to us. */
+export class InboundStreams implements InboundHost {
+  readonly maxUnreadBytes: number;
+  /** Who takes the streams of a topic of a channel. */
+  readonly handlers = new HandlerTable<(stream: IncomingStream) => void>();
+
+  readonly #options: Required<StreamOptions>;
+  readonly #dialects: PeerDialects;
+  readonly #scheduler: SchedulerLike;
+  readonly #answer: Answer;
+  readonly #streams = new Map<string, InboundStream>();
+  /** How many each neighbour has. */
+  readonly #counts = new Map<string, number>();
+  readonly #remains = new Map<string, Remains>();
+  #heldBytes = 0;
+  #sweeping = Subscription.EMPTY;
+  #isStopped = false;
+
+  constructor(
+    options: Required<StreamOptions>,
+    dialects: PeerDialects,
+    scheduler: SchedulerLike,
+    answer: Answer,
+  ) {
+    this.maxUnreadBytes = options.maxUnreadBytes;
+    this.#options = options;
+    this.#dialects = dialects;
+    this.#scheduler = scheduler;
+    this.#answer = answer;
+  }
+
+  /** How many are open, or whole and unread. */
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  /** How many bytes they hold. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Takes a message of a stream. @returns false where it is of none */
+  receive(request: CellRequest): boolean {
+    const { headers, origin, payload } = request;
+    const id = streamIdOf(headers);
+    if (id === undefined) return false;
+    const key = keyOf(origin, id);
+    const remains = this.#remains.get(key);
+    if (remains !== undefined) {
+      remains.answer?.();
+      return true;
+    }
+    const error = streamErrorOf(headers);
+    const known = this.#streams.get(key);
+    if (error !== undefined) {
+      known?.fail(ReturnCode.COMM_ERROR, `its sender aborted it: ${quoted(error)}`);
+      return true;
+    }
+    const stream = known ?? this.#begin(key, request);
+    const bytes = payload instanceof Uint8Array ? payload : undefined;
+    const isNew = stream?.take(headers, bytes) ?? true;
+    if (!isNew && stream?.isReliable === true) this.acknowledge(stream);
+    return true;
+  }
+
+  acknowledge(stream: InboundStream): void {
+    this.#acknowledger(stream)();
+  }
+
+  close(stream: InboundStream, refusal?: string): void {
+    const key = keyOf(stream.origin, streamIdOf(stream.headers));
+    this.#streams.delete(key);
+    this.#count(stream.neighbour, -1);
+    this.#bury(key, stream, refusal);
+  }
+
+  hold(bytes: number): boolean {
+    this.#heldBytes += bytes;
+    return this.#heldBytes <= this.#options.maxHeldBytes;
+  }
+
+  /** Gives up all, and takes no more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const stream of this.#streams.values())
+      stream.fail(ReturnCode.COMM_ERROR, 'our own cell is closed', 'closed');
+    this.#sweeping.unsubscribe();
+    this.#remains.clear();
+  }
+
+  #begin(key: string, request: CellRequest): InboundStream | undefined {
+    const stream = new InboundStream(request, this);
+    const { channel, topic, neighbour, origin } = stream;
+    if (stream.isModern) this.#dialects.learn(origin, { reliable: true });
+    const handler = this.handlers.find(channel, topic);
+    const isCrowded = (this.#counts.get(neighbour) ?? 0) >= this.#options.maxStreamsPerNeighbour;
+    if (handler === undefined || isCrowded) {
+      this.#bury(
+        key,
+        stream,
+        isCrowded ? 'too many open streams' : `No callback is registered for ${channel}/${topic}`,
+      );
+      return undefined;
+    }
+    this.#streams.set(key, stream);
+    this.#count(neighbour, 1);
+    this.#sweep();
+    handler(stream);
+    return stream;
+  }
+
+  /** Remembers that a stream is over, since more of it may come, and tells its sender where that does not know. */
+  #bury(key: string, stream: InboundStream, refusal: string | undefined): void {
+    const answer = refusal === undefined ? this.#acknowledger(stream) : this.#refuser(stream, refusal);
+    if (refusal !== undefined) {
+      log('a stream of %s is over: %s', quoted(stream.origin), quoted(refusal));
+      answer();
+    }
+    const untilMs = this.#scheduler.now() + REMEMBERED_MS;
+    this.#remains.set(key, { untilMs, answer: stream.isReliable ? answer : undefined });
+    this.#forget(MAX_REMEMBERED);
+    this.#sweep();
+  }
+
+  #acknowledger({ origin, headers, position }: InboundStream): () => void {
+    const { offset, sequence } = position;
+    const all = {
+      [StreamHeader.ID]: headers[StreamHeader.ID],
+      [StreamHeader.DATA_TYPE]: DataType.ACK,
+      [StreamHeader.OFFSET]: offset,
+      [StreamHeader.SEQUENCE]: sequence,
+    };
+    return () => this.#answer(origin, StreamTopic.ACK, all);
+  }
+
+  /** Earlier releases than 2.9 have no ERROR, and log one where it comes. */
+  #refuser({ origin, headers, channel, topic, isModern }: InboundStream, refusal: string): () => void {
+    const all = {
+      [StreamHeader.ID]: headers[StreamHeader.ID],
+      [StreamHeader.DATA_TYPE]: DataType.ERROR,
+      [StreamHeader.ERROR]: refusal,
+      [StreamHeader.ERROR_TYPE]: 'StreamError',
+      [StreamHeader.CHANNEL]: channel,
+      [StreamHeader.TOPIC]: topic,
+      [StreamHeader.REQUEST_ID]: headers[StreamHeader.REQUEST_ID],
+    };
+    return () => {
+      if (isModern) this.#answer(origin, StreamTopic.ERROR, all);
+      this.#answer(origin, StreamTopic.ACK, all);
+    };
+  }
+
+  #count(neighbour: string, change: 1 | -1): void {
+    const count = (this.#counts.get(neighbour) ?? 0) + change;
+    if (count === 0) this.#counts.delete(neighbour);
+    else this.#counts.set(neighbour, count);
+  }
+
+  /** Looks at all streams from time to time, while there are any. */
+  #sweep(): void {
+    if (this.#isStopped || !this.#sweeping.closed) return;
+    const periodMs = this.#options.idleTimeoutMs / 2;
+    this.#sweeping = timer(periodMs, periodMs, this.#scheduler).subscribe(() => {
+      for (const stream of this.#streams.values()) stream.sweep();
+      this.#forget(MAX_REMEMBERED);
+      if (this.#streams.size + this.#remains.size === 0) this.#sweeping.unsubscribe();
+    });
+  }
+
+  #forget(max: number): void {
+    const now = this.#scheduler.now();
+    for (const [key, { untilMs }] of this.#remains) {
+      if (this.#remains.size <= max && untilMs > now) break;
+      this.#remains.delete(key);
+    }
+  }
+}
+
+function keyOf(origin: string, id: string | undefined): string {
+  return `${origin}\n${id}`;
+}

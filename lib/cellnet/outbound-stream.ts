@@ -1,0 +1,279 @@
+import {
+  defer,
+  EMPTY,
+  endWith,
+  finalize,
+  ignoreElements,
+  interval,
+  merge,
+  type Observable,
+  type SchedulerLike,
+  Subject,
+  switchMap,
+  takeUntil,
+  tap,
+} from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { MessageHeaders } from '../message.js';
+import { Chunker } from './chunker.js';
+import { CellError } from './cell-error.js';
+import { ReturnCode } from './return-code.js';
+import { DataType, StreamHeader } from './stream-headers.js';
+import type { StreamOptions } from './stream-options.js';
+import type { Feed } from './stream-source.js';
+
+/** How far a stream is. */
+export interface StreamProgress {
+  /** Bytes that were handed to the connection. */
+  readonly sentBytes: number;
+  /** Bytes that the receiver says it has consumed. */
+  readonly acknowledgedBytes: number;
+  /** Bytes in all; `undefined` where the source does not tell. */
+  readonly size: number | undefined;
+}
+
+/** What an outgoing stream is made of. */
+export interface OutboundParts {
+  readonly target: string;
+  /** Of each chunk: those of the application, and the constant ones of the stream. */
+  readonly headers: MessageHeaders;
+  readonly feed: Feed;
+  readonly size: number | undefined;
+  /** Lost chunks are sent again. */
+  readonly isReliable: boolean;
+  readonly options: Required<StreamOptions>;
+  readonly scheduler: SchedulerLike;
+  /**
+   * Sends one message of the stream.
+   *
+   * @returns false to wait for `drained` before the next
+   * @throws CellError where it cannot be sent
+   */
+  send(headers: MessageHeaders, bytes?: Uint8Array): boolean;
+  /** Emits when `send` takes more. */
+  drained(): Observable<void>;
+}
+
+interface Sent {
+  readonly headers: MessageHeaders;
+  readonly bytes: Uint8Array;
+  atMs: number;
+}
+
+/** No piece is taken while more waits to be sent. */
+const MAX_AHEAD_BYTES = 64 * 1024 ** 2;
+
+/** One stream that we send: asks its source for what there is room for, in the window and in the connection. */
+export class OutboundStream {
+  readonly #parts: OutboundParts;
+  readonly #chunker: Chunker;
+  readonly #demand = new Subject<void>();
+  readonly #full = new Subject<void>();
+  readonly #progress = new Subject<StreamProgress>();
+  /** Chunks of a reliable stream that the receiver may not have. */
+  readonly #unconfirmed = new Map<number, Sent>();
+  #sequence = 0;
+  #sentBytes = 0;
+  #acknowledgedBytes = 0;
+  #progressAtMs: number;
+  #isAsked = false;
+  #isFull = false;
+  #isPumping = false;
+  #sourceEnded = false;
+  #state: 'sending' | 'sent' | 'over' = 'sending';
+
+  constructor(parts: OutboundParts) {
+    this.#parts = parts;
+    this.#chunker = new Chunker(parts.options.chunkBytes);
+    this.#progressAtMs = parts.scheduler.now();
+  }
+
+  /** Sends the stream. Unsubscribing aborts it. */
+  run(): Observable<StreamProgress> {
+    const { feed, options, scheduler } = this.#parts;
+    const over$ = this.#progress.pipe(ignoreElements(), endWith(undefined));
+    const fed$ = feed(this.#demand).pipe(
+      tap({ next: (piece) => this.#feed(piece), complete: () => this.#endSource() }),
+    );
+    const drained$ = this.#full.pipe(
+      switchMap(() => this.#parts.drained()),
+      tap(() => {
+        this.#isFull = false;
+        this.#pump();
+      }),
+    );
+    const watched$ = interval(options.retryMs, scheduler).pipe(tap(() => this.#watch()));
+    const started$ = defer(() => {
+      this.#pump();
+      return EMPTY;
+    });
+    const work$ = merge(drained$, watched$, fed$, started$).pipe(ignoreElements(), takeUntil(over$));
+    return merge(this.#progress, work$).pipe(
+      tap({ error: () => this.#abort('the sender failed') }),
+      finalize(() => this.#abort('cancelled by the sender')),
+    );
+  }
+
+  /** The receiver has consumed `offset` bytes, and has all chunks up to `sequence`. */
+  acknowledge(offset: number, sequence: number | undefined): void {
+    if (this.#state === 'over') return;
+    this.#progressAtMs = this.#parts.scheduler.now();
+    this.#acknowledgedBytes = Math.max(this.#acknowledgedBytes, Math.min(offset, this.#sentBytes));
+    for (const sent of this.#unconfirmed.keys()) {
+      if (sequence === undefined || sent > sequence) break;
+      this.#unconfirmed.delete(sent);
+    }
+    this.#tell();
+    this.#pump();
+  }
+
+  /** The receiver does not want it. */
+  refuse(error: CellError): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#progress.error(error);
+  }
+
+  #feed(piece: Uint8Array): void {
+    if (!(piece instanceof Uint8Array))
+      throw new CommError(CommErrorCode.BAD_DATA, `${this.#name}: a piece of the source is no Uint8Array`);
+    if (this.#chunker.bytes > MAX_AHEAD_BYTES) {
+      const detail = `an Observable cannot be paused, and ${this.#chunker.bytes} bytes of it wait to be sent`;
+      throw new CommError(CommErrorCode.NOT_READY, `${this.#name}: ${detail}`);
+    }
+    this.#isAsked = false;
+    this.#chunker.push(piece);
+    this.#pump();
+  }
+
+  #endSource(): void {
+    this.#sourceEnded = true;
+    this.#pump();
+  }
+
+  /** Sends what there is, while there is room, and asks for more. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (this.#state === 'sending' && this.#hasRoom()) {
+      const chunk = this.#chunker.take(this.#sourceEnded);
+      if (chunk !== undefined) this.#send(chunk.bytes, chunk.isFinal);
+      else if (this.#isAsked || this.#sourceEnded) break;
+      else {
+        this.#isAsked = true;
+        this.#demand.next();
+      }
+    }
+    this.#isPumping = false;
+    if (this.#state === 'sent' && this.#unconfirmed.size === 0) {
+      this.#state = 'over';
+      this.#progress.complete();
+    }
+  }
+
+  #hasRoom(): boolean {
+    return !this.#isFull && this.#sentBytes - this.#acknowledgedBytes <= this.#parts.options.windowBytes;
+  }
+
+  #send(bytes: Uint8Array, isFinal: boolean): void {
+    const { headers, isReliable, scheduler, size } = this.#parts;
+    const end = this.#sentBytes + bytes.length;
+    if (size !== undefined && (end > size || (isFinal && end < size))) {
+      const error = new CommError(
+        CommErrorCode.BAD_DATA,
+        `${this.#name}: the source has ${end} of ${size} bytes`,
+      );
+      this.#progress.error(error);
+      return;
+    }
+    const all: MessageHeaders = {
+      ...headers,
+      ...(this.#sequence === 0 ? this.#firstHeaders() : {}),
+      [StreamHeader.DATA_TYPE]: isFinal ? DataType.FINAL : DataType.CHUNK,
+      [StreamHeader.SEQUENCE]: this.#sequence,
+      [StreamHeader.OFFSET]: this.#sentBytes,
+    };
+    if (this.#hasAllAcknowledged()) this.#progressAtMs = scheduler.now();
+    if (isReliable) this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: scheduler.now() });
+    this.#sequence += 1;
+    this.#sentBytes = end;
+    if (isFinal) this.#state = 'sent';
+    this.#transmit(all, bytes);
+    this.#tell();
+  }
+
+  #hasAllAcknowledged(): boolean {
+    return this.#acknowledgedBytes === this.#sentBytes && this.#unconfirmed.size === 0;
+  }
+
+  #transmit(headers: MessageHeaders, bytes: Uint8Array): void {
+    try {
+      if (this.#parts.send(headers, bytes)) return;
+      this.#isFull = true;
+      this.#full.next();
+    } catch (error) {
+      // What is lost on the way is sent again; where nothing has ever arrived, no way leads there.
+      if (!this.#parts.isReliable || this.#acknowledgedBytes === 0)
+        this.#progress.error(CommError.from(error));
+    }
+  }
+
+  #firstHeaders(): MessageHeaders {
+    const { isReliable, options } = this.#parts;
+    const acknowledgeEvery = Math.max(1, Math.floor(options.windowBytes / 4));
+    // Python reads both as floats; an integral number would be an integer, which it takes as well.
+    const retry = {
+      [StreamHeader.RETRY_WAIT]: options.retryMs / 1_000,
+      [StreamHeader.RETRY_TIMEOUT]: options.ackTimeoutMs / 1_000,
+    };
+    return { [StreamHeader.ACK_BYTES]: acknowledgeEvery, ...(isReliable ? retry : {}) };
+  }
+
+  /** Gives up where the receiver is silent for too long, and sends again what a reliable stream may have lost. */
+  #watch(): void {
+    const { options, scheduler } = this.#parts;
+    const now = scheduler.now();
+    const isWaiting = this.#unconfirmed.size > 0 || (this.#state === 'sending' && !this.#hasRoom());
+    if (!isWaiting) this.#progressAtMs = now;
+    if (now - this.#progressAtMs >= options.ackTimeoutMs) {
+      const text = `${this.#name}: no acknowledgement came within ${options.ackTimeoutMs} ms`;
+      throw new CellError(ReturnCode.TIMEOUT, text, this.#parts.target);
+    }
+    for (const sent of this.#unconfirmed.values()) {
+      if (this.#isFull) break;
+      if (now - sent.atMs < options.retryMs) continue;
+      sent.atMs = now;
+      this.#transmit(sent.headers, sent.bytes);
+    }
+  }
+
+  #tell(): void {
+    this.#progress.next({
+      sentBytes: this.#sentBytes,
+      acknowledgedBytes: this.#acknowledgedBytes,
+      size: this.#parts.size,
+    });
+  }
+
+  get #name(): string {
+    return `stream to ${this.#parts.target}`;
+  }
+
+  /** Tells the receiver that nothing follows, unless all is sent or it does not want it. */
+  #abort(reason: string): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    const { headers } = this.#parts;
+    try {
+      this.#parts.send({
+        ...headers,
+        [StreamHeader.DATA_TYPE]: DataType.ERROR,
+        [StreamHeader.OFFSET]: this.#sentBytes,
+        [StreamHeader.ERROR]: reason,
+      });
+    } catch {
+      // Nobody is there to be told.
+    }
+  }
+}

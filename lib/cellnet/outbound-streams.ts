@@ -1,0 +1,125 @@
+import { defer, finalize, type Observable, type SchedulerLike } from 'rxjs';
+
+import type { HeaderValue, MessageHeaders } from '../message.js';
+import { quoted } from '../quoted.js';
+import { CellError } from './cell-error.js';
+import type { CellRequest } from './cell-message.js';
+import { OutboundStream, type StreamProgress } from './outbound-stream.js';
+import type { PeerDialects } from './peer-dialects.js';
+import { ReturnCode } from './return-code.js';
+import { countOf, StreamHeader, streamErrorOf, streamIdOf } from './stream-headers.js';
+import type { StreamOptions } from './stream-options.js';
+import { feedOf, sizeOf, type StreamSource } from './stream-source.js';
+
+/** How one stream is sent. */
+export interface SendStreamOptions {
+  /** Headers of the application, which all chunks carry; names that begin with `cn__` or `sm__` belong to cells. */
+  readonly headers?: MessageHeaders;
+  /** Bytes in all. Default: those of bytes and Blobs, and else unknown. A source of another size makes it fail. */
+  readonly size?: number;
+  /**
+   * Lost chunks are sent again, and it completes when all has arrived. NVFlare up to 2.8 cannot do that: it completes when
+   * all is sent. Default: whether the target is known to be able to, from what it sent.
+   */
+  readonly reliable?: boolean;
+  /** Cells on the way do not warn where they cannot pass it on. Default: false. */
+  readonly optional?: boolean;
+}
+
+/** What streams need of a cell. */
+export interface StreamWire {
+  /** @throws CellError where it cannot be sent @returns false to wait for `drained` */
+  send(target: string, headers: MessageHeaders, bytes: Uint8Array | undefined, optional: boolean): boolean;
+  /** Emits when `send` to this cell takes more. */
+  drained(target: string): Observable<void>;
+}
+
+/** The streams that we send. */
+export class OutboundStreams {
+  readonly #options: Required<StreamOptions>;
+  readonly #dialects: PeerDialects;
+  readonly #scheduler: SchedulerLike;
+  readonly #wire: StreamWire;
+  readonly #streams = new Map<string, { readonly target: string; readonly stream: OutboundStream }>();
+  #nextId: number;
+
+  constructor(
+    options: Required<StreamOptions>,
+    dialects: PeerDialects,
+    scheduler: SchedulerLike,
+    wire: StreamWire,
+  ) {
+    this.#options = options;
+    this.#dialects = dialects;
+    this.#scheduler = scheduler;
+    this.#wire = wire;
+    // As NVFlare's: microseconds. Up to 2.8 a receiver tells the streams of different senders apart by this alone.
+    this.#nextId = scheduler.now() * 1_000 + Math.floor(Math.random() * 1_000_000);
+  }
+
+  /** Sends a stream. Cold. */
+  send(
+    target: string,
+    channel: string,
+    topic: string,
+    source: StreamSource,
+    { headers, size = sizeOf(source), reliable, optional = false }: SendStreamOptions = {},
+  ): Observable<StreamProgress> {
+    return defer(() => {
+      const id = this.#nextId++;
+      const isReliable = reliable ?? this.#dialects.of(target).reliable === true;
+      const stream = new OutboundStream({
+        target,
+        headers: {
+          ...headers,
+          [StreamHeader.ID]: id,
+          [StreamHeader.CHANNEL]: channel,
+          [StreamHeader.TOPIC]: topic,
+          [StreamHeader.SIZE]: size ?? 0,
+          [StreamHeader.OPTIONAL]: optional,
+          [StreamHeader.RELIABLE]: isReliable,
+          [StreamHeader.CHUNK_BYTES]: this.#options.chunkBytes,
+          [StreamHeader.WINDOW_BYTES]: this.#options.windowBytes,
+        },
+        feed: feedOf(source),
+        size,
+        isReliable,
+        options: this.#options,
+        scheduler: this.#scheduler,
+        send: (all, bytes) => this.#wire.send(target, all, bytes, optional),
+        drained: () => this.#wire.drained(target),
+      });
+      this.#streams.set(String(id), { target, stream });
+      return stream.run().pipe(finalize(() => this.#streams.delete(String(id))));
+    });
+  }
+
+  /** Gives up all. */
+  stop(): void {
+    for (const { target, stream } of this.#streams.values())
+      stream.refuse(
+        new CellError(ReturnCode.COMM_ERROR, `stream to ${target}: our own cell is closed`, target),
+      );
+  }
+
+  /** Takes an acknowledgement or a refusal. */
+  receive({ headers, origin }: CellRequest): void {
+    const entry = this.#streams.get(streamIdOf(headers) ?? '');
+    if (entry === undefined) return;
+    const { target, stream } = entry;
+    const error = streamErrorOf(headers);
+    // A cell on the way may say that it cannot pass a chunk on.
+    const speaker: HeaderValue =
+      error === undefined ? origin : (headers[StreamHeader.FAILED_DESTINATION] ?? origin);
+    if (speaker !== target) return;
+    if (error !== undefined) {
+      stream.refuse(
+        new CellError(ReturnCode.COMM_ERROR, `stream to ${target}: refused: ${quoted(error)}`, target),
+      );
+      return;
+    }
+    const sequence = countOf(headers[StreamHeader.SEQUENCE]);
+    if (sequence !== undefined) this.#dialects.learn(target, { reliable: true });
+    stream.acknowledge(countOf(headers[StreamHeader.OFFSET]) ?? 0, sequence);
+  }
+}

@@ -1,0 +1,96 @@
+import {
+  concatMap,
+  defer,
+  finalize,
+  from,
+  map,
+  type Observable,
+  type ObservableInput,
+  of,
+  takeWhile,
+} from 'rxjs';
+
+/**
+ * What a stream is made of: bytes, a Blob or a File, or pieces of any size: an iterable, an async iterable, a stream of
+ * Node or of the web, an Observable, a promise.
+ *
+ * All but an Observable are asked for the next piece when there is room for it. An Observable cannot be paused.
+ */
+export type StreamSource = Uint8Array | Blob | ObservableInput<Uint8Array>;
+
+/** The pieces of a source, which may wait for a demand before each. */
+export type Feed = (demand$: Observable<unknown>) => Observable<Uint8Array>;
+
+/** How much of a Blob is read at a time. */
+const BLOB_BYTES = 1024 ** 2;
+
+/** How many bytes a source has, where that is known. */
+export function sizeOf(source: StreamSource): number | undefined {
+  if (source instanceof Uint8Array) return source.length;
+  return source instanceof Blob ? source.size : undefined;
+}
+
+/** How the pieces of a source come. */
+export function feedOf(source: StreamSource): Feed {
+  if (source instanceof Uint8Array) return () => of(source);
+  if (source instanceof Blob) return pulled(() => blobPieces(source));
+  if (Symbol.asyncIterator in source) return pulled(() => source[Symbol.asyncIterator]());
+  if (Symbol.iterator in source) return pulled(() => source[Symbol.iterator]());
+  if ('getReader' in source) return pulled(() => webPieces(source));
+  return () => from(source);
+}
+
+interface Pieces {
+  next(): Promise<IteratorResult<Uint8Array, unknown>> | IteratorResult<Uint8Array, unknown>;
+  return?(): unknown;
+}
+
+/** One piece for each demand. */
+function pulled(open: () => Pieces): Feed {
+  return (demand$) =>
+    defer(() => {
+      const pieces = open();
+      let isDone = false;
+      return demand$.pipe(
+        concatMap(() => {
+          const next = pieces.next();
+          return 'then' in next ? next : of(next);
+        }),
+        takeWhile(({ done }) => !(isDone = done === true)),
+        map(({ value }) => value as Uint8Array),
+        finalize(() => {
+          if (!isDone) pieces.return?.();
+        }),
+      );
+    });
+}
+
+function blobPieces(blob: Blob): Pieces {
+  let offset = 0;
+  return {
+    async next() {
+      if (offset >= blob.size) return { done: true, value: undefined };
+      const end = Math.min(offset + BLOB_BYTES, blob.size);
+      const buffer = await blob.slice(offset, end).arrayBuffer();
+      offset = end;
+      return { value: new Uint8Array(buffer) };
+    },
+  };
+}
+
+/** Browsers without async iteration of ReadableStream have its reader. */
+function webPieces(stream: { getReader(): WebReader }): Pieces {
+  const reader = stream.getReader();
+  return {
+    async next() {
+      const { done, value } = await reader.read();
+      return done === true || value === undefined ? { done: true, value: undefined } : { value };
+    },
+    return: () => reader.releaseLock(),
+  };
+}
+
+interface WebReader {
+  read(): PromiseLike<{ done?: boolean | undefined; value?: Uint8Array | undefined }>;
+  releaseLock(): void;
+}

@@ -1,0 +1,103 @@
+import {
+  catchError,
+  endWith,
+  ignoreElements,
+  map,
+  mergeMap,
+  type Observable,
+  of,
+  switchMap,
+  tap,
+  timer,
+} from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
+import { describe, expect, it } from 'vitest';
+
+import { ANY, Cell, CellError, type StreamOptions } from '../../lib/cellnet/index.js';
+import { CommError } from '../../lib/comm-error.js';
+import { VirtualNetwork } from '../../lib/testing/index.js';
+import { marbles } from '../support/marbles.js';
+import { pattern } from '../support/pattern.js';
+
+/** Small, so that little is much: chunks of 10 bytes, 40 of them on the way. */
+const SMALL: StreamOptions = { chunkBytes: 10, windowBytes: 40, maxUnreadBytes: 100, maxHeldBytes: 1_000 };
+
+/** `site-1` and `site-2` with the server between them. */
+function setUp(scheduler: TestScheduler, options: StreamOptions = {}) {
+  const network = new VirtualNetwork(scheduler);
+  const cell = (name: string) =>
+    new Cell(network.communicator(name), { scheduler, streams: { ...SMALL, ...options } });
+  for (const site of ['site-1', 'site-2']) network.join(site, 'server', 'j');
+  return { network, hub: cell('server'), one: cell('site-1'), two: cell('site-2') };
+}
+
+/** From frame 10 on, when all are READY. */
+const later = <T>(stream: Observable<T>) => timer(10).pipe(switchMap(() => stream));
+const codeOf = catchError((error: unknown) =>
+  of(error instanceof CellError ? error.returnCode : error instanceof CommError ? error.code : String(error)),
+);
+const ended = <T>(stream: Observable<T>) => stream.pipe(ignoreElements(), endWith('end'), codeOf);
+
+describe('a stream', () => {
+  it.each([0, 1, 9, 10, 11, 40, 41, 95])(
+    'of %i bytes arrives as it was sent, in pieces of any size',
+    (size) => {
+      marbles((scheduler, { expectObservable, flush }) => {
+        const { one, two } = setUp(scheduler);
+        const bytes = pattern(size);
+        const pieces = [
+          bytes.subarray(0, 3),
+          bytes.subarray(3, 3),
+          bytes.subarray(3, 50),
+          bytes.subarray(50),
+        ];
+        const got: unknown[] = [];
+        two
+          .streams('c', ANY)
+          .pipe(mergeMap(({ bytes$, topic, size }) => bytes$.pipe(map((all) => [topic, size, all]))))
+          .subscribe((all) => got.push(all));
+        expectObservable(ended(later(one.sendStream('site-2', 'c', 'whole', bytes)))).toBe('10ms (a|)', {
+          a: 'end',
+        });
+        expectObservable(ended(later(one.sendStream('site-2', 'c', 'array', pieces)))).toBe('10ms (a|)', {
+          a: 'end',
+        });
+        expectObservable(ended(later(one.sendStream('site-2', 'c', 'observable', of(...pieces))))).toBe(
+          '10ms (a|)',
+          { a: 'end' },
+        );
+        flush();
+        expect(got).toEqual([
+          ['whole', size === 0 ? undefined : size, bytes],
+          ['array', undefined, bytes],
+          ['observable', undefined, bytes],
+        ]);
+      });
+    },
+  );
+
+  it('goes at the pace of its consumer: its source is asked for no more than the window', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { one, two } = setUp(scheduler);
+      let asked = 0;
+      function* source() {
+        for (; asked < 20; asked += 1) yield pattern(10);
+      }
+      const ahead: number[] = [];
+      let consumed = 0;
+      const consume$ = two.streams('c', 't').pipe(
+        mergeMap((stream) =>
+          stream.consume(() => {
+            ahead.push(asked - consumed);
+            return timer(100).pipe(tap(() => (consumed += 1)));
+          }),
+        ),
+      );
+      consume$.subscribe();
+      const sent$ = later(one.sendStream('site-2', 'c', 't', source()));
+      expectObservable(ended(sent$)).toBe('1510ms (a|)', { a: 'end' });
+      flush();
+      expect([consumed, Math.max(...ahead)]).toEqual([20, 5]);
+    });
+  });
+});
