@@ -77,7 +77,7 @@ export const ENDPOINT_LEVELS: readonly Metric<EndpointStats>[] = [
   {
     name: 'rxflare.endpoint.count',
     unit: '{endpoint}',
-    description: 'Known remote endpoints.',
+    description: 'Known remote endpoints, watchers apart.',
     series: STATES.map((state) => ({
       attributes: { 'rxflare.endpoint.state': state },
       of: (endpoint) => Number(endpoint.state === state),

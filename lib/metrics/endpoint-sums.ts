@@ -1,3 +1,4 @@
+import { EndpointState } from '../endpoint.js';
 import type { EndpointStats } from '../stats.js';
 import type { EndpointGroups } from './endpoint-groups.js';
 import { ENDPOINT_COUNTERS, ENDPOINT_LEVELS } from './endpoint-metrics.js';
@@ -15,7 +16,7 @@ interface Seen {
 }
 
 /**
- * Sums over endpoints, by group. A communicator forgets endpoints, and what they sent with them; here the sums of
+ * Sums over endpoints, by group; watchers are counted and are in no sum, as in the `totals` of a report. A communicator forgets endpoints, and what they sent with them; here the sums of
  * counters keep it, since a counter that falls is taken for a restart.
  */
 export class EndpointSums {
@@ -24,6 +25,7 @@ export class EndpointSums {
   #levels = new Map<string | undefined, number[]>();
   /** Of each endpoint that the communicator knows, the last look. */
   #seen: ReadonlyMap<string, Seen> = new Map();
+  #watchers = 0;
 
   constructor(groups: EndpointGroups) {
     this.#groups = groups;
@@ -35,7 +37,12 @@ export class EndpointSums {
     const seen = new Map<string, Seen>();
     // Also groups without an endpoint have figures: OpenTelemetry's SDK goes on to report what it was told last.
     this.#levels = new Map([...this.#counters.keys()].map((group) => [group, []]));
+    this.#watchers = 0;
     for (const endpoint of endpoints) {
+      if (endpoint.isWatcher === true) {
+        this.#watchers += Number(endpoint.state === EndpointState.READY);
+        continue;
+      }
       const before = this.#seen.get(endpoint.name);
       const group = before === undefined ? this.#groups.of(endpoint.name) : before.group;
       const counters = COUNTERS.map((read) => read(endpoint));
@@ -49,6 +56,11 @@ export class EndpointSums {
   /** What only grows. */
   get counters(): Sums {
     return this.#counters;
+  }
+
+  /** How many watchers were READY at the last update. */
+  get watchers(): number {
+    return this.#watchers;
   }
 
   /** What was so at the last update. */

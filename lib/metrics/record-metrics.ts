@@ -42,6 +42,11 @@ export function recordMetrics(
     meter.createObservableUpDownCounter(metric.name, metric),
   );
 
+  const watchers = meter.createObservableUpDownCounter('rxflare.watcher.count', {
+    unit: '{endpoint}',
+    description: 'Dashboards and commands that watch. They are in no figure of endpoints.',
+  });
+
   const observe = (result: BatchObservableResult): void => {
     const stats = communicator.stats();
     endpoints.update(stats.endpoints);
@@ -50,12 +55,13 @@ export function recordMetrics(
       name === undefined ? common : { ...common, 'rxflare.endpoint.name': name };
     observeAll(result, counters, ENDPOINT_COUNTERS, endpoints.counters, ofEndpoint);
     observeAll(result, levels, ENDPOINT_LEVELS, endpoints.levels, ofEndpoint);
+    result.observe(watchers, endpoints.watchers, common);
     observeAll(result, connections, CONNECTION_LEVELS, schemes.levels, (scheme) => ({
       ...common,
       'url.scheme': scheme,
     }));
   };
-  const instruments = [...counters, ...levels, ...connections];
+  const instruments = [...counters, ...levels, watchers, ...connections];
   meter.addBatchObservableCallback(observe, instruments);
 
   const recording = recordEvents(communicator, meter, common);

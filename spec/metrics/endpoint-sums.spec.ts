@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { EndpointState } from '../../lib/endpoint.js';
 import { EndpointGroups } from '../../lib/metrics/endpoint-groups.js';
 import { ENDPOINT_COUNTERS, ENDPOINT_LEVELS } from '../../lib/metrics/endpoint-metrics.js';
 import { EndpointSums } from '../../lib/metrics/endpoint-sums.js';
@@ -57,6 +58,16 @@ describe('the sums over endpoints', () => {
     sums.update([]);
     expect(queuedOf(sums, 'site-1') ?? 0).toBe(0);
     expect(sums.levels.has('site-1')).toBe(true);
+  });
+
+  it('leave watchers out, and count them while they are READY', () => {
+    const sums = new EndpointSums(new EndpointGroups({ endpoints: () => true, maxEndpoints: 1 }));
+    const watcher = (state: EndpointState) =>
+      endpointStats('page', { isWatcher: true, state, sent: { messages: 8, bytes: 0 } });
+    sums.update([watcher(EndpointState.READY), sent('site-1', 2)]);
+    expect([sums.watchers, sentOf(sums, 'site-1'), sentOf(sums, '_other') ?? 0]).toEqual([1, 2, 0]);
+    sums.update([watcher(EndpointState.DISCONNECTED), sent('site-1', 2)]);
+    expect(sums.watchers).toBe(0);
   });
 
   it('are apart for the first endpoints that are chosen, and never mixed', () => {

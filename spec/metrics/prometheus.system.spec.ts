@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { interval } from 'rxjs';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
-import { Mode, textMessage } from '../../lib/index.js';
+import { Endpoint, Mode, textMessage } from '../../lib/index.js';
 import { recordMetrics } from '../../lib/metrics/index.js';
+import { WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
 import { freePort } from '../support/free-port.js';
 import { Prometheus, prometheusPath } from '../support/prometheus.js';
-import { namesRead, queries } from './grafana.js';
+import { queries, variables } from './grafana.js';
 
 const CONFIG = readFileSync(new URL('../../docs/examples/grafana/prometheus.yml', import.meta.url), 'utf8');
 
@@ -18,6 +20,7 @@ const path = await prometheusPath();
 describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () => {
   const [hub, site] = [communicator('hub'), communicator('site-1')];
   let prometheus: Prometheus;
+  let url: string;
 
   beforeAll(async () => {
     const port = await freePort();
@@ -27,7 +30,8 @@ describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () =
       endpoints: (name) => name.startsWith('site-'),
     });
     hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
-    site.addConnector(await startListening(hub), Mode.ACTIVE);
+    url = await startListening(hub);
+    site.addConnector(url, Mode.ACTIVE);
     const config = CONFIG.replace('15s', '100ms').replace('localhost:9464', `127.0.0.1:${port}`);
     prometheus = await Prometheus.start(path ?? '', config);
     await site.start();
@@ -62,14 +66,36 @@ describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () =
     expect(await value(median)).toBeGreaterThan(0);
   });
 
-  it('answers each query of the Grafana dashboard', async () => {
-    expect(queries.length).toBeGreaterThan(10);
-    for (const query of queries) expect(await prometheus.query(query), query).toBeDefined();
-    await site.stop(); // A connection that has ended has a duration.
-    const read = async () => {
-      const counts = await Promise.all(namesRead.map((name) => prometheus.query(`count(${name})`)));
-      return namesRead.filter((_, index) => counts[index]?.length === 0);
-    };
-    await expect.poll(read).toEqual([]);
+  it('counts a watcher apart', async () => {
+    const watcher = communicator(new Endpoint('page', WATCHER_PROPERTIES));
+    watcher.addConnector(url, Mode.ACTIVE);
+    await watcher.start();
+    const value = async (query: string) => (await prometheus.query(query))[0]?.value;
+    await expect.poll(() => value('rxflare_watcher_count')).toBe(1);
+    expect(await value('sum(rxflare_endpoint_count{rxflare_endpoint_state="READY"})')).toBe(1);
+    expect(await value('rxflare_connection_count')).toBe(2);
+  });
+
+  it('answers each query of the Grafana dashboard with figures, and has the labels of its legends', async () => {
+    expect(queries.length).toBeGreaterThan(15);
+    // Histograms have a quantile once something was added since the first scrape, so traffic goes on.
+    const traffic = interval(50).subscribe(() => site.send('hub', 1, textMessage('hello')));
+    const comesAndGoes = interval(200).subscribe(() => hub.removeEndpoint('page'));
+    onTestFinished(() => {
+      traffic.unsubscribe();
+      comesAndGoes.unsubscribe();
+    });
+    for (const { name, query, labels } of queries) {
+      const answer = () => prometheus.query(query);
+      const figures = async () => (await answer()).map(({ value }) => value).filter(Number.isFinite);
+      await expect.poll(figures, { message: name }).not.toEqual([]);
+      for (const { metric } of await answer()) expect(Object.keys(metric), name).toEqual(labels);
+    }
+  });
+
+  it('has the values of its variables', async () => {
+    expect(variables).not.toEqual([]);
+    for (const [metric, label] of variables)
+      expect(await prometheus.labelValues(metric, label)).toEqual(['hub']);
   });
 });

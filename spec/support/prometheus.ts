@@ -94,6 +94,13 @@ export class Prometheus {
     return data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
+  /** The values that a label of a metric has. */
+  async labelValues(metric: string, label: string): Promise<readonly string[]> {
+    const response = await fetch(`${this.#url}/api/v1/label/${label}/values?match[]=${metric}`);
+    const { data } = (await response.json()) as { data: string[] };
+    return data;
+  }
+
   /** Ends it, and removes what it stored. */
   async stop(): Promise<void> {
     const ended = once(this.#child, 'close');
