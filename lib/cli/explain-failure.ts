@@ -37,8 +37,8 @@ const ROUNDS = {
   tls: [['stcp'], ['https', 'grpcs']],
 } as const;
 
-/** A port may take this many times the time of a step: the two rounds, which go on meanwhile, take as long. */
-const LOOK_TIMEOUTS = 2;
+/** A port that may have to recover from the first attempt is given this many times the time of a step. */
+const PATIENCE = 2;
 
 /** What to probe, with the times of its steps. */
 export type Probed = Omit<ProbeOptions, 'driver' | 'count' | 'intervalMs'>;
@@ -58,7 +58,7 @@ export function secondLook(thrown: unknown, probed: Probed): Observable<SecondLo
 
 function lookAgain(probed: Probed): Observable<SecondLook> {
   const { params } = probed;
-  return lookAtPort(params, LOOK_TIMEOUTS * probed.timeoutMs).pipe(
+  return lookAtPort(params, PATIENCE * probed.timeoutMs).pipe(
     catchError(() => of<PortFinding>('closed')),
     switchMap((port) => {
       const isTls = needsTls(params);
@@ -86,8 +86,10 @@ function answeringScheme(
 /** Emits a scheme once the port has shaken hands over it. */
 function answering(probed: Probed, scheme: string): Observable<string> {
   if (scheme === probed.params.scheme) return EMPTY;
+  const driver = nodeDrivers().find(scheme);
   const params = otherParams(probed.params, scheme);
-  return probe({ ...probed, driver: nodeDrivers().find(scheme), params, count: 1, intervalMs: 0 }).pipe(
+  const timeoutMs = probed.timeoutMs * (scheme.endsWith('tcp') ? PATIENCE : 1);
+  return probe({ ...probed, driver, params, timeoutMs, count: 1, intervalMs: 0 }).pipe(
     filter(({ type }) => type === 'ready'),
     map(() => scheme),
     catchError(() => EMPTY),

@@ -1,6 +1,7 @@
 import { connect, filter, map, merge, type Observable, scan, toArray } from 'rxjs';
 import { match } from 'ts-pattern';
 
+import { hideSecrets } from '../monitor/hide-secrets.js';
 import type { ProbeEvent } from '../monitor/probe.js';
 import type { Output } from './printer.js';
 
@@ -50,7 +51,7 @@ function describeReady(
     handshakeMs,
     tls,
     peerCn: peer_cn,
-    properties: endpoint.properties,
+    properties: hideSecrets(endpoint.properties),
   };
 }
 

@@ -5,6 +5,7 @@ import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
+import { hideSecrets } from '../monitor/hide-secrets.js';
 import { describeEvent } from '../monitor/reported-event.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { ConnectionLimitError } from '../transport/connection-limiter.js';
@@ -63,7 +64,7 @@ function tellEndpoint({ name, state, properties, connProps }: Endpoint): Output 
     address: String(peer_addr),
     ...(typeof peer_cn === 'string' ? { peerCn: peer_cn } : {}),
     ...(typeof tls === 'string' ? { tls } : {}),
-    properties,
+    properties: hideSecrets(properties),
   };
 }
 
@@ -74,7 +75,7 @@ export function tellMessage({ endpoint, appId, message: { headers, payload } }: 
     event: 'message',
     from: endpoint.name,
     app: appId,
-    headers: headers ?? null,
+    headers: headers === undefined ? null : hideSecrets(headers),
     bytes,
     text: textOfPayload(payload),
   };

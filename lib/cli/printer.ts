@@ -3,9 +3,8 @@ import { styleText } from 'node:util';
 import { match } from 'ts-pattern';
 
 import type { CommErrorCode } from '../comm-error.js';
-import type { EndpointProperties, EndpointState } from '../endpoint.js';
+import type { EndpointState } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
-import type { MessageHeaders } from '../message.js';
 import type { Diagnosis } from '../monitor/diagnosis.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { printable, printableJson } from './printable.js';
@@ -22,13 +21,13 @@ export type Output =
       readonly address: string;
       readonly peerCn?: string;
       readonly tls?: string;
-      readonly properties: EndpointProperties;
+      readonly properties: Readonly<Record<string, unknown>>;
     }
   | {
       readonly event: 'message';
       readonly from: string;
       readonly app: number;
-      readonly headers: MessageHeaders | null;
+      readonly headers: Readonly<Record<string, unknown>> | null;
       readonly bytes: number;
       /** The payload, where it is text. */
       readonly text: string | null;
@@ -41,7 +40,7 @@ export type Output =
       readonly handshakeMs: number;
       readonly tls: string | null;
       readonly peerCn: string | null;
-      readonly properties: EndpointProperties;
+      readonly properties: Readonly<Record<string, unknown>>;
     }
   | { readonly event: 'sent'; readonly to: string; readonly app: number; readonly bytes: number }
   | { readonly event: 'pong'; readonly rttMs: number }

@@ -25,6 +25,7 @@ import { Communicator } from '../index.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { watchStats } from '../monitor/watch-stats.js';
 import { Mode } from '../transport/driver.js';
+import { publicUrl } from '../transport/url.js';
 import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
 import { examine } from './examine.js';
@@ -102,7 +103,7 @@ function joined(site: Communicator, timeoutMs: number): Observable<Endpoint | un
 
 function twoAttempts(url: string): CommError {
   const detail = 'it took two attempts; try again, or raise --timeout';
-  return new CommError(CommErrorCode.NOT_READY, `${url}: ${detail}`);
+  return new CommError(CommErrorCode.NOT_READY, `${publicUrl(url)}: ${detail}`);
 }
 
 /** Draws the screen after each report and each change of its size. */

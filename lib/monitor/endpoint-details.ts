@@ -1,6 +1,7 @@
 import { P } from 'ts-pattern';
 
 import { type Endpoint, EndpointState } from '../endpoint.js';
+import { hideSecrets } from './hide-secrets.js';
 import { oneOf } from './one-of.js';
 
 /** The certificate that an endpoint showed, as far as its transport knows it. */
@@ -16,7 +17,7 @@ export interface CertificateDetails {
 export interface EndpointDetails {
   readonly name: string;
   readonly state: EndpointState;
-  /** Its public properties as text, at most 64 of them. Nothing proves them. */
+  /** Its public properties as text, at most 64 of them, tokens and the like as `…`. Nothing proves them. */
   readonly properties: readonly { readonly name: string; readonly value: string }[];
   /** How many properties are left out. */
   readonly omitted: number;
@@ -30,7 +31,7 @@ const MAX_TEXT = 256;
 /** The details of an endpoint, in bounded size. */
 export function detailsOf({ name, state, properties, connProps }: Endpoint): EndpointDetails {
   const { peer_cn, peer_issuer, peer_valid_to } = connProps;
-  const entries = Object.entries(properties);
+  const entries = Object.entries(hideSecrets(properties));
   const certificate = typeof peer_cn === 'string' && {
     commonName: cut(peer_cn),
     ...(typeof peer_issuer === 'string' ? { issuer: cut(peer_issuer) } : {}),

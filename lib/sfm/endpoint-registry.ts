@@ -23,7 +23,9 @@ import { match } from 'ts-pattern';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
+import { logger } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
+import { oneLine, quoted } from '../quoted.js';
 import { addTallies, type EndpointStats, NOTHING } from '../stats.js';
 import { KeyedSource } from '../transport/keyed-source.js';
 import { endOf } from './end-of.js';
@@ -31,6 +33,8 @@ import { Peer } from './peer.js';
 import type { Session } from './session.js';
 import { step } from './step.js';
 import { type Effect, EMPTY_WORLD, type Input, type Seat, type World } from './world.js';
+
+const log = logger('endpoint');
 
 /** What an endpoint's name stands for; `undefined` while it is not known. */
 export type LookUp = (name: string) => Seat | undefined;
@@ -110,7 +114,7 @@ export class EndpointRegistry {
   /** The one place that acts on sessions. */
   #perform(effect: Effect): void {
     match(effect)
-      .with({ type: 'tell' }, ({ event }) => this.#lifecycle.next(event))
+      .with({ type: 'tell' }, ({ event }) => this.#tell(event))
       .with({ type: 'welcome' }, ({ session, endpoint, peer }) =>
         session.welcome(endpoint, peer.nextStreamId),
       )
@@ -124,6 +128,11 @@ export class EndpointRegistry {
       .with({ type: 'account' }, (end) => this.#account(end))
       .with({ type: 'then' }, ({ input }) => this.#commands.next(input))
       .exhaustive();
+  }
+
+  #tell(event: LifecycleEvent): void {
+    if (event.type === 'refused') logRefusal(event);
+    this.#lifecycle.next(event);
   }
 
   #drain(session: Session, peer: Peer | undefined): void {
@@ -150,4 +159,12 @@ export class EndpointRegistry {
     if (lost.undelivered.messages + lost.unknown.messages === 0) return;
     this.#lifecycle.next({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
   }
+}
+
+/** Names and reasons may be a peer's. */
+function logRefusal(event: Extract<LifecycleEvent, { type: 'refused' }>): void {
+  const { by, peerAddr, reason } = event;
+  if (by === 'peer')
+    log('%s refuses us: %s', peerAddr, reason === '' ? 'it does not tell why' : oneLine(reason));
+  else log('%s (%s) is refused: %s', quoted(event.endpointName ?? 'a stranger'), peerAddr, oneLine(reason));
 }

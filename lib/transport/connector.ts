@@ -244,6 +244,7 @@ export class Connector implements ConnectorView {
           new CommError(CommErrorCode.TIMEOUT, `${this.url}: no connection within ${connectTimeoutMs} ms`),
       );
     return defer(() => {
+      log('%s connecting', this.url);
       const connected = new Subject<void>();
       this.#attemptedAt = scheduler.now();
       return this.driver.connect(this.params).pipe(

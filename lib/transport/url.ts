@@ -60,7 +60,7 @@ function parseAuthority(url: string, authority: string): { host: string; port?: 
     const host = hostname === '0' ? '' : hostname.replaceAll(/[[\]]/g, '');
     return port === '' ? { host } : { host, port: Number(port) };
   } catch (error) {
-    throw CommError.from(error, `bad URL ${JSON.stringify(url)}`, CommErrorCode.BAD_CONFIG);
+    throw CommError.from(error, `bad URL ${JSON.stringify(publicUrl(url))}`, CommErrorCode.BAD_CONFIG);
   }
 }
 
@@ -79,9 +79,15 @@ export function hostToConnect({ host }: DriverParams): string {
   return host === undefined || host === '' ? 'localhost' : host;
 }
 
-/** The URL of a connector, for messages. */
+/** The URL of a connector, for messages: what {@link publicUrl} leaves of it. */
 export function describeParams(params: DriverParams): string {
-  return params.url ?? formatUrl(params.scheme, params.host ?? '', params.port ?? 0, params.path);
+  if (params.url !== undefined) return publicUrl(params.url);
+  return formatUrl(params.scheme, params.host ?? '', params.port ?? 0, params.path);
+}
+
+/** A URL as logs, events and errors show it: without user name, query and fragment, which may hold a secret. */
+export function publicUrl(url: string): string {
+  return url.replace(/[?#].*$/s, '').replace(/^([^/]*:\/\/)?[^/]*@/, '$1');
 }
 
 /** Whether TLS applies: the scheme is secure, or `secure` is true. */
@@ -120,5 +126,5 @@ function plainHost(host: string): string {
 }
 
 function badUrl(url: string, detail: string): CommError {
-  return new CommError(CommErrorCode.BAD_CONFIG, `bad URL ${JSON.stringify(url)}: ${detail}`);
+  return new CommError(CommErrorCode.BAD_CONFIG, `bad URL ${JSON.stringify(publicUrl(url))}: ${detail}`);
 }

@@ -188,7 +188,10 @@ describe('URLs for people', () => {
   it.each([
     [{ scheme: 'tcp', host: 'h', port: 1, path: '' }, 'tcp://h:1'],
     [{ scheme: 'tcp' }, 'tcp://0:0'],
-    [{ scheme: 'tcp', url: 'tcp://0:1?secure=1' }, 'tcp://0:1?secure=1'],
+    [{ scheme: 'tcp', url: 'tcp://0:1?secure=1' }, 'tcp://0:1'],
+    [{ scheme: 'http', url: 'http://h:1/f3;v=1?token=a@b#c' }, 'http://h:1/f3;v=1'],
+    [{ scheme: 'http', url: 'http://user:word@h:1/f3#c?d' }, 'http://h:1/f3'],
+    [{ scheme: 'http', url: 'user:word@h:1' }, 'h:1'],
   ])('describe %j as %s', (params, expected) => {
     expect(describeParams(params)).toBe(expected);
   });

@@ -108,6 +108,11 @@ function readPem(params: DriverParams, name: PemName): Buffer {
   }
   if (typeof pem !== 'string') return Buffer.from(pem);
   if (pem.includes('-----BEGIN')) return Buffer.from(pem);
+  // A key that lost its first line is no path, and must not be in a message.
+  if (pem.includes('\n')) {
+    const text = `${describeParams(params)}: ${name} is neither a PEM file nor its content`;
+    throw new CommError(CommErrorCode.BAD_CONFIG, text);
+  }
   try {
     return readFileSync(pem);
   } catch (error) {
