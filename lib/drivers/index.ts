@@ -8,8 +8,8 @@
 export type { AttachOptions } from '../attach-options.js';
 export * from './browser.js';
 export { GrpcDriver } from './grpc/grpc-driver.js';
-export { SharedFileDriver, type SharedFileOptions } from './shared-file/shared-file-driver.js';
-export type { SharedFileSettings } from './shared-file/tuning.js';
+export { SharedFileDriver } from './shared-file/shared-file-driver.js';
+export type { SharedFileOptions, SharedFileSettings } from './shared-file/tuning.js';
 export { streamConnection } from './tcp/stream-connection.js';
 export { TcpDriver } from './tcp/tcp-driver.js';
 export type { AttachableServer } from './websocket/attached-server.js';

@@ -175,6 +175,7 @@ export class Connector implements ConnectorView {
    */
   async started(): Promise<ConnectorState> {
     const { attached = false } = this.driver.capabilities;
+    if (attached) await this.driver.load?.();
     const decided$ = this.#state.pipe(
       filter(({ type }) => type !== 'idle' && (type !== 'starting' || attached)),
     );

@@ -114,6 +114,11 @@ export interface Driver {
    */
   check?(mode: Mode, params: DriverParams): void;
   /**
+   * Loads the modules that `connect` and `listen` need, which load them themselves where this was not called. `start`
+   * waits for it where it does not wait for a listener, so that an attached one misses nothing. Default: there are none.
+   */
+  load?(): Promise<unknown>;
+  /**
    * Connects once. Emits the connection, completes when that ends cleanly, and errors with a CommError if it cannot be
    * made or breaks: see `BaseConnection.lifetime`. Unsubscribing ends the connection at once.
    */

@@ -1,4 +1,4 @@
-import { type Observable, switchMap } from 'rxjs';
+import type { Observable } from 'rxjs';
 
 import type { Connection } from '../../transport/connection.js';
 import type {
@@ -10,10 +10,8 @@ import type {
   Mode,
   Resources,
 } from '../../transport/driver.js';
+import { lazily } from '../lazily.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
-import { ActiveConnection } from './active-connection.js';
-import { listenGrpc } from './listen.js';
-import { openSession } from './open-session.js';
 
 /**
  * `grpc` and `grpcs` (also `agrpc` and `agrpcs`): frames as the messages of one bidirectional stream, with TLS if the
@@ -28,11 +26,17 @@ export class GrpcDriver implements Driver {
   }
 
   connect(params: DriverParams): Observable<Connection> {
-    return openSession(params).pipe(switchMap((session) => new ActiveConnection(session).lifetime()));
+    return lazily(
+      () => import('./connect.js'),
+      ({ connectGrpc }) => connectGrpc(params),
+    );
   }
 
   listen(params: DriverParams): Observable<Listener> {
-    return listenGrpc(params);
+    return lazily(
+      () => import('./listen.js'),
+      ({ listenGrpc }) => listenGrpc(params),
+    );
   }
 
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {

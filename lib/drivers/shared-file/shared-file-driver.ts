@@ -1,17 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import type { Observable } from 'rxjs';
 
-import {
-  catchError,
-  concatMap,
-  defer,
-  type MonoTypeOperatorFunction,
-  type Observable,
-  throwError,
-} from 'rxjs';
-
-import { CommError, CommErrorCode } from '../../comm-error.js';
-import { logger } from '../../log.js';
 import type { Connection } from '../../transport/connection.js';
 import type {
   Driver,
@@ -21,32 +9,9 @@ import type {
   ListenerUrls,
   Resources,
 } from '../../transport/driver.js';
-import { describeParams } from '../../transport/url.js';
-import { fromNodeError } from '../node/node-errors.js';
-import { collectListeners } from './collect-garbage.js';
-import { dial } from './dial.js';
-import { FileConnection } from './file-connection.js';
-import { formatFileUrl, requireCleanPath, requireDirectory, SHARED_FILE_SCHEME } from './file-url.js';
-import { createFile, ensureDirectory, makeDirectory } from './files.js';
-import { CONNECTIONS_DIRECTORY, LISTENER_PREFIX, OWNER_MARKER } from './layout.js';
-import { listen } from './listen.js';
-import { resolveTuning, type SharedFileSettings } from './tuning.js';
-
-const log = logger('shared-file');
-
-/** Characters of a listener directory's name, as in NVFlare's `get_urls`. */
-const NAME_LENGTH = 8;
-
-/**
- * Settings for all connectors of a driver. They win over those of URLs and resources, as the `shared-file` section of
- * NVFlare's `comm_config.json` does. `max_log_size` is not among them, since both sides must have the same.
- */
-export interface SharedFileOptions extends Omit<SharedFileSettings, 'max_log_size'> {
-  /** Where `startListener` makes directories. Default: none; the resources of a listener may name one. */
-  readonly root_dir?: string;
-  /** Whether to watch directories, which shortens waits on a local disk. Default: true. */
-  readonly watch?: boolean;
-}
+import { lazily } from '../lazily.js';
+import { SHARED_FILE_SCHEME } from './file-url.js';
+import type { SharedFileOptions } from './tuning.js';
 
 /**
  * `shared-file://0/absolute/dir?poll_interval=...`: connections in a directory that both sides can reach, for sites
@@ -77,17 +42,7 @@ export class SharedFileDriver implements Driver {
 
   /** Emits once the listener has adopted the connection; errors with `NOT_READY` if nobody listens. */
   connect(params: DriverParams): Observable<Connection> {
-    return defer(() => {
-      const path = requireDirectory(params);
-      const tuning = resolveTuning(params, this.#options);
-      const watches = this.#options.watch ?? true;
-      return dial(path, tuning, watches).pipe(
-        inWordsOf(params),
-        concatMap((dialled) =>
-          new FileConnection({ ...dialled, side: 'active', tuning, watches, lingerMs: 0 }).lifetime(),
-        ),
-      );
-    });
+    return lazily(load, ({ connectIn }) => connectIn(params, this.#options));
   }
 
   /**
@@ -95,12 +50,7 @@ export class SharedFileDriver implements Driver {
    * or of NVFlare, is first watched for two `lease_interval`s; if it changes, this errors with `BAD_CONFIG`.
    */
   listen(params: DriverParams): Observable<Listener> {
-    return defer(() => {
-      const path = requireDirectory(params);
-      const tuning = resolveTuning(params, this.#options);
-      const url = formatFileUrl(path, params);
-      return listen({ path, url, tuning, watches: this.#options.watch ?? true }).pipe(inWordsOf(params));
-    });
+    return lazily(load, ({ listenIn }) => listenIn(params, this.#options));
   }
 
   /**
@@ -111,31 +61,9 @@ export class SharedFileDriver implements Driver {
    * @throws CommError `BAD_CONFIG` without a `root_dir`
    */
   async resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
-    const root = resources.root_dir ?? this.#options.root_dir;
-    if (typeof root !== 'string' || root === '') {
-      throw new CommError(CommErrorCode.BAD_CONFIG, `${scheme}: expected a root_dir to make a directory in`);
-    }
-    const rootDirectory = requireCleanPath(resolve(root), scheme);
-    const { directoryMode, fileMode } = resolveTuning(resources, this.#options);
-    const name = LISTENER_PREFIX + randomUUID().slice(0, NAME_LENGTH);
-    const directory = join(rootDirectory, name);
-    try {
-      await ensureDirectory(rootDirectory, directoryMode);
-      // Not awaited, since large directories take long.
-      void collectListeners(rootDirectory);
-      await makeDirectory(directory, directoryMode);
-      await makeDirectory(join(directory, CONNECTIONS_DIRECTORY), directoryMode);
-      await createFile(join(directory, OWNER_MARKER), fileMode);
-    } catch (error) {
-      throw fromNodeError(error, rootDirectory);
-    }
-    log('%s is made for a listener', directory);
-    const url = formatFileUrl(directory, resources);
-    return { connectUrl: url, listenUrl: url };
+    const { makeListenerDirectory } = await load();
+    return makeListenerDirectory(scheme, resources, this.#options);
   }
 }
 
-/** Makes every error a CommError that names the URL. */
-function inWordsOf<T>(params: DriverParams): MonoTypeOperatorFunction<T> {
-  return catchError((error: unknown) => throwError(() => fromNodeError(error, describeParams(params))));
-}
+const load = () => import('./directories.js');

@@ -24,6 +24,17 @@ export interface SharedFileSettings {
   readonly file_mode?: number | string;
 }
 
+/**
+ * Settings for all connectors of a driver. They win over those of URLs and resources, as the `shared-file` section of
+ * NVFlare's `comm_config.json` does. `max_log_size` is not among them, since both sides must have the same.
+ */
+export interface SharedFileOptions extends Omit<SharedFileSettings, 'max_log_size'> {
+  /** Where `startListener` makes directories. Default: none; the resources of a listener may name one. */
+  readonly root_dir?: string;
+  /** Whether to watch directories, which shortens waits on a local disk. Default: true. */
+  readonly watch?: boolean;
+}
+
 /** The same with units, nothing left out. */
 export interface Tuning {
   readonly pollIntervalMs: number;

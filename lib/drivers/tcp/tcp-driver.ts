@@ -1,31 +1,17 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, TLSSocket } from 'node:tls';
+import type { Observable } from 'rxjs';
 
-import { Observable } from 'rxjs';
-
-import { CommError, CommErrorCode } from '../../comm-error.js';
-import { logger } from '../../log.js';
 import type { Connection } from '../../transport/connection.js';
-import {
-  type Driver,
-  type DriverCapabilities,
-  type DriverParams,
-  type Listener,
-  type ListenerUrls,
+import type {
+  Driver,
+  DriverCapabilities,
+  DriverParams,
+  Listener,
+  ListenerUrls,
   Mode,
-  type Resources,
+  Resources,
 } from '../../transport/driver.js';
-import { describeParams, hostToConnect } from '../../transport/url.js';
+import { lazily } from '../lazily.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
-import { listenTcp } from '../node/listen-tcp.js';
-import { socketProperties } from '../node/socket-properties.js';
-import { clientTls } from '../node/tls.js';
-import { attemptError, TlsWatch } from '../node/tls-watch.js';
-import { FrameReader } from './frame-reader.js';
-import { readInPlace } from './read-in-place.js';
-import { TcpConnection } from './tcp-connection.js';
-
-const log = logger('tcp');
 
 /** `tcp` and `stcp` (also `atcp` and `satcp`): frames back to back on a socket, with TLS if the connector asks for it. */
 export class TcpDriver implements Driver {
@@ -37,36 +23,11 @@ export class TcpDriver implements Driver {
   }
 
   connect(params: DriverParams): Observable<Connection> {
-    return new Observable((subscriber) => {
-      const context = describeParams(params);
-      const reader = new FrameReader();
-      const { socket, readyEvent } = openSocket(params, reader);
-      const watch = new TlsWatch(socket);
-      const fail = (error: Error) => subscriber.error(attemptError(error, watch, context));
-      const failClosed = () => {
-        const detail = 'the peer closed the connection while it was being made';
-        const closed = new CommError(CommErrorCode.CLOSED, `${context}: ${detail}`);
-        subscriber.error(watch.refusal(context) ?? closed);
-      };
-      socket.once('error', fail).once('close', failClosed);
-      socket.once(readyEvent, () => {
-        socket.off('error', fail).off('close', failClosed);
-        connectionOn(socket, reader, watch).lifetime().subscribe(subscriber);
-      });
-      return () => socket.destroy();
-    });
+    return lazily(load, ({ connect }) => connect(params));
   }
 
   listen(params: DriverParams): Observable<Listener> {
-    return listenTcp(params, {
-      tcp: { pauseOnConnect: true },
-      log,
-      accept: (accepted, emit) => {
-        const reader = new FrameReader();
-        const socket = accepted instanceof TLSSocket ? accepted : readInPlace(accepted, reader.onread);
-        emit(connectionOn(socket, reader));
-      },
-    });
+    return lazily(load, ({ listen }) => listen(params));
   }
 
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
@@ -74,19 +35,4 @@ export class TcpDriver implements Driver {
   }
 }
 
-function connectionOn(socket: Socket, reader: FrameReader, watch?: TlsWatch): TcpConnection {
-  socket.setNoDelay(true);
-  return new TcpConnection(socket, reader, socketProperties(socket), watch);
-}
-
-function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket; readyEvent: string } {
-  const material = clientTls(params);
-  const address = { host: hostToConnect(params), port: requirePort(Mode.ACTIVE, params) };
-  if (material === undefined) {
-    const socket = connectTcp({ ...address, onread: reader.onread });
-    return { socket: socket.pause(), readyEvent: 'connect' };
-  }
-  // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
-  const socket = connectTls({ ...address, ...material, checkServerIdentity: () => undefined });
-  return { socket, readyEvent: 'secureConnect' };
-}
+const load = () => import('./sockets.js');

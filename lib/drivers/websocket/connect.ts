@@ -10,7 +10,7 @@ import { describeParams } from '../../transport/url.js';
 import { systemCode } from '../node/node-errors.js';
 import { clientTls } from '../node/tls.js';
 import { attemptError, TlsWatch } from '../node/tls-watch.js';
-import type { GenerateMask } from './mask.js';
+import { type GenerateMask, randomMask } from './mask.js';
 import { MessageFramer } from './message-framer.js';
 import { socketProperties } from '../node/socket-properties.js';
 import { WebSocketConnection } from './websocket-connection.js';
@@ -22,7 +22,8 @@ import { WebSocket } from './ws.js';
 export interface ConnectOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly agent: Agent | undefined;
-  readonly generateMask: GenerateMask;
+  /** Default: random keys. */
+  readonly generateMask: GenerateMask | undefined;
 }
 
 /** Connects once, by the contract of `Driver.connect`. */
@@ -44,7 +45,7 @@ export function connectWebSocket(params: DriverParams, options: ConnectOptions):
         subscriber.error(new CommError(CommErrorCode.NOT_SUPPORTED, `${context}: ${detail}`));
         return;
       }
-      const framer = new MessageFramer(options.generateMask);
+      const framer = new MessageFramer(options.generateMask ?? randomMask);
       const connection = new WebSocketConnection({
         ws,
         socket,

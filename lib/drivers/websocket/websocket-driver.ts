@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
 
-import { defer, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
@@ -14,11 +14,10 @@ import {
   type Resources,
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
+import { lazily } from '../lazily.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 import { type AttachableServer, requireSecurity, requireServer } from './attached-server.js';
-import { connectWebSocket } from './connect.js';
-import { listenAlone, listenAttached } from './listen.js';
-import { type GenerateMask, randomMask } from './mask.js';
+import type { GenerateMask } from './mask.js';
 import { TrustedProxies } from './trusted-proxies.js';
 import { WEBSOCKET_SCHEMES, webSocketUrl } from './websocket-url.js';
 
@@ -88,27 +87,37 @@ export class WebSocketDriver implements Driver {
     else requireSecurity(server, params);
   }
 
+  load(): Promise<unknown> {
+    return loadListen();
+  }
+
   connect(params: DriverParams): Observable<Connection> {
-    const { headers, agent, generateMask = randomMask } = this.#options;
-    return defer(() =>
-      connectWebSocket(params, {
-        headers: { ...headers, ...headersOf(params) },
-        agent: agentOf(params) ?? agent,
-        generateMask,
-      }),
+    const { headers, agent, generateMask } = this.#options;
+    return lazily(
+      () => import('./connect.js'),
+      ({ connectWebSocket }) =>
+        connectWebSocket(params, {
+          headers: { ...headers, ...headersOf(params) },
+          agent: agentOf(params) ?? agent,
+          generateMask,
+        }),
     );
   }
 
   listen(params: DriverParams): Observable<Listener> {
     const { server, origins } = this.#options;
     const rules = { origins, proxies: this.#proxies };
-    return server === undefined ? listenAlone(params, rules) : listenAttached(server, params, rules);
+    return lazily(loadListen, ({ listenAlone, listenAttached }) =>
+      server === undefined ? listenAlone(params, rules) : listenAttached(server, params, rules),
+    );
   }
 
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
     return resolveTcpUrls(scheme, resources);
   }
 }
+
+const loadListen = () => import('./listen.js');
 
 function headersOf(params: DriverParams): Record<string, string> {
   const { headers = {} } = params;
