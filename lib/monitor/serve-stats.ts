@@ -7,6 +7,7 @@ import { isWatcher } from '../watcher.js';
 import { Busiest } from './busiest.js';
 import { detailsOf } from './endpoint-details.js';
 import { EventLog } from './event-log.js';
+import { foundIn } from './found-in.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { type ReportedEvent, reportEvent } from './reported-event.js';
 import { sendIfPossible, whenRoom } from './send-when-room.js';
@@ -49,6 +50,7 @@ interface Request extends WatchRequest {
   readonly periodMs: number;
   readonly maxEndpoints?: number;
   readonly history?: boolean;
+  readonly find?: string;
 }
 
 /**
@@ -82,7 +84,9 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
     let next = 0;
     let past = request.history === true && history ? { history: hour.samples } : {};
     const report = (all: CommunicatorStats): void => {
-      const [stats, totals] = [busiest.of(all), totalsOf(all)];
+      const asked = request.find === undefined ? all : foundIn(all, request.find);
+      const [stats, totals] = [busiest.of(asked), totalsOf(all)];
+      const found = request.find === undefined ? {} : { found: asked.endpoints.length };
       const content = {
         type: 'report',
         id,
@@ -91,6 +95,7 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
         totals,
         ...log.since(next),
         ...past,
+        ...found,
       } as const;
       if (!answer(name, content)) return;
       next = log.end;

@@ -28,6 +28,8 @@ export type StatsRequest =
       readonly maxEndpoints?: number;
       /** Whether the first report is to have the last hour. Default: false. */
       readonly history?: boolean;
+      /** Report on the endpoints only that have this in their name. */
+      readonly find?: string;
     }
   | { readonly type: 'describe'; readonly id: number; readonly name: string }
   | { readonly type: 'stop'; readonly id: number }
@@ -91,6 +93,7 @@ const REQUEST = P.union(
     periodMs: P.number.positive(),
     maxEndpoints: P.optional(P.number.gte(1)),
     history: P.optional(P.boolean),
+    find: P.optional(P.string),
   },
   { type: 'describe', id: P.number, name: P.string },
   { type: P.union('stop', 'echo'), id: P.number },
@@ -105,6 +108,7 @@ const REPORT = {
   events: P.array(EVENT),
   missedEvents: P.number,
   history: P.optional(P.array(HISTORY_SAMPLE)),
+  found: P.optional(P.number),
 } as const satisfies Record<keyof StatsMessage, unknown>;
 
 const DESCRIBED = { type: 'described', id: P.number, details: P.optional(DETAILS) } as const;

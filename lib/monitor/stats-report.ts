@@ -25,6 +25,8 @@ export interface StatsReport {
   readonly missedEvents: number;
   /** The last hour, the oldest sample first: only in the first report, where it was asked for and is kept. */
   readonly history?: readonly HistorySample[];
+  /** How many endpoints have what `find` asked for in their name, with those that the report leaves out. */
+  readonly found?: number;
 }
 
 /** The last report with a status that says why no new one came. */

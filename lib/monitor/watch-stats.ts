@@ -30,7 +30,15 @@ export interface WatchStatsOptions extends WatchOptions {
   readonly maxEndpoints?: number;
   /** Whether the first report is to have the last hour, where the other side keeps it. Default: false. */
   readonly history?: boolean;
+  /**
+   * Reports have only endpoints with this text in their name, in capital letters or small ones, and no watchers; `found`
+   * is how many there are, `totals` are still those of all. At most 128 characters. Default: all endpoints.
+   */
+  readonly find?: string;
 }
+
+/** So that a request stays below what the other side parses, however its characters are escaped. */
+const MAX_FIND_CHARACTERS = 128;
 
 /**
  * Watches another endpoint that called `serveStats`: emits a report on its communicator at once and every
@@ -47,7 +55,7 @@ export interface WatchStatsOptions extends WatchOptions {
  * refusal: `BAD_CONFIG` where we may not watch, `NOT_READY` where too many do.
  *
  * @param periodMs - above 0; the other side may use a longer one
- * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0, or `maxEndpoints` is below 1
+ * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0, `maxEndpoints` is below 1, or `find` is too long
  *
  * @example
  * ```ts
@@ -64,7 +72,7 @@ export function watchStats(
   options?: WatchStatsOptions,
 ): Observable<StatsReport> {
   requirePeriod('watchStats', periodMs);
-  const { maxEndpoints, history, ...settings } = {
+  const { maxEndpoints, history, find, ...settings } = {
     ...WATCH_DEFAULTS,
     appId: MonitorAppIds.STATS,
     ...options,
@@ -75,6 +83,11 @@ export function watchStats(
       CommErrorCode.BAD_CONFIG,
       `watchStats: expected maxEndpoints from 1, got ${maxEndpoints}`,
     );
+  if (find !== undefined && find.length > MAX_FIND_CHARACTERS)
+    throw new CommError(
+      CommErrorCode.BAD_CONFIG,
+      `watchStats: expected find of at most ${MAX_FIND_CHARACTERS} characters, got ${find.length}`,
+    );
   const patience = (news: News): number =>
     ((typeof news === 'string' ? undefined : news.periodMs) ?? periodMs) + timeoutMs;
   const watch$ = defer(() => {
@@ -82,7 +95,8 @@ export function watchStats(
     const stop = encodeJson({ type: 'stop', id });
     const limit = maxEndpoints === undefined ? {} : { maxEndpoints };
     const hour = history === true ? { history } : {};
-    const question = statsQuestion({ type: 'watch', id, periodMs, ...limit, ...hour });
+    const wanted = find === undefined ? {} : { find };
+    const question = statsQuestion({ type: 'watch', id, periodMs, ...limit, ...hour, ...wanted });
     return ask(communicator, endpointName, question, settings).pipe(
       filter((answer) => answer.type !== 'echo' && answer.type !== 'described'),
       map((answer): News => (answer.type === 'ended' ? 'ended' : answer)),
@@ -105,6 +119,7 @@ type News = StatsMessage | 'silent' | 'away' | 'ended';
 /** Before the first report nothing can be old. */
 function nextReport(last: StatsReport | undefined, news: News): StatsReport | undefined {
   if (typeof news === 'string') return last && oldReport(last, news);
-  const { stats, totals = totalsOf(stats), events, missedEvents, history } = news;
-  return { status: 'live', stats, totals, events, missedEvents, ...(history && { history }) };
+  const { stats, totals = totalsOf(stats), events, missedEvents, history, found } = news;
+  const more = { ...(history && { history }), ...(found !== undefined && { found }) };
+  return { status: 'live', stats, totals, events, missedEvents, ...more };
 }

@@ -1,6 +1,6 @@
 import { stop as stopEsbuild } from 'esbuild';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
-import { firstValueFrom } from 'rxjs';
+import { EMPTY, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
@@ -336,18 +336,19 @@ describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout
   beforeAll(() => preparePage(), BUILD_TIMEOUT_MS);
   afterEach(stopAll);
 
-  it('that tells little of many endpoints, and then ends its service, is shown so', async () => {
+  it('that tells little of many endpoints, finds the others when asked, and then ends its service, is shown so', async () => {
     const hub = communicator('hub');
     const dashboard = await serveDashboard(hub, 0, DEFAULT);
     const allow = dashboard.isPage;
     const service = serveStats(hub, { allow, maxEndpoints: 3 });
     hub.addConnector('inproc://many', Mode.PASSIVE);
     await hub.start();
-    for (const name of ['site-1', 'site-2', 'site-3', 'site-4', 'site-5']) {
-      const site = communicator(name);
+    const names = ['site-1', 'site-2', 'site-3', 'site-4', 'site-5'];
+    const sites = names.map((name) => communicator(name));
+    for (const site of sites) {
       site.addConnector('inproc://many', Mode.ACTIVE);
       await site.start();
-      await untilState(hub, name);
+      await untilState(hub, site.localEndpoint.name);
     }
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     try {
@@ -356,6 +357,24 @@ describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout
       await page.getByText('the busiest 2 of 5', { exact: true }).waitFor();
       await page.locator('rxf-tile', { hasText: 'Endpoints ready' }).getByText('of 5 known').waitFor();
       expect(await page.locator('[data-endpoint]').count()).toBe(2);
+
+      const shown = await page.locator('[data-endpoint] .open').allTextContents();
+      const hidden = names.find((name) => !shown.includes(name)) ?? '';
+      const search = page.getByLabel('Find an endpoint');
+      await search.fill(hidden.toUpperCase());
+      await page.getByText('1 of 5', { exact: true }).waitFor();
+      await page.getByRole('button', { name: `Write to ${hidden}` }).click();
+      await search.fill('site');
+      await page.getByText('the busiest 3 of 5 found in 5', { exact: true }).waitFor();
+      await search.fill('nobody');
+      await page.getByText('No endpoint has “nobody” in its name.').waitFor();
+      await search.fill('');
+      await page.getByText('the busiest 2 of 5', { exact: true }).waitFor();
+      const message = firstValueFrom(sites[names.indexOf(hidden)]?.messages(DEFAULT) ?? EMPTY);
+      await page.getByLabel('Text').fill('to whom I chose');
+      await page.getByRole('button', { name: 'Send' }).click();
+      expect(textOf((await message).message)).toBe('to whom I chose');
+
       service.unsubscribe();
       await page.getByText('The hub tells its figures no more').waitFor();
       serveStats(hub, { allow });

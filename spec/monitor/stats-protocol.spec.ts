@@ -28,6 +28,7 @@ describe('a request', () => {
   it.each<StatsRequest>([
     { type: 'watch', id: 1, periodMs: 0.5 },
     { type: 'watch', id: 1, periodMs: 1_000, maxEndpoints: 1 },
+    { type: 'watch', id: 1, periodMs: 1_000, find: 'site' },
     { type: 'stop', id: -1 },
     { type: 'echo', id: 1e15 },
   ])('%j is read', (request) => expect(decodeRequest(encodeJson(request))).toEqual(request));
@@ -41,6 +42,7 @@ describe('a request', () => {
     '{"type":"watch","id":1,"periodMs":0}',
     '{"type":"watch","id":1,"periodMs":"1"}',
     '{"type":"watch","id":1,"periodMs":1,"maxEndpoints":0}',
+    '{"type":"watch","id":1,"periodMs":1,"find":1}',
     '{"type":"report","id":1}',
     '{"type":"watch","id":1,',
   ])('%s is none', (text) => expect(decodeRequest(textMessage(text))).toBeUndefined());

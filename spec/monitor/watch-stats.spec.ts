@@ -263,6 +263,36 @@ describe('serveStats', () => {
     expect(more.stats.endpoints).toHaveLength(3);
   });
 
+  it('finds endpoints by a part of their name, also those that it would leave out', async () => {
+    const { hub, site, url } = await watched({ maxEndpoints: 2 });
+    const names = ['Clinic-1', 'clinic-2', 'clinic-3', 'clinic-4'];
+    for (const endpoint of [...names, new Endpoint('clinic-top', WATCHER_PROPERTIES)]) {
+      const other = communicator(endpoint);
+      other.addConnector(url, Mode.ACTIVE);
+      await other.start();
+      await untilState(hub, other.localEndpoint.name);
+    }
+    const find = (text: string) => firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { find: text }));
+    const one = await find('CLINIC-3');
+    expect(one.stats.endpoints.map(({ name }) => name)).toEqual(['clinic-3']);
+    expect(one.stats.connections.map(({ endpointName }) => endpointName)).toEqual(['clinic-3']);
+    expect(one).toMatchObject({ found: 1, totals: { endpoints: 5, watchers: 1 } });
+    const many = await find('clinic');
+    expect(many.found).toBe(4);
+    expect(many.stats.endpoints).toHaveLength(2);
+    expect(await find('nobody')).toMatchObject({ found: 0, stats: { endpoints: [], connections: [] } });
+    expect(await firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).not.toHaveProperty('found');
+  });
+
+  it('is asked for no longer text than a request has room for', async () => {
+    const { site } = await watched();
+    const find = '\u0000'.repeat(128);
+    expect(await firstValueFrom(watchStats(site, 'hub', PERIOD_MS, { find }))).toMatchObject({ found: 0 });
+    expect(() => watchStats(site, 'hub', PERIOD_MS, { find: `${find}a` })).toThrow(
+      expect.objectContaining({ code: CommErrorCode.BAD_CONFIG }) as Error,
+    );
+  });
+
   it('has the last hour in the first report, where it is kept and asked for', async () => {
     const { site } = await watched({ history: true });
     const ask = (options: object) =>

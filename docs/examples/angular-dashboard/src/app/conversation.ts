@@ -47,6 +47,8 @@ export class Conversation {
 
   readonly hub = input.required<string | undefined>();
   readonly receivers = input.required<readonly Row[]>();
+  /** Whether there are more endpoints than the receivers. */
+  readonly isPart = input.required<boolean>();
 
   readonly text = signal('');
   readonly appId = signal<number>(AppIds.DEFAULT);
@@ -54,10 +56,16 @@ export class Conversation {
   readonly lines = signal<readonly Line[]>([]);
   #number = 0;
   readonly #chosen = signal<string | undefined>(undefined);
-  /** Stays as chosen while that endpoint is there. */
-  readonly to = linkedSignal(() => {
+  /** The receivers by name, and one that was chosen among those that are not told of. */
+  readonly names = computed(() => {
     const names = this.receivers().map(({ name }) => name);
     const chosen = this.#chosen();
+    const isLeftOut = chosen !== undefined && chosen !== EVERYONE && !names.includes(chosen);
+    return isLeftOut && this.isPart() ? [chosen, ...names] : names;
+  });
+  /** Stays as chosen while that endpoint is there, or may be. */
+  readonly to = linkedSignal(() => {
+    const [names, chosen] = [this.names(), this.#chosen()];
     return chosen !== undefined && (chosen === EVERYONE || names.includes(chosen)) ? chosen : names[0];
   });
   readonly canSend = computed(

@@ -9,11 +9,11 @@ import {
 } from '@angular/core';
 import { takeUntilDestroyed, toObservable, toSignal } from '@angular/core/rxjs-interop';
 import { EndpointState } from 'rxflare';
-import { concat, map, merge, of, scan, switchMap } from 'rxjs';
+import { concat, debounce, map, merge, type Observable, of, scan, switchMap, timer } from 'rxjs';
 
 import { Conversation } from './conversation';
 import { EndpointDetail } from './endpoint-detail';
-import { EndpointTable } from './endpoint-table';
+import { EndpointTable, type Found } from './endpoint-table';
 import { EventList } from './event-list';
 import { formatBytes, formatClock, formatCount, formatMs } from './format';
 import { HubConnection } from './hub-connection';
@@ -23,6 +23,9 @@ import { TrafficChart } from './traffic-chart';
 import { WatcherList } from './watcher-list';
 
 const ROUND_TRIPS = 60;
+
+/** The hub is asked for what the user looks for when no key was pressed for this long. */
+const TYPING_MS = 200;
 
 /** The whole page: the last report of the hub, and what to do where none comes. */
 @Component({
@@ -49,6 +52,14 @@ export class Dashboard {
       ),
     ),
   );
+  /** What the user looks for at the hub; empty where all that it has is here. */
+  readonly wanted = signal('');
+  readonly found = toSignal(
+    toObservable(this.wanted).pipe(
+      debounce((text) => (text === '' ? of(0) : timer(TYPING_MS))),
+      switchMap((text) => (text === '' ? of(undefined) : this.#find(text))),
+    ),
+  );
   readonly fault = toSignal(
     merge(
       this.#connection.fault$,
@@ -66,6 +77,8 @@ export class Dashboard {
   readonly ready = computed(() =>
     (this.picture()?.rows ?? []).filter(({ state }) => state === EndpointState.READY),
   );
+  /** Whether the hub knows more endpoints than it tells of. */
+  readonly isPart = computed(() => (this.picture()?.rows.length ?? 0) < (this.totals()?.endpoints ?? 0));
   readonly totals = computed(() => this.picture()?.totals);
   /** Messages that were lost, or may have been. */
   readonly lost = computed(() => {
@@ -85,7 +98,11 @@ export class Dashboard {
   readonly charted = computed(() => (this.isHour() ? ratesOf(this.picture()?.past ?? []) : this.samples()));
   /** The endpoint that is looked at. */
   readonly selected = signal<string | undefined>(undefined);
-  readonly selectedRow = computed(() => this.picture()?.rows.find(({ name }) => name === this.selected()));
+  readonly selectedRow = computed(() =>
+    [...(this.picture()?.rows ?? []), ...(this.found()?.rows ?? [])].find(
+      ({ name }) => name === this.selected(),
+    ),
+  );
   readonly details = toSignal(
     toObservable(this.selected).pipe(
       switchMap((name) =>
@@ -121,6 +138,19 @@ export class Dashboard {
         error: (error: unknown) =>
           this.detailFault.set(error instanceof Error ? error.message : String(error)),
       });
+  }
+
+  /** What the hub finds, again and again, so that the figures are as current as all others. */
+  #find(text: string): Observable<Found> {
+    return this.#connection.find(text).pipe(
+      scan<Parameters<typeof advance>[1], Found & { readonly picture: Picture }, undefined>(
+        (last, report) => {
+          const picture = advance(last?.picture, report, this.name);
+          return { text, rows: picture.rows, count: report.found ?? picture.rows.length, picture };
+        },
+        undefined,
+      ),
+    );
   }
 
   /** Prepares a message to an endpoint. */

@@ -8,6 +8,9 @@ import type { Row } from './picture';
 /** How many endpoints are shown until the user asks for more. */
 const SHOWN = 25;
 
+/** The longest text that the hub looks for. */
+const MAX_WANTED = 128;
+
 /** All endpoints that the hub knows: a table, and cards where there is no room for one. */
 @Component({
   selector: 'rxf-endpoint-table',
@@ -21,6 +24,8 @@ export class EndpointTable {
   readonly rows = input.required<readonly Row[] | undefined>();
   /** How many endpoints there are; the rows may be the busiest of them. */
   readonly known = input.required<number>();
+  /** What the hub found beyond the rows; `undefined` until it has answered. */
+  readonly answer = input.required<Found | undefined>();
   readonly canWrite = input.required<boolean>();
   /** A person wants to write to an endpoint. */
   readonly write = output<string>();
@@ -28,6 +33,8 @@ export class EndpointTable {
   readonly open = output<string>();
 
   readonly filter = signal('');
+  /** What the hub is asked for: where the rows are not all, only the hub can find the others. */
+  readonly wanted = output<string>();
   readonly order = signal<Order>('state');
   readonly isReversed = signal(false);
   readonly isLong = signal(false);
@@ -35,16 +42,31 @@ export class EndpointTable {
     const rows = this.rows() ?? [];
     return rows.length > SHOWN || rows.length < this.known();
   });
-  readonly found = computed(() => {
-    const wanted = this.filter().trim().toLowerCase();
-    const found = (this.rows() ?? []).filter(({ name }) => name.toLowerCase().includes(wanted));
-    return inOrder(found, this.order(), this.isReversed());
+  readonly #text = computed(() => this.filter().trim().toLowerCase());
+  readonly #isPart = computed(() => (this.rows() ?? []).length < this.known());
+  readonly #found = computed(() => {
+    const answer = this.answer();
+    return this.#isPart() && answer !== undefined && answer.text === this.#text() ? answer : undefined;
   });
+  readonly found = computed(() => {
+    const text = this.#text();
+    const rows = (this.rows() ?? []).filter(({ name }) => name.toLowerCase().includes(text));
+    return inOrder(this.#found()?.rows ?? rows, this.order(), this.isReversed());
+  });
+  /** The hub is still looking. */
+  readonly isLooking = computed(
+    () => this.#isPart() && this.#text() !== '' && this.#found() === undefined && this.canWrite(),
+  );
   readonly tally = computed(() => {
-    const [rows, found] = [(this.rows() ?? []).length, this.found().length];
-    const all =
-      rows < this.known() ? `the busiest ${rows} of ${this.known().toLocaleString('en')}` : `${rows} known`;
-    return this.filter() === '' ? all : `${found} of ${all}`;
+    const [rows, known, shown] = [(this.rows() ?? []).length, this.known(), this.found().length];
+    const [all, found] = [known.toLocaleString('en'), this.#found()];
+    if (found !== undefined) {
+      const count = found.count.toLocaleString('en');
+      return shown < found.count ? `the busiest ${shown} of ${count} found in ${all}` : `${count} of ${all}`;
+    }
+    if (this.isLooking()) return `looking through ${all} …`;
+    const listed = this.#isPart() ? `the busiest ${rows} of ${all}` : `${rows} known`;
+    return this.#text() === '' ? listed : `${shown} of ${listed}`;
   });
   readonly shown = computed(() => (this.isLong() ? this.found() : this.found().slice(0, SHOWN)));
   readonly hidden = computed(() => this.found().length - this.shown().length);
@@ -66,6 +88,12 @@ export class EndpointTable {
   readonly formatBytes = formatBytes;
   readonly formatCount = formatCount;
 
+  /** Looks for a text, here and, where this is not all, at the hub. */
+  look(text: string): void {
+    this.filter.set(text.slice(0, MAX_WANTED));
+    this.wanted.emit(this.#isPart() ? this.#text() : '');
+  }
+
   /** Sorts by a column; a second time the other way round. */
   sortBy(order: Order): void {
     this.isReversed.set(this.order() === order && !this.isReversed());
@@ -82,6 +110,16 @@ export class EndpointTable {
   isOrder(text: string): text is Order {
     return ORDERS.some((each) => each === text);
   }
+}
+
+/** What the hub found. */
+export interface Found {
+  /** What it was asked for. */
+  readonly text: string;
+  /** The busiest. */
+  readonly rows: readonly Row[];
+  /** How many there are. */
+  readonly count: number;
 }
 
 interface Column {

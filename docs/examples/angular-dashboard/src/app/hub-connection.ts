@@ -102,6 +102,13 @@ export class HubConnection {
     return disconnectThrough(this.#page, hub, name);
   }
 
+  /** Reports on the endpoints with a text in their name, also where those on all leave them out. */
+  find(text: string): Observable<StatsReport> {
+    return this.#ofHub((hub) =>
+      watchStats(this.#page, hub, PERIOD_MS, { maxEndpoints: MAX_ENDPOINTS, find: text }),
+    );
+  }
+
   /** What the hub knows of an endpoint, asked again from time to time. */
   describe(name: string): Observable<EndpointDetails | undefined> {
     return this.#ofHub((hub) => describeEndpoint(this.#page, hub, name));
