@@ -1,6 +1,7 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 
 import { integer, pair } from './arguments.js';
+import { completionScript, SHELLS } from './completion.js';
 import type { ConnectOptions } from './connect.js';
 import { EXIT_MEANINGS } from './exit-code.js';
 import type { ListenOptions } from './listen.js';
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   addSend(program);
   addPing(program);
   addTop(program);
+  addCompletion(program);
   return program;
 }
 
@@ -133,11 +135,22 @@ function addTop(program: Command): void {
     });
 }
 
-/** A command with the options that all commands share. */
+function addCompletion(program: Command): void {
+  withExamples(
+    program
+      .command('completion')
+      .description('prints a script that completes commands and options in a shell'),
+    ['bash', 'zsh', 'fish'],
+  )
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .action((shell: (typeof SHELLS)[number]) => {
+      process.stdout.write(completionScript(program, shell));
+    });
+}
+
+/** A command with the options that all commands about connections share. */
 function command(program: Command, usage: string, description: string, examples: readonly string[]): Command {
-  const added = program.command(usage).description(description);
-  const lines = examples.map((example) => `  rxflare ${added.name()} ${example}\n`);
-  return added
+  return withExamples(program.command(usage).description(description), examples)
     .option('--kit <dir>', 'NVFlare startup kit: it has the URL, the certificates and the level of security')
     .option('--ca-cert <file>', 'CA certificate (PEM) that signs the other side')
     .option('--cert <file>', 'own certificate (PEM)')
@@ -149,8 +162,12 @@ function command(program: Command, usage: string, description: string, examples:
       ).choices(['clear', 'tls', 'mtls']),
     )
     .option('--property <key=value>', 'public property of the own endpoint; may be repeated', pair, {})
-    .option('--json', 'print one JSON object a line', false)
-    .addHelpText('after', `\nExamples:\n${lines.join('')}`);
+    .option('--json', 'print one JSON object a line', false);
+}
+
+function withExamples(added: Command, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  rxflare ${added.name()} ${example}\n`);
+  return added.addHelpText('after', `\nExamples:\n${lines.join('')}`);
 }
 
 function exitCodes(): string {
