@@ -38,16 +38,18 @@ import {
   requestIds,
   textHeader,
 } from './headers.js';
+import type { InboundStream } from './inbound-stream.js';
 import type { IncomingStream } from './incoming-stream.js';
-import { InboundStreams } from './inbound-streams.js';
+import { InboundStreams, type StreamTaker } from './inbound-streams.js';
 import type { StreamProgress } from './outbound-stream.js';
 import { OutboundStreams, type SendStreamOptions } from './outbound-streams.js';
 import { decodePayload, encodePayload } from './payload.js';
 import { PeerDialects } from './peer-dialects.js';
 import { type Outcome, PendingRequests } from './pending-requests.js';
 import { isReturnCode, ReturnCode } from './return-code.js';
-import { STREAM_CHANNEL, StreamTopic } from './stream-headers.js';
+import { STREAM_CHANNEL, StreamHeader, StreamTopic } from './stream-headers.js';
 import { STREAM_DEFAULTS, type StreamOptions } from './stream-options.js';
+import { askByStreams, canStream, messageHeaders, REPLY_CHANNEL, replyHeaders } from './stream-requests.js';
 import type { StreamSource } from './stream-source.js';
 
 const log = logger('cellnet');
@@ -72,6 +74,11 @@ export interface RequestOptions {
   readonly headers?: MessageHeaders;
   /** Cells on the way do not warn where they cannot pass it on. Default: false. */
   readonly optional?: boolean;
+  /**
+   * It is sent as a stream, and so answered: its time-out begins anew whenever something moves. Default: whether the payload
+   * is larger than a chunk, on channels where NVFlare streams requests.
+   */
+  readonly stream?: boolean;
 }
 
 /**
@@ -124,6 +131,7 @@ export class Cell {
   readonly #inbound: InboundStreams;
   readonly #outbound: OutboundStreams;
   readonly #requestTimeoutMs: number;
+  readonly #streamAboveBytes: number;
   readonly #dialect: FobsDialect;
   readonly #receiving: Subscription;
   readonly #stopping: Subscription;
@@ -139,9 +147,15 @@ export class Cell {
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#dialect = dialect;
     const streamOptions = { ...STREAM_DEFAULTS, ...options.streams };
-    this.#inbound = new InboundStreams(streamOptions, this.#dialects, scheduler, (target, topic, headers) => {
-      this.#try(() => this.fire(target, STREAM_CHANNEL, topic, undefined, { headers, optional: true }));
-    });
+    this.#streamAboveBytes = streamOptions.chunkBytes;
+    this.#inbound = new InboundStreams(
+      streamOptions,
+      this.#dialects,
+      scheduler,
+      (target, topic, headers) =>
+        this.#try(() => this.fire(target, STREAM_CHANNEL, topic, undefined, { headers, optional: true })),
+      (channel, topic) => this.#takerOf(channel, topic),
+    );
     this.#outbound = new OutboundStreams(streamOptions, this.#dialects, scheduler, {
       send: (target, headers, bytes, optional) =>
         this.fire(target, STREAM_CHANNEL, StreamTopic.DATA, bytes, { headers, optional }),
@@ -203,17 +217,23 @@ export class Cell {
     channel: string,
     topic: string,
     payload?: FobsValue,
-    { timeoutMs = this.#requestTimeoutMs, ...options }: RequestOptions = {},
+    { timeoutMs = this.#requestTimeoutMs, stream, ...options }: RequestOptions = {},
   ): Observable<Outcome> {
     return defer(() => {
       const id = crypto.randomUUID();
+      const all = new Set(targets);
+      const messageTo = this.#encodedFor(payload);
+      if (stream ?? this.#isLarge(channel, all, messageTo)) {
+        const { headers, optional = false } = options;
+        const request = { id, targets: all, channel, topic, headers, optional, timeoutMs, messageTo };
+        return askByStreams(request, this.#pending, this.#outbound);
+      }
       const headers = {
         ...requestHeaders(channel, topic, options),
         [Header.REQ_ID]: id,
         [Header.REPLY_EXPECTED]: true,
       };
-      const messageTo = this.#encodedFor(payload);
-      return this.#pending.outcomes(id, new Set(targets), timeoutMs, (target) => {
+      return this.#pending.outcomes(id, all, timeoutMs, (target) => {
         try {
           this.#router.send(target, headers, messageTo(target));
           return undefined;
@@ -334,8 +354,12 @@ export class Cell {
   }
 
   /** @returns what the reader of the neighbour waits for */
-  #dispatch(neighbour: string, headers: CellHeaders, message: Message): unknown {
-    const answer = this.#answerTo(neighbour, headers);
+  #dispatch(
+    neighbour: string,
+    headers: CellHeaders,
+    message: Message,
+    answer: Answer = this.#answerTo(neighbour, headers),
+  ): unknown {
     const channel = textHeader(headers, Header.CHANNEL);
     const topic = textHeader(headers, Header.TOPIC);
     const handler = this.#handlers.find(channel, topic);
@@ -441,6 +465,84 @@ export class Cell {
       headers,
       payload: value,
     };
+  }
+
+  #isLarge(channel: string, [first]: ReadonlySet<string>, messageTo: (target: string) => Message): boolean {
+    if (first === undefined || !canStream(channel)) return false;
+    return (messageTo(first).payload?.length ?? 0) > this.#streamAboveBytes;
+  }
+
+  /** Streams that nobody reads as such are requests, or replies to ours. */
+  #takerOf(channel: string, topic: string): StreamTaker | undefined {
+    if (channel === REPLY_CHANNEL) return (stream) => this.#takeReply(stream);
+    if (!canStream(channel) || this.#handlers.find(channel, topic) === undefined) return undefined;
+    return (stream) => this.#takeRequest(stream);
+  }
+
+  #takeRequest(stream: InboundStream): void {
+    const headers = messageHeaders(stream);
+    const answer = this.#answerByStream(stream, headers);
+    this.#run(
+      stream.collect((payload) => this.#dispatch(stream.neighbour, headers, { payload }, answer)),
+      'request',
+    );
+  }
+
+  #answerByStream({ origin, channel, topic, isModern }: InboundStream, headers: CellHeaders): Answer {
+    let isOpen = expectsReply(headers);
+    return (returnCode, payload, error) => {
+      if (!isOpen) return;
+      isOpen = false;
+      const sent$ = defer(() => {
+        const message = this.#encodedFor(payload)(origin);
+        return this.#outbound.send(
+          origin,
+          REPLY_CHANNEL,
+          `${channel}:${topic}`,
+          message.payload ?? new Uint8Array(),
+          {
+            headers: replyHeaders(headers, message, returnCode, error),
+            optional: true,
+            reliable: isModern,
+          },
+        );
+      });
+      this.#run(sent$, 'reply');
+    };
+  }
+
+  #takeReply(stream: InboundStream): void {
+    const { origin, neighbour } = stream;
+    const id = textHeader(stream.headers, StreamHeader.REQUEST_ID);
+    if (!this.#pending.isWaiting(id, origin)) {
+      this.#lateReplies += 1;
+      stream.refuse('nobody waits for the reply');
+      return;
+    }
+    const settle = (outcome: Outcome): void => {
+      if (!this.#pending.settle(id, outcome)) this.#lateReplies += 1;
+    };
+    const collected$ = stream.collect(
+      (payload) => settle(this.#outcomeOf(origin, neighbour, messageHeaders(stream), { payload })),
+      () => this.#pending.touch(id),
+    );
+    this.#run(
+      collected$.pipe(
+        tap({
+          error: (error: unknown) => {
+            if (error instanceof CellError) settle({ target: origin, error });
+          },
+        }),
+      ),
+      'reply',
+    );
+  }
+
+  /** Runs what nobody waits for. */
+  #run(work$: Observable<unknown>, what: string): void {
+    work$.subscribe({
+      error: (thrown: unknown) => log('a %s that is a stream failed: %s', what, messageOf(thrown)),
+    });
   }
 
   #onChunk(chunk: CellRequest): void {

@@ -1,12 +1,14 @@
 import {
   concatMap,
   defer,
+  EMPTY,
   endWith,
   finalize,
   from,
   ignoreElements,
   isObservable,
   map,
+  mergeMap,
   type Observable,
   of,
   tap,
@@ -80,13 +82,7 @@ export class InboundStream implements IncomingStream {
     this.isModern = headers[StreamHeader.CHUNK_BYTES] !== undefined;
     this.#host = host;
     this.chunks$ = this.#read((piece$) => piece$.pipe(tap((piece) => this.#onConsumed(piece.length))));
-    this.bytes$ = this.#read((piece$) =>
-      piece$.pipe(
-        tap((piece) => this.#advance(piece.length)),
-        toArray(),
-        map(concatenated),
-      ),
-    );
+    this.bytes$ = this.#read((piece$) => this.#whole(piece$));
   }
 
   /** Up to which sequence all has come, and how much is consumed; all of it once it is whole. */
@@ -117,6 +113,19 @@ export class InboundStream implements IncomingStream {
         }),
         tap((bytes) => this.#onConsumed(bytes)),
         map(() => this.#consumed),
+      ),
+    );
+  }
+
+  /** All of it, when it is whole; its bytes are held until the promise settles that `use` returns. */
+  collect(use: (bytes: Uint8Array) => unknown, onPiece?: () => void): Observable<never> {
+    return this.#read((piece$) =>
+      this.#whole(piece$.pipe(tap(onPiece))).pipe(
+        mergeMap((bytes) => {
+          const work = use(bytes);
+          return isPromise(work) ? from(work) : EMPTY;
+        }),
+        ignoreElements(),
       ),
     );
   }
@@ -170,6 +179,14 @@ export class InboundStream implements IncomingStream {
     const interval = countOf(headers[StreamHeader.ACK_BYTES]) ?? this.#acknowledgeEvery;
     const window = countOf(headers[StreamHeader.WINDOW_BYTES]) ?? interval;
     this.#acknowledgeEvery = Math.max(1, Math.min(interval, window));
+  }
+
+  #whole(piece$: Observable<Uint8Array>): Observable<Uint8Array> {
+    return piece$.pipe(
+      tap((piece) => this.#advance(piece.length)),
+      toArray(),
+      map(concatenated),
+    );
   }
 
   /** The pieces, for the first that subscribes. */

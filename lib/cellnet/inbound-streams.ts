@@ -6,7 +6,6 @@ import { quoted } from '../quoted.js';
 import type { CellRequest } from './cell-message.js';
 import { HandlerTable } from './handler-table.js';
 import { type InboundHost, InboundStream } from './inbound-stream.js';
-import type { IncomingStream } from './incoming-stream.js';
 import type { PeerDialects } from './peer-dialects.js';
 import { ReturnCode } from './return-code.js';
 import { DataType, StreamHeader, streamErrorOf, streamIdOf, StreamTopic } from './stream-headers.js';
@@ -29,16 +28,20 @@ interface Remains {
 /** Sends an acknowledgement or a refusal. It never throws. */
 export type Answer = (target: string, topic: string, headers: MessageHeaders) => void;
 
+/** Takes a new stream, before its first chunk. */
+export type StreamTaker = (stream: InboundStream) => void;
+
 /** The streams that others send to us. */
 export class InboundStreams implements InboundHost {
   readonly maxUnreadBytes: number;
   /** Who takes the streams of a topic of a channel. */
-  readonly handlers = new HandlerTable<(stream: IncomingStream) => void>();
+  readonly handlers = new HandlerTable<StreamTaker>();
 
   readonly #options: Required<StreamOptions>;
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
   readonly #answer: Answer;
+  readonly #otherwise: (channel: string, topic: string) => StreamTaker | undefined;
   readonly #streams = new Map<string, InboundStream>();
   /** How many each neighbour has. */
   readonly #counts = new Map<string, number>();
@@ -47,17 +50,20 @@ export class InboundStreams implements InboundHost {
   #sweeping = Subscription.EMPTY;
   #isStopped = false;
 
+  /** @param otherwise - who takes those that have no handler of streams */
   constructor(
     options: Required<StreamOptions>,
     dialects: PeerDialects,
     scheduler: SchedulerLike,
     answer: Answer,
+    otherwise: (channel: string, topic: string) => StreamTaker | undefined,
   ) {
     this.maxUnreadBytes = options.maxUnreadBytes;
     this.#options = options;
     this.#dialects = dialects;
     this.#scheduler = scheduler;
     this.#answer = answer;
+    this.#otherwise = otherwise;
   }
 
   /** How many are open, or whole and unread. */
@@ -123,7 +129,7 @@ export class InboundStreams implements InboundHost {
     const stream = new InboundStream(request, this);
     const { channel, topic, neighbour, origin } = stream;
     if (stream.isModern) this.#dialects.learn(origin, { reliable: true });
-    const handler = this.handlers.find(channel, topic);
+    const handler = this.handlers.find(channel, topic) ?? this.#otherwise(channel, topic);
     const isCrowded = (this.#counts.get(neighbour) ?? 0) >= this.#options.maxStreamsPerNeighbour;
     if (handler === undefined || isCrowded) {
       this.#bury(

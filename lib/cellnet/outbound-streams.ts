@@ -1,4 +1,4 @@
-import { defer, finalize, type Observable, type SchedulerLike } from 'rxjs';
+import { concat, defer, EMPTY, finalize, type Observable, type SchedulerLike, Subject } from 'rxjs';
 
 import type { HeaderValue, MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
@@ -34,13 +34,20 @@ export interface StreamWire {
   drained(target: string): Observable<void>;
 }
 
+interface Entry {
+  readonly target: string;
+  readonly stream: OutboundStream;
+  /** What comes after all was sent. */
+  readonly late: Subject<never>;
+}
+
 /** The streams that we send. */
 export class OutboundStreams {
   readonly #options: Required<StreamOptions>;
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
   readonly #wire: StreamWire;
-  readonly #streams = new Map<string, { readonly target: string; readonly stream: OutboundStream }>();
+  readonly #streams = new Map<string, Entry>();
   #nextId: number;
 
   constructor(
@@ -57,13 +64,18 @@ export class OutboundStreams {
     this.#nextId = scheduler.now() * 1_000 + Math.floor(Math.random() * 1_000_000);
   }
 
-  /** Sends a stream. Cold. */
+  /**
+   * Sends a stream. Cold.
+   *
+   * @param lingers - it does not complete, so that it learns of a refusal after all was sent
+   */
   send(
     target: string,
     channel: string,
     topic: string,
     source: StreamSource,
     { headers, size = sizeOf(source), reliable, optional = false }: SendStreamOptions = {},
+    lingers = false,
   ): Observable<StreamProgress> {
     return defer(() => {
       const id = this.#nextId++;
@@ -89,8 +101,11 @@ export class OutboundStreams {
         send: (all, bytes) => this.#wire.send(target, all, bytes, optional),
         drained: () => this.#wire.drained(target),
       });
-      this.#streams.set(String(id), { target, stream });
-      return stream.run().pipe(finalize(() => this.#streams.delete(String(id))));
+      const late = new Subject<never>();
+      this.#streams.set(String(id), { target, stream, late });
+      return concat(stream.run(), lingers ? late : EMPTY).pipe(
+        finalize(() => this.#streams.delete(String(id))),
+      );
     });
   }
 
@@ -113,13 +128,17 @@ export class OutboundStreams {
       error === undefined ? origin : (headers[StreamHeader.FAILED_DESTINATION] ?? origin);
     if (speaker !== target) return;
     if (error !== undefined) {
-      stream.refuse(
-        new CellError(ReturnCode.COMM_ERROR, `stream to ${target}: refused: ${quoted(error)}`, target),
-      );
+      refuse(entry, `refused: ${quoted(error)}`);
       return;
     }
     const sequence = countOf(headers[StreamHeader.SEQUENCE]);
     if (sequence !== undefined) this.#dialects.learn(target, { reliable: true });
     stream.acknowledge(countOf(headers[StreamHeader.OFFSET]) ?? 0, sequence);
   }
+}
+
+function refuse({ target, stream, late }: Entry, text: string): void {
+  const error = new CellError(ReturnCode.COMM_ERROR, `stream to ${target}: ${text}`, target);
+  stream.refuse(error);
+  late.error(error);
 }

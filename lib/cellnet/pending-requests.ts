@@ -8,6 +8,8 @@ import {
   merge,
   type Observable,
   type SchedulerLike,
+  startWith,
+  switchMap,
   take,
   takeUntil,
   timer,
@@ -26,6 +28,7 @@ export type Outcome =
 /** The requests that wait for replies, by request ID. */
 export class PendingRequests {
   readonly #outcomes = new KeyedSource<string, Outcome>();
+  readonly #moves = new KeyedSource<string, undefined>();
   /** The targets that have not replied. */
   readonly #left = new Map<string, Set<string>>();
   readonly #scheduler: SchedulerLike;
@@ -48,6 +51,7 @@ export class PendingRequests {
   /**
    * The outcomes as they come, one per target: a reply, a failure to send, or that the time is over. Cold.
    *
+   * @param restarts - the time begins anew at each `touch`
    * @param send - called for each target; returns why it could not be asked
    */
   outcomes(
@@ -55,6 +59,7 @@ export class PendingRequests {
     targets: ReadonlySet<string>,
     timeoutMs: number,
     send: (target: string) => CellError | undefined,
+    restarts = false,
   ): Observable<Outcome> {
     return defer(() => {
       const left = new Set(targets);
@@ -66,17 +71,34 @@ export class PendingRequests {
       );
       const settled$ = merge(this.#outcomes.values(id), failed$).pipe(
         take(targets.size),
-        takeUntil(timer(timeoutMs, this.#scheduler)),
+        takeUntil(restarts ? this.#silence(id, timeoutMs) : timer(timeoutMs, this.#scheduler)),
       );
       const givenUp$ = defer(() => from([...left].map((target) => this.#giveUp(target, timeoutMs))));
       return concat(settled$, givenUp$);
     }).pipe(finalize(() => this.#left.delete(id)));
   }
 
+  /** Something of a request has moved, or of its reply. */
+  touch(id: string): void {
+    this.#moves.next(id, undefined);
+  }
+
+  /** Whether a reply of this target is waited for. */
+  isWaiting(id: string, target: string): boolean {
+    return this.#left.get(id)?.has(target) === true;
+  }
+
   /** Gives up all that wait. */
   close(): void {
     this.#isClosed = true;
     this.#outcomes.complete();
+  }
+
+  #silence(id: string, timeoutMs: number): Observable<unknown> {
+    return this.#moves.values(id).pipe(
+      startWith(undefined),
+      switchMap(() => timer(timeoutMs, this.#scheduler)),
+    );
   }
 
   #giveUp(target: string, timeoutMs: number): Outcome {

@@ -12,7 +12,9 @@ import time
 
 from nvflare.apis.utils.decomposers import flare_decomposers
 from nvflare.fuel.f3.cellnet.cell import Cell
+from nvflare.fuel.f3.cellnet.defs import MessageHeaderKey, ReturnCode
 from nvflare.fuel.f3.cellnet.net_agent import NetAgent
+from nvflare.fuel.f3.cellnet.utils import make_reply
 from nvflare.fuel.f3.message import Message
 from nvflare.fuel.f3.streaming.stream_types import Stream
 
@@ -115,11 +117,51 @@ def send_stream(request):
     return Message(None, outcome(future))
 
 
+def ask(request):
+    wish = request.payload
+    if wish["how"] == "fire":
+        cell.fire_and_forget(
+            channel="app", topic=wish["topic"], targets=[wish["target"]], message=Message(None, wish["payload"])
+        )
+        return Message(None, None)
+    reply = cell.send_request(
+        channel="app",
+        topic=wish["topic"],
+        target=wish["target"],
+        request=Message(None, wish["payload"]),
+        timeout=wish["timeout"],
+    )
+    return Message(
+        None,
+        [reply.get_header(MessageHeaderKey.RETURN_CODE), reply.get_header(MessageHeaderKey.ERROR), reply.payload],
+    )
+
+
+def echo(request):
+    return Message(None, request.payload)
+
+
+def fail(request):
+    raise RuntimeError("a secret of the handler")
+
+
+def refuse_session(request):
+    return make_reply(ReturnCode.INVALID_SESSION, "no such session")
+
+
+def large(request):
+    return Message(None, pattern(request.payload))
+
+
+for topic, handler in {"echo": echo, "fail": fail, "refuse": refuse_session, "large": large}.items():
+    cell.register_request_cb(channel="app", topic=topic, cb=handler)
+
+
 def read(request):
     return Message(None, received.get(request.payload))
 
 
-for topic, handler in {"send blob": send_blob, "send stream": send_stream, "read": read}.items():
+for topic, handler in {"send blob": send_blob, "send stream": send_stream, "ask": ask, "read": read}.items():
     cell.register_request_cb(channel="task", topic=topic, cb=handler)
 
 NetAgent(cell)
