@@ -182,7 +182,7 @@ describe.each([
   );
 });
 
-describe('with TypeScript', () => {
+describe.each(['typescript', 'typescript-7'])('with %s', (compiler) => {
   const options = { strict: true, noEmit: true, target: 'es2022', types: ['node'], skipLibCheck: false };
 
   it.each([
@@ -216,7 +216,12 @@ describe('with TypeScript', () => {
       const compilerOptions = { ...options, ...resolution };
       const config = { compilerOptions, files: [file, 'mistake.mts'] };
       await project.write('tsconfig.json', JSON.stringify(config));
-      const errors = await project.fail('npx', 'tsc', '--project', '.');
+      const errors = await project.fail(
+        'node',
+        join('node_modules', compiler, 'bin', 'tsc'),
+        '--project',
+        '.',
+      );
       expect(errors.trim().split('\n')).toEqual([
         expect.stringMatching(/^mistake\.mts\(2,14\): error TS2345/) as unknown,
       ]);

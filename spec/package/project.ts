@@ -27,6 +27,9 @@ const COMPANIONS = [
   'vite',
 ];
 
+/** The compiler that is a program of its own, beside the one that we build with. */
+const TYPESCRIPT_7 = 'typescript-7@npm:typescript@7.0.2';
+
 /** A project of a user, with the packed package installed. */
 export interface Project {
   readonly directory: string;
@@ -60,7 +63,8 @@ export async function freshProject(): Promise<Project> {
   );
   const tarball = join(directory, filename);
   const [npm = '', ...install] = INSTALL.split(' ').map((word) => (word === 'rxflare' ? tarball : word));
-  await run(npm, [...install, '--no-audit', '--no-fund', ...companions], directory, INSTALL_TIMEOUT_MS);
+  const packages = [...install, ...companions, TYPESCRIPT_7];
+  await run(npm, [...packages, '--no-audit', '--no-fund'], directory, INSTALL_TIMEOUT_MS);
   return {
     directory,
     packedBytes: size,
