@@ -163,6 +163,10 @@ describe('mapFault says of', () => {
     ['nothing', '', 'it is empty'],
     ['nil', 'c0', 'it is not a map'],
     ['a list', '9101', 'it is not a map'],
+    ['an empty list', '90', 'it is not a map'],
+    ['an empty list of the long form', 'dc0000', 'it is not a map'],
+    ['an empty list of the longest form', 'dd00000000', 'it is not a map'],
+    ['a negative number', 'e0', 'it is not a map'],
     ['text', 'a161', 'it is not a map'],
     ['a number', '01', 'it is not a map'],
     ['an ext', 'd40501', 'it is not a map'],
@@ -239,6 +243,18 @@ describe('mapFault says of', () => {
           expect(mapFault(mapOf(`${type}${declared}${content}`))).toBe(TOO_EARLY);
         }
       }
+    }
+  });
+
+  it.each([
+    ['an empty map', '80', 0],
+    ['a map with one value', '81a16101', 1],
+    ['a map with a list of two, which is a value too', '81a161920102', 3],
+    ['a map with a map, whose keys are no values', '81a16182a16201a16302', 3],
+  ])('%s that it has too many values, from one more than the maximum on', (_, hex, values) => {
+    expect(mapFault(fromHex(hex), values)).toBeUndefined();
+    if (values > 0) {
+      expect(mapFault(fromHex(hex), values - 1)).toBe(`it has more than ${values - 1} values`);
     }
   });
 
