@@ -7,8 +7,8 @@ const OTHER = '_other';
 export interface MetricsOptions {
   /**
    * Chooses endpoints that get series of their own, with their name in the attribute `rxflare.endpoint.name`; there
-   * it is `_other` for the sum of all the rest. It is called once for each endpoint that is no watcher, and must not throw. Default: no
-   * endpoint is chosen, all are in one sum, and there is no such attribute.
+   * it is `_other` for the sum of all the rest. It is called once for each endpoint that is no watcher, and must not
+   * throw. Default: no endpoint is chosen, all are in one sum, and there is no such attribute.
    */
   readonly endpoints?: (name: string) => boolean;
   /**

@@ -12,7 +12,7 @@ export type RxflareHealthResult<Key extends string = string> = Record<
   Key,
   {
     readonly status: 'up' | 'down';
-    /** How many endpoints are READY. */
+    /** How many endpoints are READY, watchers such as dashboards apart. */
     readonly ready: number;
     /** Of those that must be READY, the names of those that are not. */
     readonly missing: string[];
@@ -45,7 +45,8 @@ export class RxflareHealth {
   ): RxflareHealthResult<Key> {
     const missing = endpoints.filter((name) => !isReady(this.#communicator.findEndpoint(name)));
     const { endpoints: known } = this.#communicator.stats();
-    const ready = known.filter(({ state }) => state === EndpointState.READY).length;
+    const sites = known.filter(({ isWatcher }) => isWatcher === undefined);
+    const ready = sites.filter(({ state }) => state === EndpointState.READY).length;
     const status = this.#isRunning() && missing.length === 0 ? 'up' : 'down';
     return { [key]: { status, ready, missing } } as RxflareHealthResult<Key>;
   }

@@ -16,7 +16,8 @@ import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Communicator, Mode, type Resources, textMessage, textOf } from '../../lib/index.js';
+import { Communicator, Endpoint, Mode, type Resources, textMessage, textOf } from '../../lib/index.js';
+import { WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { RxflareHealth, RxflareModule } from '../../lib/nest/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { communicator, nextEvent, stopAll, untilState } from '../support/communicators.js';
@@ -138,6 +139,10 @@ describe('a hub in a real Nest application', () => {
       const { details } = (await response.json()) as { details: unknown };
       return [response.status, details];
     };
+    const page = communicator(new Endpoint('page', WATCHER_PROPERTIES));
+    page.addConnector(`http://${address}/f3`, Mode.ACTIVE);
+    await page.start();
+    await untilState(hub, 'page');
     expect(await health()).toEqual([503, { federation: { status: 'down', ready: 0, missing: ['site-1'] } }]);
     await join(`http://${address}/f3`);
     await untilState(hub, 'site-1');
