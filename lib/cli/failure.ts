@@ -1,14 +1,16 @@
 import { CommError } from '../comm-error.js';
 import { diagnose } from '../monitor/diagnose.js';
 import type { SecondLook } from '../monitor/second-look.js';
-import { exitCodeOf, exitCodeOfError } from './exit-code.js';
+import { ExitCode, exitCodeOf, exitCodeOfError } from './exit-code.js';
 import type { Printer } from './printer.js';
 
 /** Prints in one line what failed, and sets the exit code. */
 export function printFailure(printer: Printer, thrown: unknown): void {
   const { code, message } = CommError.from(thrown);
-  printer.print({ event: 'error', code, message });
-  process.exitCode = exitCodeOfError(code);
+  const exitCode = exitCodeOfError(code);
+  const isLocal = exitCode === ExitCode.USAGE;
+  printer.print({ event: 'error', code, message, ...(isLocal ? { diagnosis: 'bad-request' } : {}) });
+  process.exitCode = exitCode;
 }
 
 /** Prints in one line why a peer cannot be reached and what to do, and sets the exit code. */

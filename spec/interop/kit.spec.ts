@@ -56,7 +56,11 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
       const key = join(server.kits, 'admin@nvidia.com', 'startup', 'client.key');
       const { exitCode, events } = await ping(await siteKit({ key }));
       expect(events).toMatchObject([
-        { event: 'error', message: matching(/client\.key does not fit the certificate/) },
+        {
+          event: 'error',
+          diagnosis: 'bad-request',
+          message: matching(/client\.key does not fit the certificate/),
+        },
       ]);
       expect(exitCode).toBe(2);
     });
