@@ -57,7 +57,8 @@ function seen(
     const ended = cell.streams('c', 't').pipe(
       mergeMap((stream) => {
         if (read === 'nothing') return NEVER;
-        const read$: Observable<unknown> = read === 'chunks$' ? stream.chunks$ : stream.consume(() => timer(1_000));
+        const read$: Observable<unknown> =
+          read === 'chunks$' ? stream.chunks$ : stream.consume(() => timer(1_000));
         return read$.pipe(
           ignoreElements(),
           endWith('whole'),
