@@ -53,6 +53,7 @@ const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {
 const BY_ERROR: Readonly<Partial<Record<CommErrorCode, ExitCode>>> = {
   BAD_CONFIG: ExitCode.USAGE,
   NOT_SUPPORTED: ExitCode.USAGE,
+  REFUSED: ExitCode.REFUSED,
   TIMEOUT: ExitCode.TIMEOUT,
 };
 

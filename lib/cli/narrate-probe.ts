@@ -7,7 +7,7 @@ import type { Output } from './printer.js';
 
 type Found<T extends ProbeEvent['type']> = Extract<ProbeEvent, { readonly type: T }>;
 
-/** The findings of a probe in the words of the command, and a summary of the round trips at the end. */
+/** The findings of a probe in the words of the command, and a summary of the round trips at the end, if there were any. */
 export function narrateProbe(event$: Observable<ProbeEvent>): Observable<Output> {
   return event$.pipe(connect((shared$) => merge(findings(shared$), summary(shared$))));
 }
@@ -60,6 +60,7 @@ function summary(event$: Observable<ProbeEvent>): Observable<Output> {
     filter((event) => event.type === 'pong'),
     map(({ rttMs }) => rttMs),
     toArray(),
+    filter(({ length }) => length > 0),
     map((rtts): Output => {
       const total = rtts.reduce((sum, rtt) => sum + rtt, 0);
       const [minMs, maxMs, avgMs] = [Math.min(...rtts), Math.max(...rtts), total / rtts.length];

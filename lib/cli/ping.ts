@@ -30,13 +30,17 @@ export async function pingCommand(url: string | undefined, given: PingOptions): 
   });
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
-  const outputs$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs }).pipe(
-    narrateProbe,
+  const seen$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs }).pipe(
+    takeUntil(endRequested()),
+  );
+  const outputs$ = seen$.pipe(
+    narrateProbe, // Which sums up what was seen until the end was requested.
     tap((output) => printer.print(output)),
     catchError((thrown: unknown) =>
-      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }),
+      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }).pipe(
+        takeUntil(endRequested()),
+      ),
     ),
-    takeUntil(endRequested()),
   );
   await lastValueFrom(outputs$, { defaultValue: undefined });
 }

@@ -2,6 +2,8 @@ import { context, propagation, SpanKind, SpanStatusCode, trace, type Tracer } fr
 
 import { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
+import type { Endpoint } from '../endpoint.js';
+import type { Message } from '../message.js';
 import { errorAttributes } from './span-attributes.js';
 
 /**
@@ -20,7 +22,10 @@ import { errorAttributes } from './span-attributes.js';
  * site.ready('hub').subscribe(() => send('hub', AppIds.DEFAULT, textMessage('hello')));
  * ```
  */
-export function tracedSend(communicator: Communicator, tracer: Tracer): Communicator['send'] {
+export function tracedSend(
+  communicator: Communicator,
+  tracer: Tracer,
+): (endpoint: Endpoint | string, appId: number, message: Message) => boolean {
   const common = {
     'messaging.system': 'rxflare',
     'messaging.operation.name': 'send',

@@ -54,8 +54,7 @@ export function relayedMessages(
  * Cold: each subscription sends the message. Emits once and completes when `send` has accepted it there: how
  * many endpoints it goes to.
  *
- * Errors with the CommError of that `send`; `BAD_CONFIG` where we may not, or not under this app ID; `BAD_DATA` for
- * an answer that breaks the protocol; `TIMEOUT` where the relay does not answer.
+ * Errors with the CommError of that `send`; `REFUSED` where we may not, `BAD_CONFIG` under an app ID that is not relayed; `BAD_DATA` for an answer that breaks the protocol; `TIMEOUT` where the relay does not answer.
  *
  * @param to - the name of the endpoint, at most 1,024 characters; {@link EVERYONE} for all that are READY and no
  *   watchers, of which those are left out whose queue is full
@@ -82,7 +81,7 @@ export function sendThrough(
  * Has another communicator disconnect one of its endpoints, by `removeEndpoint`: what waits is written, then the
  * connection is closed. An endpoint that reconnects by itself comes back. Cold. Completes when that has begun.
  *
- * Errors as `sendThrough` does; `BAD_CONFIG` where the relay does not allow it.
+ * Errors as `sendThrough` does; `BAD_CONFIG` where the relay disconnects nobody.
  */
 export function disconnectThrough(
   communicator: Communicator,

@@ -52,7 +52,7 @@ const MAX_FIND_CHARACTERS = 128;
  *
  * Errors with CommError `TIMEOUT` where no answer comes, since the endpoint does not serve stats; `BAD_DATA` for an
  * answer that is no valid report, is above 16 MiB, or is nested deeper than 32 levels; or with the code of a
- * refusal: `BAD_CONFIG` where we may not watch, `NOT_READY` where too many do.
+ * refusal: `REFUSED` where we may not watch, `NOT_READY` where too many do.
  *
  * @param periodMs - above 0; the other side may use a longer one
  * @throws CommError `BAD_CONFIG` where `periodMs` is not above 0, `maxEndpoints` is below 1, or `find` is too long

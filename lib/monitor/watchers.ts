@@ -87,7 +87,7 @@ export function mayWatch(endpoint: Endpoint, allow: WatcherLimits['allow']): boo
 
 /** The answer to an endpoint for which `allow` said no. */
 export function notAllowed({ name }: Endpoint): CommError {
-  return new CommError(CommErrorCode.BAD_CONFIG, `endpoint ${name} may not watch: "allow" says no`);
+  return new CommError(CommErrorCode.REFUSED, `endpoint ${name} may not watch: "allow" says no`);
 }
 
 function tooMany(limit: number): CommError {

@@ -56,6 +56,25 @@ describe('rxflare listen and connect', () => {
     },
   );
 
+  it('tell in one line each whom the hub refuses, and why an attempt failed', async () => {
+    await using hub = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--name', 'hub', '--json');
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    await using site = new RxflareProcess('connect', String(url), '--name', 'hub', '--json');
+    expect(await site.next(({ event }) => event === 'error')).toMatchObject({
+      code: 'REFUSED',
+      diagnosis: 'handshake-refused',
+      message: expect.stringMatching(
+        /^the peer refused us in the handshake: .*it does not tell why\)$/,
+      ) as unknown,
+    });
+    expect(await hub.next(({ type }) => type === 'refused')).toMatchObject({
+      event: 'notice',
+      message: expect.stringContaining('may not join: the peer has our own name, hub') as unknown,
+    });
+    await site.stop();
+    expect((await hub.stop()).stdout).not.toContain('"error"');
+  });
+
   it('speak mtls with certificate files', async () => {
     const { ca, hub: hubPair, site1 } = await testCertificates();
     const tls = (pair: { cert: string; key: string }) => [
@@ -234,6 +253,21 @@ describe('rxflare ping', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events.map(({ event }) => event)).toEqual(['ready', 'pong', 'pong', 'pong', 'summary']);
     expect(events[0]).toMatchObject({ name: 'hub', properties: { site: 'munich' }, tls: null });
+  });
+
+  it('sums up at Ctrl-C what it has seen, and exits 0', async () => {
+    const url = await listeningHub('tcp');
+    const args = ['--count', '1000000', '--interval', '1', '--json'];
+    await using ping = new RxflareProcess('ping', url, ...args);
+    await ping.next(({ event }) => event === 'pong');
+    const { exitCode, stdout } = await ping.stop('SIGINT');
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; sent?: number });
+    expect(exitCode).toBe(0);
+    const pongs = events.filter(({ event }) => event === 'pong').length;
+    expect(events.at(-1)).toMatchObject({ event: 'summary', sent: pongs });
   });
 
   it('tells a name that is not resolved', async () => {

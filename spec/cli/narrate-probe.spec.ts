@@ -39,6 +39,11 @@ describe('narrateProbe', () => {
     ]);
   });
 
+  it('tells no summary where no PONG has come', async () => {
+    const told$ = from([connected, ready]).pipe(narrateProbe, toArray());
+    expect((await lastValueFrom(told$)).map(({ event }) => event)).toEqual(['ready']);
+  });
+
   it('tells no summary of a probe that fails', async () => {
     const told: string[] = [];
     const event$ = concat(

@@ -121,7 +121,7 @@ describe.skipIf(!pythonAvailable())('the screen of rxflare top, in a terminal', 
   it('says why it cannot watch, on the screen that was there before', async () => {
     const { url } = await listeningHub((hub) => serveStats(hub, { allow: () => false }));
     await using terminal = top(url);
-    expect(await terminal.ended()).toEqual({ status: 2, echoes: true });
+    expect(await terminal.ended()).toEqual({ status: 4, echoes: true });
     expect(terminal.isAlternate).toBe(false);
     expect(terminal.lines.join('')).toContain('endpoint watcher may not watch');
   });

@@ -49,7 +49,7 @@ describe('describeEndpoint', () => {
   it('tells nothing to those who may not watch', async () => {
     const site = await joined({ allow: () => false });
     await expect(firstValueFrom(describeEndpoint(site, 'hub', 'site-1'))).rejects.toMatchObject({
-      code: CommErrorCode.BAD_CONFIG,
+      code: CommErrorCode.REFUSED,
     });
   });
 });

@@ -97,7 +97,7 @@ describe('a relay', () => {
     serveRelay(hub, { apps: [APP], allow: ({ name }) => name === 'page', disconnect: true, appId: 700 });
     const options = { appId: 700 };
     await expect(lastValueFrom(disconnectThrough(site, 'hub', 'page', options))).rejects.toMatchObject({
-      code: CommErrorCode.BAD_CONFIG,
+      code: CommErrorCode.REFUSED,
     });
     const gone = untilState(site, 'hub', EndpointState.DISCONNECTED);
     await lastValueFrom(disconnectThrough(page, 'hub', 'site-1', options), { defaultValue: undefined });
@@ -132,9 +132,9 @@ describe('a relay', () => {
       code: CommErrorCode.BAD_CONFIG,
       message: 'hub: app ID 6 is not relayed, only 5',
     });
-    await expect(send(site, 'page', APP)).rejects.toMatchObject({ code: CommErrorCode.BAD_CONFIG });
+    await expect(send(site, 'page', APP)).rejects.toMatchObject({ code: CommErrorCode.REFUSED });
     await expect(firstValueFrom(relayedMessages(site, 'hub'))).rejects.toMatchObject({
-      code: CommErrorCode.BAD_CONFIG,
+      code: CommErrorCode.REFUSED,
     });
   });
 

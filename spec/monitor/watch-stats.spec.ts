@@ -344,7 +344,7 @@ describe('serveStats', () => {
   it('tells those whom it does not allow', async () => {
     const { site } = await watched({ allow: ({ name }) => name === 'dashboard' });
     await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
-      code: CommErrorCode.BAD_CONFIG,
+      code: CommErrorCode.REFUSED,
       message: 'hub: endpoint site-1 may not watch: "allow" says no',
     });
   });
@@ -357,7 +357,7 @@ describe('serveStats', () => {
     };
     const { site } = await watched({ allow });
     await expect(firstValueFrom(watchStats(site, 'hub', PERIOD_MS))).rejects.toMatchObject({
-      code: CommErrorCode.BAD_CONFIG,
+      code: CommErrorCode.REFUSED,
     });
     isBroken = false;
     await firstValueFrom(watchStats(site, 'hub', PERIOD_MS));

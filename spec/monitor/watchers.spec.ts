@@ -81,10 +81,7 @@ describe('serveWatchers', () => {
   it('refuses those that are not allowed, before it counts them', () => {
     const { send, watching, refused } = service({ maxWatchers: 0, allow: ({ name }) => name === 'a' });
     send(watch('a'), watch('b'));
-    expect([watching, refused]).toEqual([
-      [],
-      [`a ${CommErrorCode.NOT_READY}`, `b ${CommErrorCode.BAD_CONFIG}`],
-    ]);
+    expect([watching, refused]).toEqual([[], [`a ${CommErrorCode.NOT_READY}`, `b ${CommErrorCode.REFUSED}`]]);
   });
 
   it('serves nobody when it is unsubscribed', () => {
