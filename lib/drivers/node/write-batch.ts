@@ -52,9 +52,13 @@ export class WriteBatch {
     return this.#frames;
   }
 
-  /** Adds one frame. Copies `head`; keeps a large or lazy `payload` by reference. */
-  add(head: Uint8Array, payload: Uint8Array | LazyPayload | undefined): void {
-    this.#frames += 1;
+  /**
+   * Adds one frame. Copies `head`; keeps a large or lazy `payload` by reference.
+   *
+   * @param frames - 0 for what the transport itself adds, such as a WebSocket pong. Default: 1.
+   */
+  add(head: Uint8Array, payload: Uint8Array | LazyPayload | undefined, frames: 0 | 1 = 1): void {
+    this.#frames += frames;
     this.#bytes += head.length;
     this.#copy(head);
     if (payload !== undefined) {
@@ -62,12 +66,12 @@ export class WriteBatch {
       if (payload.length > COPY_BYTES || !(payload instanceof Uint8Array)) {
         this.#seal();
         this.#pieces.push(payload);
-        this.#pieceFrames.push(1);
+        this.#pieceFrames.push(frames);
         return;
       }
       this.#copy(payload);
     }
-    this.#openFrames += 1;
+    this.#openFrames += frames;
   }
 
   /**

@@ -43,7 +43,7 @@ export class MessageFramer {
     this.#frame(batch, Opcode.BINARY, head, payload);
   }
 
-  /** Adds the answer to a ping. */
+  /** Adds the answer to a ping, which is no frame of F3 and counts as none. */
   pong(batch: WriteBatch, data: Uint8Array): void {
     this.#frame(batch, Opcode.PONG, data, undefined);
   }
@@ -58,7 +58,7 @@ export class MessageFramer {
     const target = scratchFor(head.length);
     const start = this.#writeHeader(target, opcode, length);
     target.set(head, HEADER_ROOM);
-    batch.add(target.subarray(start, HEADER_ROOM + head.length), payload);
+    batch.add(target.subarray(start, HEADER_ROOM + head.length), payload, framesOf(opcode));
   }
 
   #addMasked(
@@ -78,6 +78,7 @@ export class MessageFramer {
     batch.add(
       target.subarray(start, HEADER_ROOM + eager),
       isLazy ? new MaskedPayload(payload, maskAfter(this.#mask, head.length)) : undefined,
+      framesOf(opcode),
     );
   }
 
@@ -94,6 +95,11 @@ export class MessageFramer {
     if (isClient) target.set(this.#mask, HEADER_ROOM - 4);
     return start;
   }
+}
+
+/** How many frames of F3 a WebSocket frame carries. */
+function framesOf(opcode: Opcode): 0 | 1 {
+  return opcode === Opcode.BINARY ? 1 : 0;
 }
 
 /** Memory for a header and `bytes` more, valid until the next message. */

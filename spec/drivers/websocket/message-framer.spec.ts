@@ -17,6 +17,19 @@ describe('MessageFramer', () => {
   });
 
   it.each([
+    ['a server', undefined],
+    ['a client', fixedMask],
+  ])('counts messages of %s as frames, and no pong', (_, generateMask) => {
+    const batch = new WriteBatch();
+    const framer = new MessageFramer(generateMask);
+    framer.message(batch, pattern(16), pattern(9_000));
+    framer.pong(batch, pattern(4));
+    framer.message(batch, pattern(16));
+    expect(batch.frames).toBe(2);
+    expect([batch.take(Infinity).frames, batch.frames]).toEqual([2, 0]);
+  });
+
+  it.each([
     ['126 bytes', 126, '827e007e'],
     ['256 bytes', 256, '827e0100'],
     ['64 KiB', 65_536, '827f0000000000010000'],
