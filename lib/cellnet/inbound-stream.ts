@@ -137,12 +137,14 @@ export class InboundStream implements IncomingStream {
   /** Ends it with an error. `refusal` is for the sender, unless it knows. */
   fail(returnCode: ReturnCode, text: string, refusal?: string): void {
     if (this.#state === 'over') return;
-    this.#close(refusal);
+    this.#become('over', refusal);
     this.#pieces.error(new CellError(returnCode, `stream of ${this.origin}: ${text}`, this.origin));
   }
 
   /** Takes a chunk. One that breaks the rules ends the stream. @returns false where it came before */
   take(headers: MessageHeaders, payload: Uint8Array | undefined): boolean {
+    // Who was handed the stream may have refused it before its first chunk.
+    if (this.#state === 'over') return true;
     const taken = this.#reassembly.take(headers, payload);
     if (taken.kind === 'duplicate') return false;
     this.#silentSweeps = 0;
@@ -162,10 +164,7 @@ export class InboundStream implements IncomingStream {
 
   #emit(headers: MessageHeaders, pieces: readonly Uint8Array[]): void {
     this.#learnInterval(headers);
-    if (this.#reassembly.isWhole) {
-      this.#state = 'whole';
-      this.#acknowledge();
-    }
+    if (this.#reassembly.isWhole) this.#become('whole');
     for (const piece of pieces) this.#pieces.next(piece);
     if (this.#reassembly.isWhole) this.#pieces.complete();
   }
@@ -203,13 +202,15 @@ export class InboundStream implements IncomingStream {
   #leave(): void {
     if (this.#state === 'over') return;
     const hasAll = this.#state === 'whole' && this.#unreadBytes === 0;
-    this.#close(hasAll ? undefined : 'the receiver failed or gave up');
+    this.#become('over', hasAll ? undefined : 'the receiver failed or gave up');
   }
 
-  #close(refusal?: string): void {
-    this.#host.close(this, refusal);
-    this.#state = 'over';
-    this.#letGo(this.#held);
+  /** @param refusal - for the sender of a stream that is over, unless it knows */
+  #become(state: 'whole' | 'over', refusal?: string): void {
+    if (state === 'over') this.#host.close(this, refusal);
+    this.#state = state;
+    if (state === 'whole') this.#acknowledge();
+    else this.#letGo(this.#held);
   }
 
   #onConsumed(bytes: number): void {

@@ -1,4 +1,14 @@
-import { catchError, endWith, ignoreElements, mergeMap, NEVER, type Observable, of, timer } from 'rxjs';
+import {
+  catchError,
+  EMPTY,
+  endWith,
+  ignoreElements,
+  mergeMap,
+  NEVER,
+  type Observable,
+  of,
+  timer,
+} from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -175,6 +185,26 @@ describe('a stream', () => {
     const abort: readonly [MessageHeaders] = [{ sm__dt: 6, sm__em: 'no' }];
     expect(seen([chunk(0), abort])).toMatchObject({ ends: [ReturnCode.COMM_ERROR], answers: [] });
     expect(seen([abort])).toEqual({ ends: [], answers: [], malformed: 0 });
+  });
+
+  it('that is refused where it is handed over holds no memory', () => {
+    marbles((scheduler, { flush }) => {
+      const { cell, send, ends } = setUp(scheduler);
+      const read$ = cell.streams('c', 't').pipe(
+        mergeMap((stream) => {
+          if (stream.headers.sm__id === 99) return stream.bytes$;
+          stream.refuse();
+          return EMPTY;
+        }),
+      );
+      read$.subscribe((bytes) => ends.push(bytes.length));
+      timer(10).subscribe(() => {
+        for (let id = 0; id < 20; id += 1) send({ sm__id: id, sm__sq: 0, ...(id % 2 === 0 ? final : {}) });
+        send({ sm__id: 99, sm__sq: 0, ...final });
+      });
+      flush();
+      expect(ends).toEqual([10]);
+    });
   });
 
   it('without an ID is counted, and one that nobody takes is refused by the topics that its sender knows', () => {
