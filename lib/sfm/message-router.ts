@@ -99,10 +99,12 @@ export class MessageRouter {
   /** Counts a message as pending until its receiver is done with it. */
   #await(work: PromiseLike<unknown>, received: ReceivedMessage): void {
     const { connection } = received;
+    // A promise as it is; of any other thenable it takes what `then` throws.
+    const settled = Promise.resolve(work);
     const values = countValues(received.message.headers);
     const bytes = received.bytes + PENDING_OVERHEAD_BYTES + values * VALUE_BYTES;
     this.#hold(connection, bytes);
-    work.then(
+    settled.then(
       () => this.#release(connection, bytes),
       (error: unknown) => {
         this.#reportError(received, error);

@@ -26,6 +26,10 @@ const OVERHEAD_BYTES = 256;
 
 const payload = (bytes: number): Message => ({ payload: new Uint8Array(bytes) });
 
+function fail(): never {
+  throw new Error('boom');
+}
+
 /** Lets promises that are settled go on. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -267,6 +271,20 @@ describe('receivers that return promises', () => {
       await settled();
       expect(connection.isPaused).toBe(false);
     }
+  });
+
+  it.each<[string, () => object, number]>([
+    ['whose then throws', () => ({ then: () => fail() }), 1],
+    ['whose then cannot be read', () => Object.defineProperty({}, 'then', { get: fail }), 1],
+    ['whose then is no function', () => ({ then: 'text' }), 0],
+  ])('may be thenables %s: they give their bytes back too', async (_, thenable, reports) => {
+    const { router, connection, route, events } = setUp(10);
+    router.register(1, thenable);
+    route(1, payload(20));
+    expect(connection.isPaused).toBe(true);
+    await settled();
+    expect([connection.isPaused, router.pendingBytes(connection)]).toEqual([false, 0]);
+    expect(events).toHaveLength(reports);
   });
 
   it('count the headers of their messages, and each message itself', () => {
