@@ -42,3 +42,8 @@ export class CellError extends CommError {
     this.target = target;
   }
 }
+
+/** Nothing can be asked of, or sent to, `target`: our own cell has ended. */
+export function closedError(target: string): CellError {
+  return new CellError(ReturnCode.COMM_ERROR, `cell ${target}: our own cell is closed`, target);
+}

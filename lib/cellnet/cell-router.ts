@@ -6,7 +6,7 @@ import { endpointNameFault, isReady } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { Message, MessageHeaders } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
-import { CellError } from './cell-error.js';
+import { CellError, closedError } from './cell-error.js';
 import {
   CELL_APP_ID,
   type CellHeaders,
@@ -27,6 +27,7 @@ export class CellRouter {
   readonly #now: () => number;
   /** Messages that no way led on, or that had been here before. */
   unroutable = 0;
+  #isClosed = false;
 
   /** @param now - the wall clock, in milliseconds */
   constructor(communicator: Communicator, now: () => number) {
@@ -39,6 +40,11 @@ export class CellRouter {
     return this.#communicator.localEndpoint.name;
   }
 
+  /** Sends nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /**
    * Sends a message of our own to a cell, over the neighbour that leads there.
    *
@@ -48,6 +54,7 @@ export class CellRouter {
    * limit, `msg_too_big`
    */
   send(destination: string, headers: MessageHeaders, message: Message, via?: string): boolean {
+    if (this.#isClosed) throw closedError(destination);
     const fault = endpointNameFault(destination);
     if (fault !== undefined)
       throw new CellError(ReturnCode.INVALID_TARGET, `cell ${destination}: ${fault}`, destination);

@@ -1,7 +1,9 @@
 import {
   asyncScheduler,
+  BehaviorSubject,
   defaultIfEmpty,
   defer,
+  filter,
   firstValueFrom,
   isObservable,
   lastValueFrom,
@@ -10,13 +12,14 @@ import {
   type SchedulerLike,
   type Subscription,
   take,
+  takeUntil,
   tap,
 } from 'rxjs';
 import { isMatching, P } from 'ts-pattern';
 
-import { CommError, messageOf } from '../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
-import { isReady } from '../endpoint.js';
+import { type Endpoint, isReady } from '../endpoint.js';
 import type { FobsDialect } from '../fobs/sections.js';
 import type { FobsValue } from '../fobs/value.js';
 import { isPromise } from '../is-promise.js';
@@ -133,12 +136,12 @@ export class Cell {
   readonly #requestTimeoutMs: number;
   readonly #streamAboveBytes: number;
   readonly #dialect: FobsDialect;
-  readonly #receiving: Subscription;
-  readonly #stopping: Subscription;
+  readonly #hasEnded = new BehaviorSubject(false);
+  readonly #end$ = this.#hasEnded.pipe(filter(Boolean));
   #lateReplies = 0;
   #malformed = 0;
 
-  /** @throws CommError `BAD_CONFIG` where app ID 1 has a receiver already */
+  /** @throws CommError `BAD_CONFIG` where app ID 1 has a receiver already, `CLOSED` where the communicator has stopped */
   constructor(communicator: Communicator, options: CellOptions = {}) {
     const { requestTimeoutMs = 10_000, dialect = '2.7', scheduler = asyncScheduler } = options;
     this.communicator = communicator;
@@ -161,10 +164,13 @@ export class Cell {
         this.fire(target, STREAM_CHANNEL, StreamTopic.DATA, bytes, { headers, optional }),
       drained: (target) => this.#router.drained(target),
     });
-    this.#receiving = communicator.registerMessageReceiver(CELL_APP_ID, (received) =>
+    const receiving = communicator.registerMessageReceiver(CELL_APP_ID, (received) =>
       this.#receive(received),
     );
-    this.#stopping = communicator.lifecycle$.subscribe({ complete: () => this.#end() });
+    this.#end$.subscribe(() => receiving.unsubscribe());
+    communicator.lifecycle$.pipe(takeUntil(this.#end$)).subscribe({ complete: () => this.#end() });
+    if (this.#hasEnded.value)
+      throw new CommError(CommErrorCode.CLOSED, `cell ${this.fqcn}: its communicator has stopped`);
     this.handle(CELL_CHANNEL, CellTopic.BYE, () => undefined);
     this.#handlers.add(CELL_CHANNEL, CellTopic.BULK, (bulk) => this.#unpack(bulk));
     this.#handlers.add(STREAM_CHANNEL, StreamTopic.DATA, (chunk) => this.#onChunk(chunk));
@@ -274,10 +280,10 @@ export class Cell {
 
   /**
    * The requests of a topic as a stream, while it is subscribed. Each waits until it is answered by a call of `reply` or
-   * `fail`. Errors with CommError `BAD_CONFIG` where they have a handler already.
+   * `fail`. Completes when the cell ends. Errors with CommError `BAD_CONFIG` where they have a handler already.
    */
   requests(channel: string, topic: string): Observable<OpenRequest> {
-    return new Observable((subscriber) =>
+    return new Observable<OpenRequest>((subscriber) =>
       this.#handlers.add(channel, topic, (request, answer) => {
         subscriber.next({
           ...request,
@@ -286,7 +292,7 @@ export class Cell {
         });
         return LATER;
       }),
-    );
+    ).pipe(takeUntil(this.#end$));
   }
 
   /**
@@ -310,17 +316,22 @@ export class Cell {
 
   /**
    * The streams of a topic of a channel that others send, while it is subscribed; {@link ANY} as for `handle`. Each waits
-   * to be read. Errors with CommError `BAD_CONFIG` where another subscription has them.
+   * to be read. Completes when the cell ends. Errors with CommError `BAD_CONFIG` where another subscription has them.
    */
   streams(channel: string, topic: string): Observable<IncomingStream> {
-    return new Observable((subscriber) =>
+    return new Observable<IncomingStream>((subscriber) =>
       this.#inbound.handlers.add(channel, topic, (stream) => subscriber.next(stream)),
-    );
+    ).pipe(takeUntil(this.#end$));
   }
 
-  /** Says goodbye to the neighbours, as NVFlare does, and ends: open requests fail, nothing is handled any more. */
+  /**
+   * Says goodbye to the neighbours, as NVFlare does, and ends, as it does when its communicator stops: open requests and
+   * streams fail, new ones fail at once with `comm_error`, and nothing is handled any more.
+   */
   async close(): Promise<void> {
-    const endpoints = await firstValueFrom(this.communicator.endpoints$);
+    const endpoints = await firstValueFrom(this.communicator.endpoints$, {
+      defaultValue: new Map<string, Endpoint>(),
+    });
     const neighbours = [...endpoints.values()].filter(isReady);
     const names = neighbours.map(({ name }) => name);
     const bye$ = this.broadcast(names, CELL_CHANNEL, CellTopic.BYE, undefined, {
@@ -331,11 +342,12 @@ export class Cell {
     this.#end();
   }
 
-  /** Nothing comes any more. */
+  /** Nothing comes any more. Streams that come are refused before, since the cell sends nothing after. */
   #end(): void {
-    this.#receiving.unsubscribe();
-    this.#stopping.unsubscribe();
+    if (this.#hasEnded.value) return;
     this.#inbound.stop();
+    this.#router.close();
+    this.#hasEnded.next(true);
     this.#outbound.stop();
     this.#pending.close();
   }

@@ -2,7 +2,7 @@ import { concat, defer, EMPTY, finalize, type Observable, type SchedulerLike, Su
 
 import type { HeaderValue, MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
-import { CellError } from './cell-error.js';
+import { CellError, closedError } from './cell-error.js';
 import type { CellRequest } from './cell-message.js';
 import { OutboundStream, type StreamProgress } from './outbound-stream.js';
 import type { PeerDialects } from './peer-dialects.js';
@@ -49,6 +49,7 @@ export class OutboundStreams {
   readonly #wire: StreamWire;
   readonly #streams = new Map<string, Entry>();
   #nextId: number;
+  #isStopped = false;
 
   constructor(
     options: Required<StreamOptions>,
@@ -78,6 +79,7 @@ export class OutboundStreams {
     lingers = false,
   ): Observable<StreamProgress> {
     return defer(() => {
+      if (this.#isStopped) throw closedError(target);
       const id = this.#nextId++;
       const isReliable = reliable ?? this.#dialects.of(target).reliable === true;
       const stream = new OutboundStream({
@@ -109,12 +111,13 @@ export class OutboundStreams {
     });
   }
 
-  /** Gives up all. */
+  /** Gives up all, and takes no more. */
   stop(): void {
-    for (const { target, stream } of this.#streams.values())
-      stream.refuse(
-        new CellError(ReturnCode.COMM_ERROR, `stream to ${target}: our own cell is closed`, target),
-      );
+    this.#isStopped = true;
+    for (const { target, stream, late } of this.#streams.values()) {
+      stream.refuse(closedError(target));
+      late.error(closedError(target));
+    }
   }
 
   /** Takes an acknowledgement or a refusal. */

@@ -16,7 +16,7 @@ import {
 } from 'rxjs';
 
 import { KeyedSource } from '../transport/keyed-source.js';
-import { CellError } from './cell-error.js';
+import { CellError, closedError } from './cell-error.js';
 import type { CellReply } from './cell-message.js';
 import { ReturnCode } from './return-code.js';
 
@@ -103,7 +103,7 @@ export class PendingRequests {
 
   #giveUp(target: string, timeoutMs: number): Outcome {
     const error = this.#isClosed
-      ? new CellError(ReturnCode.COMM_ERROR, `cell ${target}: our own cell is closed`, target)
+      ? closedError(target)
       : new CellError(ReturnCode.TIMEOUT, `cell ${target}: no reply came within ${timeoutMs} ms`, target);
     return { target, error };
   }

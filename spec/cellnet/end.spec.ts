@@ -1,0 +1,72 @@
+import { catchError, endWith, ignoreElements, NEVER, type Observable, of } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
+import { CommErrorCode } from '../../lib/comm-error.js';
+import { Endpoint, Mode } from '../../lib/index.js';
+import { communicator, stopAll, untilState } from '../support/communicators.js';
+
+afterEach(stopAll);
+
+/** A server and a site that has joined it. */
+async function setUp(name: string) {
+  const url = `inproc://${name}`;
+  const hub = communicator(new Endpoint('server'));
+  hub.addConnector(url, Mode.PASSIVE);
+  const site = communicator(new Endpoint('site-1'));
+  site.addConnector(url, Mode.ACTIVE);
+  await Promise.all([hub.start(), site.start()]);
+  await untilState(hub, 'site-1');
+  await untilState(site, 'server');
+  return { hub, site };
+}
+
+/** How a stream ended, or `open`. */
+function endOf(stream: Observable<unknown>): () => unknown {
+  let end: unknown = 'open';
+  const end$ = stream.pipe(
+    ignoreElements(),
+    endWith('complete'),
+    catchError((error: unknown) => of(error instanceof CellError ? error.returnCode : error)),
+  );
+  end$.subscribe((is) => (end = is));
+  return () => end;
+}
+
+describe('a cell', () => {
+  it('closes after its communicator has stopped, and cannot be made of it', async () => {
+    const { site } = await setUp('stopped');
+    const cell = new Cell(site);
+    await site.stop();
+    await expect(cell.close()).resolves.toBeUndefined();
+    expect(() => new Cell(site)).toThrow(expect.objectContaining({ code: CommErrorCode.CLOSED }) as Error);
+  });
+
+  it('that is closed sends and gives nothing any more', async () => {
+    const { hub, site } = await setUp('closed');
+    const server = new Cell(hub);
+    server.handle('c', 't', () => 1);
+    const cell = new Cell(site);
+    const given = [
+      endOf(cell.requests('c', 't')),
+      endOf(cell.streams('c', 't')),
+      endOf(cell.request('server', 'c', 'silent')),
+      endOf(cell.sendStream('server', 'c', 't', NEVER)),
+    ];
+    server.requests('c', 'silent').subscribe();
+    server.streams('c', 't').subscribe();
+    await cell.close();
+    const { COMM_ERROR } = ReturnCode;
+    expect(given.map((end) => end())).toEqual(['complete', 'complete', COMM_ERROR, COMM_ERROR]);
+    const after = [
+      endOf(cell.requests('c', 't')),
+      endOf(cell.streams('c', 't')),
+      endOf(cell.request('server', 'c', 't')),
+      endOf(cell.request('server', 'c', 't', 1, { stream: true })),
+      endOf(cell.sendStream('server', 'c', 't', NEVER, { reliable: true })),
+    ];
+    expect(after.map((end) => end())).toEqual(['complete', 'complete', COMM_ERROR, COMM_ERROR, COMM_ERROR]);
+    expect(() => cell.fire('server', 'c', 't')).toThrow(CellError);
+    await cell.close();
+  });
+});
