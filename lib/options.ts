@@ -63,7 +63,7 @@ export interface CommunicatorOptions {
    */
   readonly maxQueuedBytes?: number;
   /**
-   * While receivers that returned a promise hold more of one connection, reading from it pauses.
+   * While receivers that returned a promise hold more memory of one connection, reading from it pauses.
    * Default: 16 MiB. Range: 0 to 2^53 - 1.
    */
   readonly maxPendingBytes?: number;

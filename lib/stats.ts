@@ -52,7 +52,7 @@ export interface ConnectionStats {
   readonly received: Tally;
   /** Frames handed to the connection but not yet to the operating system, heartbeats included. */
   readonly buffered: Tally;
-  /** Bytes that receivers hold until their promises settle. */
+  /** The memory that receivers hold until their promises settle, in bytes. */
   readonly pendingBytes: number;
   /** Whether reading is paused. */
   readonly isPaused: boolean;

@@ -4,23 +4,17 @@ import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { isPromise } from '../is-promise.js';
 import type { CallbackErrorEvent, DroppedEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
-import type { HeaderValue, MessageHeaders } from '../message.js';
 import type { MessageReceiver, ReceivedMessage } from '../received-message.js';
 import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { KeyedSource } from '../transport/keyed-source.js';
 import { isPowerOfTwo } from '../transport/power-of-two.js';
+import { type Hold, PendingMemory } from './pending-memory.js';
 
 const log = logger('router');
 
-/** What a pending message takes in memory beside its bytes, about; it makes the limit one in count as well. */
-const PENDING_OVERHEAD_BYTES = 256;
-
-/** What a decoded header value takes, about. It can be one byte on the wire. */
-const VALUE_BYTES = 64;
-
 interface Pending {
-  bytes: number;
+  readonly memory: PendingMemory;
   hasPaused: boolean;
 }
 
@@ -35,7 +29,7 @@ export class MessageRouter {
   readonly #receivers = new Set<number>();
   /** Messages that nobody asked for, by app ID. */
   readonly #dropped = new Map<number, Tally>();
-  /** Bytes that unfinished receivers hold, by connection. */
+  /** What unfinished receivers hold, by connection. */
   readonly #pending = new WeakMap<Connection, Pending>();
 
   constructor(maxPendingBytes: number) {
@@ -54,9 +48,9 @@ export class MessageRouter {
     return isHeard;
   }
 
-  /** What the unfinished receivers of a connection's messages hold, in bytes. */
+  /** The memory that unfinished receivers of a connection's messages keep, in bytes. */
   pendingBytes(connection: Connection): number {
-    return this.#pending.get(connection)?.bytes ?? 0;
+    return this.#pending.get(connection)?.memory.bytes ?? 0;
   }
 
   /** The messages of an app ID, from the subscription on. */
@@ -96,37 +90,45 @@ export class MessageRouter {
     }
   }
 
-  /** Counts a message as pending until its receiver is done with it. */
+  /** Counts a message as pending until its receiver is done with it. The work may be any thenable, a bad one too. */
   #await(work: PromiseLike<unknown>, received: ReceivedMessage): void {
     const { connection } = received;
-    // A promise as it is; of any other thenable it takes what `then` throws.
-    const settled = Promise.resolve(work);
-    const values = countValues(received.message.headers);
-    const bytes = received.bytes + PENDING_OVERHEAD_BYTES + values * VALUE_BYTES;
-    this.#hold(connection, bytes);
-    settled.then(
-      () => this.#release(connection, bytes),
-      (error: unknown) => {
-        this.#reportError(received, error);
-        this.#release(connection, bytes);
-      },
-    );
+    const pending = this.#pendingOf(connection);
+    const held = pending.memory.hold(received);
+    this.#pauseIfFull(connection, pending);
+    let isPending = true;
+    const done = (): void => {
+      if (isPending) this.#release(connection, pending, held);
+      isPending = false;
+    };
+    const failed = (error: unknown): void => {
+      if (isPending) this.#reportError(received, error);
+      done();
+    };
+    try {
+      work.then(done, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
-  #hold(connection: Connection, bytes: number): void {
-    const pending = this.#pending.get(connection) ?? { bytes: 0, hasPaused: false };
+  #pendingOf(connection: Connection): Pending {
+    const known = this.#pending.get(connection);
+    if (known !== undefined) return known;
+    const pending = { memory: new PendingMemory(), hasPaused: false };
     this.#pending.set(connection, pending);
-    pending.bytes += bytes;
-    if (pending.bytes <= this.#maxPendingBytes || pending.hasPaused) return;
+    return pending;
+  }
+
+  #pauseIfFull(connection: Connection, pending: Pending): void {
+    if (pending.memory.bytes <= this.#maxPendingBytes || pending.hasPaused) return;
     pending.hasPaused = true;
     connection.pause(this);
   }
 
-  #release(connection: Connection, bytes: number): void {
-    const pending = this.#pending.get(connection);
-    if (pending === undefined) return;
-    pending.bytes -= bytes;
-    if (!pending.hasPaused || pending.bytes > this.#maxPendingBytes / 2) return;
+  #release(connection: Connection, pending: Pending, held: Hold): void {
+    pending.memory.release(held);
+    if (!pending.hasPaused || pending.memory.bytes > this.#maxPendingBytes / 2) return;
     pending.hasPaused = false;
     connection.resume(this);
   }
@@ -168,13 +170,4 @@ function processOf(receiver: MessageReceiver): (received: ReceivedMessage) => un
   }
   return ({ endpoint, connection, appId, message }) =>
     receiver.processMessage(endpoint, connection, appId, message);
-}
-
-/** The values of headers, nested ones included. Their depth is limited where they are decoded. */
-function countValues(value: HeaderValue | MessageHeaders | undefined): number {
-  if (value === undefined) return 0;
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return 1;
-  let count = 1;
-  for (const item of Object.values<HeaderValue | undefined>(value)) count += countValues(item);
-  return count;
 }

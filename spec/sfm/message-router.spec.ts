@@ -273,18 +273,29 @@ describe('receivers that return promises', () => {
     }
   });
 
-  it.each<[string, () => object, number]>([
-    ['whose then throws', () => ({ then: () => fail() }), 1],
-    ['whose then cannot be read', () => Object.defineProperty({}, 'then', { get: fail }), 1],
-    ['whose then is no function', () => ({ then: 'text' }), 0],
-  ])('may be thenables %s: they give their bytes back too', async (_, thenable, reports) => {
+  it.each<[string, object]>([
+    ['whose then throws', { then: fail }],
+    ['whose then cannot be read', Object.defineProperty({}, 'then', { get: fail })],
+    ['whose then is no function', { then: 'text' }],
+  ])('may be thenables %s: they are reported, and give their bytes back', (_, thenable) => {
     const { router, connection, route, events } = setUp(10);
-    router.register(1, thenable);
+    router.register(1, () => thenable);
     route(1, payload(20));
-    expect(connection.isPaused).toBe(true);
-    await settled();
-    expect([connection.isPaused, router.pendingBytes(connection)]).toEqual([false, 0]);
-    expect(events).toHaveLength(reports);
+    expect([connection.pauses, connection.isPaused, router.pendingBytes(connection)]).toEqual([1, false, 0]);
+    expect(events).toMatchObject([{ type: 'callback-error', callback: 'receiver' }]);
+  });
+
+  it('give their bytes back once, however often their thenable says that it is done', () => {
+    const { router, connection, route, events } = setUp(10);
+    const calls = (done: () => void, failed: (error: unknown) => void) => {
+      done();
+      done();
+      failed('late');
+      fail();
+    };
+    router.register(1, () => ({ then: calls }));
+    route(1, payload(20));
+    expect([router.pendingBytes(connection), events]).toEqual([0, []]);
   });
 
   it('count the headers of their messages, and each message itself', () => {
@@ -310,11 +321,23 @@ describe('receivers that return promises', () => {
     expect(router.pendingBytes(connection)).toBe(0);
     const headers = { a: 1, list: ['x', { b: null }], bytes: new Uint8Array(9), none: undefined };
     route(1, { headers }, 50);
-    // The headers, `a`, `list` and what is in it, `bytes`.
-    expect(router.pendingBytes(connection)).toBe(50 + OVERHEAD_BYTES + 7 * 64);
+    // The headers, `a`, `list` and what is in it, `bytes` and its memory.
+    expect(router.pendingBytes(connection)).toBe(50 + OVERHEAD_BYTES + 7 * 64 + 9);
     finish();
     await settled();
     expect(router.pendingBytes(connection)).toBe(0);
+  });
+
+  it('pause their connection when small messages keep large slabs', async () => {
+    const { router, connection, route } = setUp(10 * 256 * 1024);
+    const finish: (() => void)[] = [];
+    router.register(1, () => new Promise<void>((resolve) => finish.push(resolve)));
+    while (!connection.isPaused && finish.length < 1_000)
+      route(1, { payload: new Uint8Array(256 * 1024).subarray(0, 10) });
+    expect(finish).toHaveLength(10);
+    for (const done of finish) done();
+    await settled();
+    expect([connection.isPaused, router.pendingBytes(connection)]).toEqual([false, 0]);
   });
 
   it('leave a pause of the user alone', async () => {
