@@ -28,8 +28,8 @@ export type Verdict = boolean | string | { readonly reason?: string; readonly te
 /**
  * Decides who may join, after the checks of the protocol: at once, or later by a promise or the first value of an
  * Observable. The decision is part of the handshake, so `handshakeTimeoutMs` limits it. When that time is over, or
- * the peer disconnects, an Observable is unsubscribed. Anything but true refuses. So does what it throws, which is
- * also reported as `callback-error` on `lifecycle$`.
+ * the peer disconnects, an Observable is unsubscribed. Anything but true refuses. What it throws lets nobody in either, and
+ * is reported as `callback-error` on `lifecycle$`; the peer is not told that it is refused, and tries again.
  */
 export type VerifyEndpoint = (
   candidate: EndpointCandidate,

@@ -87,7 +87,23 @@ describe.each(URLS)('a peer that is refused over %s', (_, url) => {
     site.addConnector(to, Mode.ACTIVE);
     await site.start();
     expect(await refused).toMatchObject({ by: 'peer', reason: '' });
-    expect((await ended).error).toMatchObject({ code: CommErrorCode.BAD_CONFIG });
+    expect((await ended).error).toMatchObject({ code: CommErrorCode.REFUSED });
+  });
+
+  it('is not told so where nobody has decided, and comes back: verifyEndpoint failed', async () => {
+    let asked = 0;
+    const { hub, url: to } = await refusing(url(), () => {
+      asked += 1;
+      if (asked === 1) throw new Error('no database');
+      return true;
+    });
+    const ended = nextEvent(hub, 'disconnected');
+    const site = communicator('site-1', { afterRefusal: 'stop' });
+    site.addConnector(to, Mode.ACTIVE);
+    await site.start();
+    expect((await ended).error).toMatchObject({ code: CommErrorCode.ERROR });
+    await untilState(site, 'hub');
+    expect(asked).toBe(2);
   });
 
   it('stops where it is to, and leaves nothing open', async () => {

@@ -25,7 +25,7 @@ export class VerdictError extends CommError {
 
   /** @param told - what the peer may know. Default: nothing */
   constructor(reason: string, told = '') {
-    super(CommErrorCode.BAD_CONFIG, reason);
+    super(CommErrorCode.REFUSED, reason);
     this.told = told;
   }
 }
@@ -34,9 +34,9 @@ const TOLD = { tellPeer: P.string, reason: P.optional(P.string) };
 
 /**
  * Puts a candidate to the user's hook. Completes when it is let in; errors with a {@link VerdictError} when it is
- * refused.
+ * refused, and with CommError `ERROR` when the hook fails: nobody has decided, so the peer is not told that it is refused.
  *
- * @param report - called with what the hook threw; that refuses too
+ * @param report - called with what the hook threw
  */
 export function callVerifyHook(
   hook: VerifyEndpoint,
@@ -51,7 +51,8 @@ export function callVerifyHook(
     defaultIfEmpty(undefined),
     catchError((thrown: unknown) => {
       report(thrown);
-      return of(`verifyEndpoint failed: ${messageOf(thrown)}`);
+      const detail = `verifyEndpoint failed: ${messageOf(thrown)}`;
+      return throwError(() => new CommError(CommErrorCode.ERROR, detail, { cause: thrown }));
     }),
     mergeMap((verdict) => (verdict === true ? EMPTY : throwError(() => refusal(verdict)))),
   );

@@ -38,8 +38,8 @@ export type SessionEvent =
       readonly session: Session;
       readonly endpoint: Endpoint;
       readonly error: CommError;
-      /** What the peer may know of the reason; may be empty. */
-      readonly told: string;
+      /** What the peer may know of the reason, which may be empty; `undefined` where it is not told that it is refused. */
+      readonly told: string | undefined;
     }
   /** The peer does not let us in. */
   | { readonly type: 'rejected'; readonly session: Session; readonly error: RefusedError }
@@ -214,9 +214,9 @@ export class Session implements Heart, Sink {
     this.connection.resume(this);
   }
 
-  /** Ends the connection of a peer that may not come in, and tells it so. Our log and events have the reason. */
-  refuse(reason: CommError, told: string): void {
-    if (this.role.mode === Mode.PASSIVE)
+  /** Ends the connection of a peer that may not come in, and tells it so unless `told` is undefined. Our log and events have the reason. */
+  refuse(reason: CommError, told: string | undefined): void {
+    if (this.role.mode === Mode.PASSIVE && told !== undefined)
       this.#sendControl(FrameType.PONG, HANDSHAKE_STREAM_ID, encodeRefusal(told));
     void this.connection.close(reason, told);
   }

@@ -12,7 +12,7 @@ import {
   takeUntil,
 } from 'rxjs';
 
-import { CommError } from '../comm-error.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { VerdictError } from './call-verify-hook.js';
 import type { Session } from './session.js';
@@ -49,6 +49,9 @@ export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionL
 }
 
 function refused(session: Session, endpoint: Endpoint, thrown: unknown): SessionLife {
-  const told = thrown instanceof VerdictError ? thrown.told : '';
-  return { type: 'refused', session, endpoint, error: CommError.from(thrown), told };
+  const error = CommError.from(thrown);
+  // A hook that failed has decided nothing.
+  const unreasoned = error.code === CommErrorCode.ERROR ? undefined : '';
+  const told = error instanceof VerdictError ? error.told : unreasoned;
+  return { type: 'refused', session, endpoint, error, told };
 }

@@ -58,7 +58,7 @@ export type Effect =
       readonly type: 'refuse';
       readonly session: Session;
       readonly reason: CommError;
-      readonly told: string;
+      readonly told: string | undefined;
     }
   /** Let the connector of a session make no more connections. */
   | { readonly type: 'give-up'; readonly session: Session }

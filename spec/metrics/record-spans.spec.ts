@@ -165,7 +165,7 @@ describe('the spans of what fails', () => {
     expect(refused?.attributes).toMatchObject({ 'error.type': 'REFUSED' });
     const [refusing] = ofHub.spans('rxflare.handshake');
     expect(refusing?.status).toEqual({ code: SpanStatusCode.ERROR });
-    expect(refusing?.attributes).toMatchObject({ 'error.type': 'BAD_CONFIG' });
+    expect(refusing?.attributes).toMatchObject({ 'error.type': 'REFUSED' });
     const all = [refused, refusing].map((span) => [span?.attributes, span?.events, span?.status]);
     expect(JSON.stringify(all)).not.toMatch(/s3cret|log in/);
   });

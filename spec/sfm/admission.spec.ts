@@ -152,7 +152,7 @@ describe('verifyEndpoint', () => {
         reason: 'bad token',
       });
       const message = expect.stringMatching(/127\.0\.0\.1:2000.* site-1 is refused: bad token/) as unknown;
-      expect(events[2]).toMatchObject({ error: { code: CommErrorCode.BAD_CONFIG, message } });
+      expect(events[2]).toMatchObject({ error: { code: CommErrorCode.REFUSED, message } });
     },
   );
 

@@ -74,7 +74,7 @@ describe('an answer of verifyEndpoint', () => {
   ])('may be %s, at once', (_, hook, outcome) => {
     const { seen } = outcomeOf(hook);
     expect([seen.outcome, seen.thrown]).toEqual([outcome, []]);
-    if (outcome !== undefined && outcome !== 'in') expect(seen.code).toBe(CommErrorCode.BAD_CONFIG);
+    if (outcome !== undefined && outcome !== 'in') expect(seen.code).toBe(CommErrorCode.REFUSED);
   });
 
   it.each<[string, VerifyEndpoint, string]>([
@@ -99,7 +99,11 @@ describe('an answer of verifyEndpoint', () => {
   ])('refuses and is reported when it %s', async (_, hook) => {
     const { seen } = outcomeOf(hook);
     await settled();
-    expect([seen.outcome, seen.thrown]).toEqual(['verifyEndpoint failed: boom', [boom]]);
+    expect([seen.outcome, seen.thrown, seen.code]).toEqual([
+      'verifyEndpoint failed: boom',
+      [boom],
+      CommErrorCode.ERROR,
+    ]);
   });
 
   it('sees the candidate, and its Observable is let go when nobody waits any more', () => {
