@@ -113,8 +113,8 @@ export interface CellStats {
 
 const BYE_TIMEOUT_MS = 500;
 
-/** The handler answers for itself. */
-const LATER = Symbol('later');
+/** What the promise of a handler gives that answers for itself. */
+const ANSWERED = Symbol('answered');
 
 /**
  * A cell of NVFlare on a Communicator: requests and replies by channel and topic, routed by name.
@@ -196,8 +196,8 @@ export class Cell {
    * Asks a cell. Cold: each subscription is a request. Emits the one reply and completes; unsubscribing gives up.
    *
    * Errors with CellError: `timeout`, `invalid_target`, `target_unreachable`, `comm_error` where a cell on the way could
-   * not pass it on or a queue is full, or the return code that the other cell answered with; CommError `BAD_DATA` for a
-   * payload or headers that cannot be sent.
+   * not pass it on, our own cell is closed, or a queue is full (`code` is `NOT_READY` then), or the return code that the
+   * other cell answered with; CommError `BAD_DATA` for a payload or headers that cannot be sent.
    */
   request(
     target: string,
@@ -216,7 +216,7 @@ export class Cell {
 
   /**
    * Asks several cells at once. Cold. Emits the outcome of each as it comes, a reply or an error, and completes after
-   * the last. Errors with CommError `BAD_DATA` for a payload that cannot be sent.
+   * the last. Errors with CommError `BAD_DATA` for a payload or headers that cannot be sent.
    */
   broadcast(
     targets: Iterable<string>,
@@ -255,7 +255,8 @@ export class Cell {
    * Sends a message that no reply is expected to.
    *
    * @returns false where the queue of the neighbour on the way is full; the message is accepted all the same
-   * @throws CellError `invalid_target`, `target_unreachable`, `comm_error`; CommError `BAD_DATA`
+   * @throws CellError `invalid_target`, `target_unreachable`, `comm_error` where our own cell is closed or a queue is at its
+   * limit (`code` is `NOT_READY` then); CommError `BAD_DATA` for a payload or headers that cannot be sent
    */
   fire(
     target: string,
@@ -280,19 +281,35 @@ export class Cell {
 
   /**
    * The requests of a topic as a stream, while it is subscribed. Each waits until it is answered by a call of `reply` or
-   * `fail`. Completes when the cell ends. Errors with CommError `BAD_CONFIG` where they have a handler already.
+   * `fail`. While those of one connection that wait hold more than `maxPendingBytes`, reading from it pauses; what expects
+   * no reply does not wait, nor does anything once the stream is unsubscribed, though it can still be answered. Completes
+   * when the cell ends. Errors with CommError `BAD_CONFIG` where they have a handler already.
    */
   requests(channel: string, topic: string): Observable<OpenRequest> {
-    return new Observable<OpenRequest>((subscriber) =>
-      this.#handlers.add(channel, topic, (request, answer) => {
+    return new Observable<OpenRequest>((subscriber) => {
+      const waiting = new Set<() => void>();
+      const handling = this.#handlers.add(channel, topic, (request, answer) => {
+        let settle = (): void => undefined;
+        const settled = new Promise((resolve) => (settle = () => resolve(ANSWERED)));
+        const close = (returnCode: ReturnCode, payload?: FobsValue): void => {
+          waiting.delete(settle);
+          settle();
+          answer(returnCode, payload);
+        };
+        if (request.replyExpected) waiting.add(settle);
+        else settle();
         subscriber.next({
           ...request,
-          reply: (payload) => answer(ReturnCode.OK, payload),
-          fail: (returnCode = ReturnCode.PROCESS_EXCEPTION) => answer(returnCode),
+          reply: (payload) => close(ReturnCode.OK, payload),
+          fail: (returnCode = ReturnCode.PROCESS_EXCEPTION) => close(returnCode),
         });
-        return LATER;
-      }),
-    ).pipe(takeUntil(this.#end$));
+        return settled;
+      });
+      return () => {
+        handling.unsubscribe();
+        for (const settle of waiting) settle();
+      };
+    }).pipe(takeUntil(this.#end$));
   }
 
   /**
@@ -300,9 +317,11 @@ export class Cell {
    * or where the target is NVFlare up to 2.8, when all is sent. Memory is the window and not the stream: the source is
    * asked for more when the receiver has consumed. Unsubscribing aborts it.
    *
-   * Errors with CellError: `comm_error` where the receiver refuses it, `timeout` where it is silent, and those of `fire`;
-   * CommError `BAD_DATA` where the source is not of `size` bytes or has something else than bytes, `NOT_READY` where an
-   * Observable is too far ahead of the receiver; or with what the source errors with.
+   * Errors with CellError: `comm_error` where the receiver refuses it, or our own cell is closed; `timeout` where it is
+   * silent for `ackTimeoutMs`; and those of `fire`, where the first chunk cannot be sent, or, unless it is reliable, any.
+   * CommError: `CLOSED` where the neighbour on the way goes while its queue is full, unless it is reliable; `BAD_DATA`
+   * where the source is not of `size` bytes, has something else than bytes, or bytes that were transferred elsewhere;
+   * `NOT_READY` where an Observable is too far ahead of the receiver. Else with what the source errors with.
    */
   sendStream(
     target: string,
@@ -395,7 +414,6 @@ export class Cell {
     try {
       const request = { ...this.#read(neighbour, headers, message), replyExpected: expectsReply(headers) };
       const result = handler(request, answer);
-      if (result === LATER) return undefined;
       if (isObservable(result)) {
         const first$ = result.pipe(
           take(1),
@@ -404,7 +422,12 @@ export class Cell {
         );
         return lastValueFrom(first$).catch(() => undefined);
       }
-      if (isPromise(result)) return result.then((value) => answer(ReturnCode.OK, value as FobsValue), fail);
+      if (isPromise(result)) {
+        const reply = (value: unknown): void => {
+          if (value !== ANSWERED) answer(ReturnCode.OK, value as FobsValue);
+        };
+        return result.then(reply, fail);
+      }
       answer(ReturnCode.OK, result as FobsValue);
       return;
     } catch (thrown) {

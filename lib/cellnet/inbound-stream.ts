@@ -94,13 +94,16 @@ export class InboundStream implements IncomingStream {
   /**
    * Called at each sweep: a stream is given up at the third without a sign of life. It waits for its sender, or for
    * somebody who reads it, but not for a reader that is busy.
+   *
+   * @returns whether it must be looked at again: not where it is whole and has a reader
    */
-  sweep(): void {
+  sweep(): boolean {
     const isUnread = this.#reassembly.receivedBytes > this.#consumed;
     const isWaiting = !this.#isRead || (this.#state === 'open' && !isUnread);
     this.#silentSweeps = isWaiting ? this.#silentSweeps + 1 : 0;
     if (this.#silentSweeps > 2)
       this.#failFor(ReturnCode.TIMEOUT, this.#isRead ? 'no chunk comes' : 'nobody reads it');
+    return !this.#isRead || this.#state !== 'whole';
   }
 
   consume(each: (chunk: Uint8Array) => unknown): Observable<number> {

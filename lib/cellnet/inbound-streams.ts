@@ -6,6 +6,7 @@ import { quoted } from '../quoted.js';
 import type { CellRequest } from './cell-message.js';
 import { HandlerTable } from './handler-table.js';
 import { type InboundHost, InboundStream } from './inbound-stream.js';
+import { textHeader } from './headers.js';
 import type { PeerDialects } from './peer-dialects.js';
 import { ReturnCode } from './return-code.js';
 import { DataType, StreamHeader, streamErrorOf, streamIdOf, StreamTopic } from './stream-headers.js';
@@ -17,6 +18,8 @@ const log = logger('cellnet');
 const REMEMBERED_MS = 65_000;
 /** How many streams that are over are remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 10_000;
+/** A longer text of a sender is not remembered. */
+const MAX_REMEMBERED_LENGTH = 256;
 
 /** A stream that is over. */
 interface Remains {
@@ -135,7 +138,9 @@ export class InboundStreams implements InboundHost {
       this.#bury(
         key,
         stream,
-        isCrowded ? 'too many open streams' : `No callback is registered for ${channel}/${topic}`,
+        isCrowded
+          ? 'too many open streams'
+          : `No callback is registered for ${short(channel)}/${short(topic)}`,
       );
       return undefined;
     }
@@ -177,9 +182,9 @@ export class InboundStreams implements InboundHost {
       [StreamHeader.DATA_TYPE]: DataType.ERROR,
       [StreamHeader.ERROR]: refusal,
       [StreamHeader.ERROR_TYPE]: 'StreamError',
-      [StreamHeader.CHANNEL]: channel,
-      [StreamHeader.TOPIC]: topic,
-      [StreamHeader.REQUEST_ID]: headers[StreamHeader.REQUEST_ID],
+      [StreamHeader.CHANNEL]: short(channel),
+      [StreamHeader.TOPIC]: short(topic),
+      [StreamHeader.REQUEST_ID]: short(textHeader(headers, StreamHeader.REQUEST_ID)),
     };
     return () => {
       if (isModern) this.#answer(origin, StreamTopic.ERROR, all);
@@ -193,14 +198,15 @@ export class InboundStreams implements InboundHost {
     else this.#counts.set(neighbour, count);
   }
 
-  /** Looks at all streams from time to time, while there are any. */
+  /** Looks at all streams from time to time, while any of them may fall silent. */
   #sweep(): void {
     if (this.#isStopped || !this.#sweeping.closed) return;
     const periodMs = this.#options.idleTimeoutMs / 2;
     this.#sweeping = timer(periodMs, periodMs, this.#scheduler).subscribe(() => {
-      for (const stream of this.#streams.values()) stream.sweep();
+      let isNeeded = false;
+      for (const stream of this.#streams.values()) isNeeded = stream.sweep() || isNeeded;
       this.#forget(MAX_REMEMBERED);
-      if (this.#streams.size + this.#remains.size === 0) this.#sweeping.unsubscribe();
+      if (!isNeeded && this.#remains.size === 0) this.#sweeping.unsubscribe();
     });
   }
 
@@ -215,4 +221,9 @@ export class InboundStreams implements InboundHost {
 
 function keyOf(origin: string, id: string | undefined): string {
   return `${origin}\n${id}`;
+}
+
+/** The text, or nothing where it is long: a part of it would retain the whole. */
+function short(text: string): string {
+  return text.length > MAX_REMEMBERED_LENGTH ? '' : text;
 }
