@@ -1,6 +1,7 @@
 import {
   BehaviorSubject,
   catchError,
+  combineLatest,
   defer,
   distinctUntilChanged,
   EMPTY,
@@ -13,7 +14,6 @@ import {
   map,
   merge,
   mergeMap,
-  NEVER,
   type Observable,
   observeOn,
   of,
@@ -154,8 +154,9 @@ export class Communicator {
         ),
       ),
     );
-    const heartbeat$ = this.#state.pipe(
-      map((state) => state === 'started' || state === 'stopping'),
+    // Connectors that start by themselves have sessions before the communicator is started.
+    const heartbeat$ = combineLatest([this.#state, this.#sessions.hasSessions$]).pipe(
+      map(([state, hasSessions]) => hasSessions || state === 'started' || state === 'stopping'),
       distinctUntilChanged(),
       switchMap((isBeating) => (isBeating ? this.#sessions.heartbeat$ : EMPTY)),
     );
@@ -218,7 +219,7 @@ export class Communicator {
   /**
    * Emits once and completes, as soon as `send` to this endpoint would answer true: at once, or when its queue
    * has drained. The next `send` is accepted then, whatever its size. Errors with CommError `CLOSED` when the endpoint
-   * goes first.
+   * goes first, or the communicator is stopped.
    */
   drained(endpoint: Endpoint | string): Observable<void> {
     const name = nameOf(endpoint);
@@ -376,7 +377,8 @@ export class Communicator {
         await this.#connectors.get(handle)?.started();
         return { handle, connectUrl, params };
       } catch (error) {
-        await this.removeConnector(handle);
+        const connector = this.#connectors.get(handle); // `stop` may have removed it.
+        if (connector !== undefined) await this.#closeConnectors([connector]);
         if (resources.port !== undefined || tries === PORT_TRIES) throw error;
       }
     }
@@ -506,9 +508,14 @@ export class Communicator {
     throw unreachable(name, seat);
   }
 
-  /** Errors when an endpoint is not READY any more. */
+  /** Errors when an endpoint is not READY any more; our own goes when the communicator is stopped. */
   #goneOf(name: string): Observable<never> {
-    if (name === this.localEndpoint.name) return NEVER;
+    if (name === this.localEndpoint.name) {
+      return this.#state.pipe(
+        filter((state) => state === 'stopped'),
+        mergeMap(() => throwError(() => stoppedError())),
+      );
+    }
     return this.endpoint(name).pipe(
       filter((endpoint) => !isReady(endpoint)),
       mergeMap(() => throwError(() => unreachable(name, undefined))),

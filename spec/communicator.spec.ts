@@ -1,17 +1,31 @@
-import { filter, firstValueFrom, map, NEVER, take, toArray } from 'rxjs';
+import {
+  concat,
+  defer,
+  filter,
+  firstValueFrom,
+  map,
+  NEVER,
+  of,
+  take,
+  toArray,
+  VirtualTimeScheduler,
+} from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { InProcessDriver } from '../lib/drivers/index.js';
-import { CommErrorCode, EndpointState, Mode, parseUrl, textMessage, textOf } from '../lib/index.js';
+import { CommErrorCode, Endpoint, EndpointState, Mode, parseUrl, textMessage, textOf } from '../lib/index.js';
 import { VirtualNetwork } from '../lib/testing/index.js';
 import { testCertificates } from './support/certificates.js';
 import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';
+import { FakeConnection, helloOf } from './support/fake-connection.js';
 import { FakeDriver } from './support/fake-driver.js';
 import { freePort } from './support/free-port.js';
 import { marbles, stateOf, STATES } from './support/marbles.js';
 import { hello, RawPeer } from './support/raw-peer.js';
 
 afterEach(stopAll);
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('start and stop', () => {
   it('start resolves when listeners are bound, and needs no peer for active connectors', async () => {
@@ -56,6 +70,65 @@ describe('start and stop', () => {
       endpointName: 'stuck',
       undelivered: some,
     });
+  });
+});
+
+describe('a connector that starts before its communicator', () => {
+  it('has a heartbeat while there are connections, and no timer after them', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const times = { heartbeatIntervalMs: 1_000, heartbeatTimeoutMs: 2_000, settleTimeoutMs: 0 };
+    const hub = communicator('hub', { scheduler, ...times });
+    const connection = new FakeConnection();
+    const listener = { url: 'fake://hub:1', connections$: concat(of(connection), NEVER) };
+    const driver = new FakeDriver(NEVER, concat(of(listener), NEVER), true);
+    const ends: unknown[] = [];
+    hub.lifecycle$.subscribe((event) => {
+      if (event.type === 'disconnected') ends.push(event.error?.code);
+    });
+    hub.addConnectorAdvanced(driver, Mode.PASSIVE, parseUrl('fake://hub:1'), false, true);
+    connection.deliver(helloOf(new Endpoint('site-1')));
+    scheduler.maxFrames = 10_000;
+    scheduler.flush();
+    expect(ends).toEqual([CommErrorCode.TIMEOUT]);
+    expect(scheduler.actions).toEqual([]);
+  });
+
+  it.each([{}, { port: 1 }])(
+    'is CLOSED when stop comes while startListener waits for it: %j',
+    async (resources) => {
+      const hub = communicator('hub');
+      const url = 'fake://hub:1';
+      let listen: () => void = () => undefined;
+      const listening = new Promise<void>((resolve) => (listen = resolve));
+      const listen$ = defer(() => {
+        listen();
+        return NEVER;
+      });
+      const driver = new FakeDriver(NEVER, listen$);
+      driver.resolveUrls = () => Promise.resolve({ connectUrl: url, listenUrl: url });
+      hub.drivers.register(driver);
+      const started = hub.startListener('fake', resources).catch((error: unknown) => error);
+      await listening;
+      await hub.stop();
+      expect(await started).toMatchObject({ code: CommErrorCode.CLOSED });
+    },
+  );
+});
+
+describe('who waits for room to send to ourselves', () => {
+  it('gets CLOSED when the communicator is stopped', async () => {
+    const options = { highWaterMarkBytes: 100, maxPendingBytes: 0, drainTimeoutMs: 1 };
+    const hub = communicator('hub', options);
+    await hub.start();
+    hub.registerMessageReceiver(1, () => new Promise<never>(() => undefined));
+    while (hub.send('hub', 1, {}));
+    await nextTurn();
+    while (hub.send('hub', 1, {}));
+    const waiting = [firstValueFrom(hub.drained('hub')), hub.sendAll('hub', 1, [{}])];
+    const ends = Promise.allSettled(waiting);
+    await hub.stop();
+    const closed = { status: 'rejected', reason: { code: CommErrorCode.CLOSED } };
+    expect(await ends).toMatchObject([closed, closed]);
   });
 });
 

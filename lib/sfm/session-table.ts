@@ -1,4 +1,4 @@
-import { defer, finalize, map, type Observable } from 'rxjs';
+import { BehaviorSubject, defer, distinctUntilChanged, finalize, map, type Observable } from 'rxjs';
 
 import type { ConnectionStats } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
@@ -20,12 +20,19 @@ export interface SessionTableContext extends SessionContext {
 export class SessionTable {
   /** PINGs and verdicts of the heartbeat, while subscribed. */
   readonly heartbeat$: Observable<SessionLife>;
+  /** Whether there are sessions, now and on each change. */
+  readonly hasSessions$: Observable<boolean>;
 
   readonly #context: SessionTableContext;
   readonly #sessions = new Set<Session>();
+  readonly #count = new BehaviorSubject(0);
 
   constructor(context: SessionTableContext) {
     this.#context = context;
+    this.hasSessions$ = this.#count.pipe(
+      map((count) => count > 0),
+      distinctUntilChanged(),
+    );
     const { heartbeatIntervalMs, heartbeatTimeoutMs, scheduler } = context.options;
     const times = { intervalMs: heartbeatIntervalMs, timeoutMs: heartbeatTimeoutMs };
     this.heartbeat$ = heartbeat(() => this.#hearts(), times, scheduler).pipe(
@@ -40,11 +47,15 @@ export class SessionTable {
     return defer(() => {
       const session = new Session(connection, role, this.#context);
       this.#sessions.add(session);
+      this.#count.next(this.#sessions.size);
       return session.events$.pipe(
         withAdmission(decide),
         handshakeTimeout(handshakeTimeoutMs, scheduler),
         settle(settleTimeoutMs, scheduler),
-        finalize(() => this.#sessions.delete(session)),
+        finalize(() => {
+          this.#sessions.delete(session);
+          this.#count.next(this.#sessions.size);
+        }),
       );
     });
   }

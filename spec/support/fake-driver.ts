@@ -1,19 +1,26 @@
 import { defer, finalize, NEVER, type Observable } from 'rxjs';
 
 import type { Connection } from '../../lib/transport/connection.js';
-import type { Driver, DriverParams, Listener } from '../../lib/transport/driver.js';
+import type {
+  Driver,
+  DriverCapabilities,
+  DriverParams,
+  Listener,
+  ListenerUrls,
+} from '../../lib/transport/driver.js';
 
 /** A driver that plays what it is given, and counts. */
 export class FakeDriver implements Driver {
   readonly schemes = ['fake'];
-  readonly capabilities = { tls: false, heartbeat: false, listen: true };
+  readonly capabilities: DriverCapabilities;
   readonly #connect$: Observable<Connection>;
   readonly #listen$: Observable<Listener>;
   /** How many attempts are under way. */
   open = 0;
   params: DriverParams | undefined;
 
-  constructor(connect$: Observable<Connection>, listen$: Observable<Listener> = NEVER) {
+  constructor(connect$: Observable<Connection>, listen$: Observable<Listener> = NEVER, heartbeat = false) {
+    this.capabilities = { tls: false, heartbeat, listen: true };
     this.#connect$ = connect$;
     this.#listen$ = listen$;
   }
@@ -26,7 +33,7 @@ export class FakeDriver implements Driver {
     return this.#counted(this.#listen$, params);
   }
 
-  resolveUrls(): Promise<never> {
+  resolveUrls(): Promise<ListenerUrls> {
     return Promise.reject(new Error('not used'));
   }
 
