@@ -1,4 +1,5 @@
 import {
+  catchError,
   defer,
   EMPTY,
   endWith,
@@ -79,6 +80,8 @@ export class OutboundStream {
   #progressAtMs: number;
   #isAsked = false;
   #isFull = false;
+  /** The connection took a chunk. */
+  #hasLeft = false;
   #isPumping = false;
   #sourceEnded = false;
   #state: 'sending' | 'sent' | 'over' = 'sending';
@@ -97,7 +100,7 @@ export class OutboundStream {
       tap({ next: (piece) => this.#feed(piece), complete: () => this.#endSource() }),
     );
     const drained$ = this.#full.pipe(
-      switchMap(() => this.#parts.drained()),
+      switchMap(() => this.#drained()),
       tap(() => {
         this.#isFull = false;
         this.#pump();
@@ -112,6 +115,18 @@ export class OutboundStream {
     return merge(this.#progress, work$).pipe(
       tap({ error: () => this.#abort('the sender failed') }),
       finalize(() => this.#abort('cancelled by the sender')),
+    );
+  }
+
+  /** A neighbour that has gone ends no reliable stream: what is lost is sent again, when one leads there. */
+  #drained(): Observable<void> {
+    const drained$ = this.#parts.drained();
+    if (!this.#parts.isReliable) return drained$;
+    return drained$.pipe(
+      catchError(() => {
+        this.#isFull = false;
+        return EMPTY;
+      }),
     );
   }
 
@@ -156,6 +171,20 @@ export class OutboundStream {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
+    try {
+      this.#sendWhatThereIs();
+    } catch (error) {
+      this.#progress.error(CommError.from(error));
+    } finally {
+      this.#isPumping = false;
+    }
+    if (this.#state === 'sent' && this.#unconfirmed.size === 0) {
+      this.#state = 'over';
+      this.#progress.complete();
+    }
+  }
+
+  #sendWhatThereIs(): void {
     while (this.#state === 'sending' && this.#hasRoom()) {
       const chunk = this.#chunker.take(this.#sourceEnded);
       if (chunk !== undefined) this.#send(chunk.bytes, chunk.isFinal);
@@ -164,11 +193,6 @@ export class OutboundStream {
         this.#isAsked = true;
         this.#demand.next();
       }
-    }
-    this.#isPumping = false;
-    if (this.#state === 'sent' && this.#unconfirmed.size === 0) {
-      this.#state = 'over';
-      this.#progress.complete();
     }
   }
 
@@ -209,13 +233,14 @@ export class OutboundStream {
 
   #transmit(headers: MessageHeaders, bytes: Uint8Array): void {
     try {
-      if (this.#parts.send(headers, bytes)) return;
+      const hasRoom = this.#parts.send(headers, bytes);
+      this.#hasLeft = true;
+      if (hasRoom) return;
       this.#isFull = true;
       this.#full.next();
     } catch (error) {
-      // What is lost on the way is sent again; where nothing has ever arrived, no way leads there.
-      if (!this.#parts.isReliable || this.#acknowledgedBytes === 0)
-        this.#progress.error(CommError.from(error));
+      // What is lost on the way is sent again; where nothing has ever left, no way leads there.
+      if (!this.#parts.isReliable || !this.#hasLeft) this.#progress.error(CommError.from(error));
     }
   }
 
@@ -246,6 +271,7 @@ export class OutboundStream {
       sent.atMs = now;
       this.#transmit(sent.headers, sent.bytes);
     }
+    this.#pump();
   }
 
   #tell(): void {

@@ -1,0 +1,153 @@
+import { catchError, endWith, ignoreElements, type Observable, of, Subject, throwError } from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
+import { describe, expect, it } from 'vitest';
+
+import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
+import { OutboundStream, type OutboundParts } from '../../lib/cellnet/outbound-stream.js';
+import { STREAM_DEFAULTS } from '../../lib/cellnet/stream-options.js';
+import { feedOf } from '../../lib/cellnet/stream-source.js';
+import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import type { MessageHeaders } from '../../lib/message.js';
+import { VirtualNetwork } from '../../lib/testing/index.js';
+import { marbles } from '../support/marbles.js';
+import { pattern } from '../support/pattern.js';
+
+const gone = () => new CommError(CommErrorCode.CLOSED, 'the neighbour has gone');
+
+/** A stream of three chunks of 10 bytes, sent again after 100 ms, given up after 1 s; and when which chunk was sent. */
+function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
+  const sent: unknown[] = [];
+  const stream = new OutboundStream({
+    target: 'site-2',
+    headers: {},
+    feed: feedOf(pattern(30)),
+    size: 30,
+    isReliable: true,
+    options: { ...STREAM_DEFAULTS, chunkBytes: 10, windowBytes: 40, retryMs: 100, ackTimeoutMs: 1_000 },
+    scheduler,
+    drained: () => new Subject(),
+    ...parts,
+    send: (headers, bytes) => {
+      const isSent = parts.send?.(headers, bytes) ?? true;
+      if (bytes !== undefined) sent.push([scheduler.now(), headers.sm__sq]);
+      return isSent;
+    },
+  });
+  return { stream, sent };
+}
+
+const codeOf = (error: unknown) =>
+  error instanceof CellError ? error.returnCode : error instanceof CommError ? error.code : String(error);
+const ended = (stream: Observable<unknown>) =>
+  stream.pipe(
+    ignoreElements(),
+    endWith('end'),
+    catchError((error: unknown) => of(codeOf(error))),
+  );
+
+describe('a reliable stream', () => {
+  it('sends again what is not acknowledged, and nothing else', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { stream, sent } = setUp(scheduler);
+      scheduler.schedule(() => stream.acknowledge(10, 0), 50);
+      scheduler.schedule(() => stream.acknowledge(20, 1), 150);
+      scheduler.schedule(() => stream.acknowledge(30, 2), 250);
+      expectObservable(ended(stream.run())).toBe('250ms (a|)', { a: 'end' });
+      flush();
+      expect(sent).toEqual([
+        [0, 0],
+        [0, 1],
+        [0, 2],
+        [100, 1],
+        [100, 2],
+        [200, 2],
+      ]);
+    });
+  });
+
+  it('is given up where no acknowledgement comes, counted from the last', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { stream } = setUp(scheduler);
+      scheduler.schedule(() => stream.acknowledge(10, 0), 500);
+      expectObservable(ended(stream.run())).toBe('1500ms (a|)', { a: ReturnCode.TIMEOUT });
+    });
+  });
+
+  it('survives that its neighbour goes while the queue is full, and comes back', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      let isThere = true;
+      const { stream, sent } = setUp(scheduler, {
+        drained: () => throwError(() => gone()),
+        send: () => {
+          if (!isThere) throw gone();
+          isThere = scheduler.now() > 0;
+          return isThere;
+        },
+      });
+      scheduler.schedule(() => (isThere = true), 250);
+      scheduler.schedule(() => stream.acknowledge(30, 2), 350);
+      expectObservable(ended(stream.run())).toBe('350ms (a|)', { a: 'end' });
+      flush();
+      expect(sent).toEqual([
+        [0, 0],
+        [300, 0],
+        [300, 1],
+        [300, 2],
+      ]);
+    });
+  });
+
+  it.each<[string, Partial<OutboundParts>, string]>([
+    [
+      'no chunk can be sent',
+      {
+        send: () => {
+          throw gone();
+        },
+      },
+      '(a|)',
+    ],
+    [
+      'its neighbour goes, and it is not reliable',
+      { isReliable: false, send: () => false, drained: () => throwError(() => gone()) },
+      '(a|)',
+    ],
+  ])('fails where %s', (_name, parts, marble) => {
+    marbles((scheduler, { expectObservable }) => {
+      const { stream } = setUp(scheduler, parts);
+      expectObservable(ended(stream.run())).toBe(marble, { a: CommErrorCode.CLOSED });
+    });
+  });
+
+  it('is not acknowledged by another cell than its target', () => {
+    marbles((scheduler, { flush }) => {
+      const network = new VirtualNetwork(scheduler);
+      network.join('site-1', 'server', 'j');
+      const streams = { ackTimeoutMs: 1_000, retryMs: 100 };
+      const cell = new Cell(network.communicator('site-1'), { scheduler, streams });
+      const hub = network.communicator('server');
+      hub.messages(1).subscribe(({ message: { headers = {} } }) => {
+        if (headers.cn__topic !== 'sm__DATA') return;
+        const answer: MessageHeaders = {
+          cn__msg_type: 'req',
+          cn__origin: scheduler.now() < 300 ? 'site-3' : 'server',
+          cn__destination: 'site-1',
+          cn__channel: 'sm__STREAM',
+          cn__topic: 'sm__ACK',
+          sm__id: headers.sm__id,
+          sm__dt: 3,
+          sm__os: 10,
+          sm__sq: 0,
+        };
+        hub.send('site-1', 1, { headers: answer });
+      });
+      const end: unknown[] = [];
+      scheduler.schedule(() => {
+        const end$ = ended(cell.sendStream('server', 'c', 't', pattern(10), { reliable: true }));
+        end$.subscribe((is) => end.push([is, scheduler.now()]));
+      }, 10);
+      flush();
+      expect(end).toEqual([['end', 310]]);
+    });
+  });
+});
