@@ -31,6 +31,7 @@ import {
 
 import { CommError, CommErrorCode, messageOf } from './comm-error.js';
 import { type Endpoint, type EndpointMonitor, EndpointState, isReady } from './endpoint.js';
+import { isBytes } from './is-bytes.js';
 import { isPromise } from './is-promise.js';
 import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
 import type { Message } from './message.js';
@@ -592,7 +593,7 @@ function requireMessage(message: Message): void {
     if (field !== 'payload' && field !== 'headers') throw badMessage(`it has no field "${field}"`);
   }
   const payload: unknown = message.payload;
-  if (payload !== undefined && !(payload instanceof Uint8Array)) {
+  if (payload !== undefined && !isBytes(payload)) {
     throw badMessage(`expected a Uint8Array as payload, got ${typeof payload}`);
   }
 }

@@ -1,6 +1,7 @@
 import { isMatching, P } from 'ts-pattern';
 
 import type { FobsValue } from '../fobs/value.js';
+import { isBytes } from '../is-bytes.js';
 import type { Message, MessageHeaders } from '../message.js';
 import { type CellHeaders, Header } from './headers.js';
 
@@ -46,9 +47,9 @@ function isHeaders(value: unknown): value is MessageHeaders {
 
 /** Python hands over an encoded payload as a list of pieces. */
 function bytesOf(payload: unknown): Uint8Array | undefined {
-  if (payload instanceof Uint8Array) return payload;
+  if (isBytes(payload)) return payload;
   if (!Array.isArray(payload)) return undefined;
-  const pieces = (payload as readonly unknown[]).filter((piece) => piece instanceof Uint8Array);
+  const pieces = (payload as readonly unknown[]).filter(isBytes);
   const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const piece of pieces) {

@@ -1,5 +1,6 @@
 import { type SchedulerLike, Subscription, timer } from 'rxjs';
 
+import { isBytes } from '../is-bytes.js';
 import { logger } from '../log.js';
 import type { MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
@@ -97,7 +98,7 @@ export class InboundStreams implements InboundHost {
       return true;
     }
     const stream = known ?? this.#begin(key, request);
-    const bytes = payload instanceof Uint8Array ? payload : undefined;
+    const bytes = isBytes(payload) ? payload : undefined;
     const isNew = stream?.take(headers, bytes) ?? true;
     if (!isNew && stream?.isReliable === true) this.acknowledge(stream);
     return true;

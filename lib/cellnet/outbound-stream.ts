@@ -16,6 +16,7 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { isBytes } from '../is-bytes.js';
 import type { MessageHeaders } from '../message.js';
 import { Chunker } from './chunker.js';
 import { CellError } from './cell-error.js';
@@ -151,7 +152,7 @@ export class OutboundStream {
   }
 
   #feed(piece: Uint8Array): void {
-    if (!(piece instanceof Uint8Array))
+    if (!isBytes(piece))
       throw new CommError(CommErrorCode.BAD_DATA, `${this.#name}: a piece of the source is no Uint8Array`);
     if (this.#chunker.bytes > MAX_AHEAD_BYTES) {
       const detail = `an Observable cannot be paused, and ${this.#chunker.bytes} bytes of it wait to be sent`;

@@ -2,13 +2,14 @@ import { decodeFobs } from '../fobs/decode.js';
 import { encodeFobs } from '../fobs/encode.js';
 import type { FobsDialect } from '../fobs/sections.js';
 import type { FobsValue } from '../fobs/value.js';
+import { isBytes } from '../is-bytes.js';
 import type { Message, MessageHeaders } from '../message.js';
 import { Encoding, Header } from './headers.js';
 
 /** A payload on the wire, and the headers that say how it is written. */
 export function encodePayload(payload: FobsValue, dialect: FobsDialect): Message {
   if (payload === undefined) return { headers: headersOf(Encoding.NONE, 0) };
-  if (payload instanceof Uint8Array) return { headers: headersOf(Encoding.BYTES, payload.length), payload };
+  if (isBytes(payload)) return { headers: headersOf(Encoding.BYTES, payload.length), payload };
   const encoded = encodeFobs(payload, { dialect });
   return { headers: headersOf(Encoding.FOBS, encoded.length), payload: encoded };
 }

@@ -10,6 +10,8 @@ import {
   takeWhile,
 } from 'rxjs';
 
+import { isBytes } from '../is-bytes.js';
+
 /**
  * What a stream is made of: bytes, a Blob or a File, or pieces of any size: an iterable, an async iterable, a stream of
  * Node or of the web, an Observable, a promise.
@@ -26,13 +28,13 @@ const BLOB_BYTES = 1024 ** 2;
 
 /** How many bytes a source has, where that is known. */
 export function sizeOf(source: StreamSource): number | undefined {
-  if (source instanceof Uint8Array) return source.length;
+  if (isBytes(source)) return source.length;
   return source instanceof Blob ? source.size : undefined;
 }
 
 /** How the pieces of a source come. */
 export function feedOf(source: StreamSource): Feed {
-  if (source instanceof Uint8Array) return () => of(source);
+  if (isBytes(source)) return () => of(source);
   if (source instanceof Blob) return pulled(() => blobPieces(source));
   if (Symbol.asyncIterator in source) return pulled(() => source[Symbol.asyncIterator]());
   if (Symbol.iterator in source) return pulled(() => source[Symbol.iterator]());

@@ -4,6 +4,7 @@ import { match } from 'ts-pattern';
 
 import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointState } from '../endpoint.js';
+import { isBytes } from '../is-bytes.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { Diagnosis } from '../monitor/diagnosis.js';
 import type { StatsReport } from '../monitor/stats-report.js';
@@ -137,7 +138,7 @@ function toText(output: Output): string {
 function safe<T>(value: T): T {
   if (typeof value === 'string') return printable(value.trimEnd()) as T;
   if (Array.isArray(value)) return value.map(safe) as T;
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (typeof value !== 'object' || value === null || isBytes(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [printable(key), safe(each)])) as T;
 }
 
@@ -151,7 +152,7 @@ function rounded(output: Output): object {
 /** Headers and properties may hold what JSON lacks: bytes become base64, large integers text. */
 function plainValue(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
-  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
+  return isBytes(value) ? { base64: Buffer.from(value).toString('base64') } : value;
 }
 
 function braces(map: object): string {

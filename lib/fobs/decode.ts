@@ -1,5 +1,6 @@
 import { isMatching, P } from 'ts-pattern';
 
+import { isBytes } from '../is-bytes.js';
 import { badFobs } from './bad-fobs.js';
 import { readNpy } from './npy.js';
 import { type DecodeLimits, readPack } from './pack-reader.js';
@@ -80,10 +81,8 @@ const RECOMPOSERS: Readonly<Record<string, Recomposer>> = {
     return datum === undefined ? undefined : contentOf(datum);
   },
   [PyType.NDARRAY]: (data) => {
-    if (data instanceof Uint8Array) return readNpy(data);
-    return isPlaced(data) && data.type === 'native' && data.data instanceof Uint8Array
-      ? readNpy(data.data)
-      : undefined;
+    if (isBytes(data)) return readNpy(data);
+    return isPlaced(data) && data.type === 'native' && isBytes(data.data) ? readNpy(data.data) : undefined;
   },
 };
 

@@ -1,4 +1,5 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { isBytes } from '../is-bytes.js';
 import { isPlainObject } from '../wire/map-codec.js';
 import { badFobs } from './bad-fobs.js';
 import { NdArray } from './nd-array.js';
@@ -72,7 +73,7 @@ export function encodeFobs(value: FobsValue, { dialect = '2.7' }: EncodeOptions 
     else if (typeof item === 'number') number(writer, item);
     else if (typeof item === 'bigint') writer.integer(item);
     else if (typeof item === 'string') writer.text(item);
-    else if (item instanceof Uint8Array) writer.binary(item);
+    else if (isBytes(item)) writer.binary(item);
     else if (item instanceof Tuple) known(PyType.TUPLE, Array.from(item), depth);
     else if (isList(item)) list(item, depth);
     else if (item instanceof PyObject) object(item, depth);

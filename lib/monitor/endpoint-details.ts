@@ -1,6 +1,7 @@
 import { P } from 'ts-pattern';
 
 import { type Endpoint, EndpointState } from '../endpoint.js';
+import { isBytes } from '../is-bytes.js';
 import { hideSecrets } from './hide-secrets.js';
 import { oneOf } from './one-of.js';
 
@@ -51,7 +52,7 @@ export function detailsOf({ name, state, properties, connProps }: Endpoint): End
 /** A value of MessagePack in one line; bytes are only counted. */
 function readable(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (value instanceof Uint8Array) return `(${value.length} bytes)`;
+  if (isBytes(value)) return `(${value.length} bytes)`;
   return typeof value === 'object' && value !== null ? '(structured)' : String(value);
 }
 

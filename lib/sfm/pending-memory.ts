@@ -1,3 +1,4 @@
+import { isBytes } from '../is-bytes.js';
 import type { HeaderValue, MessageHeaders } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
 
@@ -79,7 +80,7 @@ export class PendingMemory {
 function visit(value: HeaderValue | MessageHeaders | undefined, buffers: ArrayBufferLike[]): number {
   if (value === undefined) return 0;
   if (typeof value !== 'object' || value === null) return 1;
-  if (value instanceof Uint8Array) {
+  if (isBytes(value)) {
     buffers.push(value.buffer);
     return 1;
   }

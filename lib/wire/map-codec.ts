@@ -1,6 +1,7 @@
 import { Decoder, Encoder } from '@msgpack/msgpack';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { isBytes } from '../is-bytes.js';
 import type { HeaderValue, MessageHeaders } from '../message.js';
 import { MAX_DEPTH, mapFault } from './check-map.js';
 import { readFlatMap } from './flat-map.js';
@@ -103,7 +104,7 @@ type Convert = (value: unknown, depth: number) => unknown;
 /** Applies `convert` to the members of an array or plain object; copies it only if a member changed. */
 function convertInside(value: unknown, depth: number, convert: Convert): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return value;
+  if (isBytes(value)) return value;
   if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH}`);
   if (Array.isArray(value)) {
     const items: readonly unknown[] = value;

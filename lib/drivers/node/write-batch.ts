@@ -1,3 +1,4 @@
+import { isBytes } from '../../is-bytes.js';
 import { borrowMemory } from './borrowed-memory.js';
 
 /** Small frames are copied into slabs of this size, so that many leave in one write. */
@@ -63,7 +64,7 @@ export class WriteBatch {
     this.#copy(head);
     if (payload !== undefined) {
       this.#bytes += payload.length;
-      if (payload.length > COPY_BYTES || !(payload instanceof Uint8Array)) {
+      if (payload.length > COPY_BYTES || !isBytes(payload)) {
         this.#seal();
         this.#pieces.push(payload);
         this.#pieceFrames.push(frames);
@@ -94,7 +95,7 @@ export class WriteBatch {
       }
       const taken = Math.min(piece.length, room);
       bytes += taken;
-      if (!(piece instanceof Uint8Array)) lazyBytes += taken;
+      if (!isBytes(piece)) lazyBytes += taken;
       frames += this.#pieceFrames[count] ?? 0;
       count += 1;
     }
@@ -145,7 +146,7 @@ export class WriteBatch {
 function made(pieces: readonly (Uint8Array | LazyPayload)[], memory: Uint8Array): Uint8Array[] {
   let end = 0;
   return pieces.map((piece) => {
-    if (piece instanceof Uint8Array) return piece;
+    if (isBytes(piece)) return piece;
     const target = memory.subarray(end, (end += piece.length));
     piece.writeTo(target);
     return target;

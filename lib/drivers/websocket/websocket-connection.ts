@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { isBytes } from '../../is-bytes.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { fromNodeError } from '../node/node-errors.js';
@@ -140,7 +141,7 @@ export class WebSocketConnection extends BaseConnection {
 
   #receiveMessage(data: RawData, isBinary: boolean): void {
     this.#arrival.completed();
-    if (!isBinary || !(data instanceof Uint8Array)) {
+    if (!isBinary || !isBytes(data)) {
       this.#refuse(TEXT_FAULT);
       return;
     }
