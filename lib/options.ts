@@ -40,7 +40,10 @@ export interface CommunicatorOptions {
   readonly reconnectDelayMs?: number;
   /** The longest such wait. Default: 10,000. Range: 1 to 2^31 - 1. */
   readonly maxReconnectDelayMs?: number;
-  /** After a run longer than this, the next wait is the first one again. Default: 10,000. Range: 0 to 2^31 - 1. */
+  /**
+   * After a connection or listener that lived longer than this, the next wait is the first one again.
+   * Default: 10,000. Range: 0 to 2^31 - 1.
+   */
   readonly reconnectResetMs?: number;
   /**
    * Each wait is shortened at random by up to this part of it, so that many sites do not reconnect at the same time.

@@ -20,7 +20,7 @@ export interface ReconnectOptions {
   readonly initialDelayMs: number;
   /** Each wait is twice the one before, up to this. */
   readonly maxDelayMs: number;
-  /** After a run longer than this the wait is the first one again. */
+  /** After a run longer than this the wait is the first one again. A run begins with its first value: an attempt is none. */
   readonly resetAfterMs: number;
   /** 0 to 1: the part of each wait that is cut at random, so that many sites do not come back in step. */
   readonly jitter: number;
@@ -48,11 +48,11 @@ export function reconnect<T>(
   return (source$) =>
     defer(() => {
       let nextDelayMs = options.initialDelayMs;
-      let startedAt = 0;
+      let runningSince = Infinity;
       /** The wait has come to its end, and not to a halt. */
       let isOver = false;
       const retryAfter = (end: { error?: unknown }): Observable<Retry> => {
-        if (scheduler.now() - startedAt > options.resetAfterMs) nextDelayMs = options.initialDelayMs;
+        if (scheduler.now() - runningSince > options.resetAfterMs) nextDelayMs = options.initialDelayMs;
         const delayMs = nextDelayMs * (1 - options.jitter * Math.random());
         nextDelayMs = Math.min(nextDelayMs * 2, options.maxDelayMs);
         const wait$ = timer(delayMs, scheduler).pipe(
@@ -62,10 +62,11 @@ export function reconnect<T>(
         return concat(of<Retry>({ type: 'retry', delayMs, ...end }), wait$).pipe(takeUntil(halt$));
       };
       const cycle$ = defer(() => {
-        startedAt = scheduler.now();
+        runningSince = Infinity;
         isOver = false;
         let end: { error?: unknown } = {};
         const run$ = source$.pipe(
+          tap(() => (runningSince = Math.min(runningSince, scheduler.now()))),
           catchError((error: unknown) => {
             end = { error };
             return EMPTY;

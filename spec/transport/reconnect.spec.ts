@@ -87,6 +87,26 @@ describe('reconnect waits 1 second again', () => {
     });
   });
 
+  it('but not after an attempt that took as long and came to nothing', () => {
+    marbles(({ cold, flush }) => {
+      const delays: number[] = [];
+      const report = ({ delayMs }: Retry) => delays.push(delayMs);
+      const runs = [
+        cold('10001ms #'),
+        cold('10001ms #'),
+        cold('10001ms #'),
+        cold('5s (a#)'),
+        cold('a 10s #'),
+      ];
+      again(
+        defer(() => runs.shift() ?? NEVER),
+        { report },
+      ).subscribe();
+      flush();
+      expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 1_000]);
+    });
+  });
+
   it('but not after one of exactly 10 s', () => {
     marbles(({ cold, expectObservable }) => {
       const runs = [cold('(a#)'), cold('b 9999ms #'), cold('c')];
