@@ -2,7 +2,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-import { Observable, throwError, timeout } from 'rxjs';
+import { Observable } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { type DriverParams, Mode } from '../../transport/driver.js';
@@ -12,9 +12,6 @@ import { clientTls } from '../node/tls.js';
 import { TlsWatch } from '../node/tls-watch.js';
 import { CLIENT_OPTIONS, WINDOW_BYTES } from './http2.js';
 import { fromHttp2Error } from './status.js';
-
-/** How long an attempt to connect may take. */
-const ESTABLISH_MS = 10_000;
 
 /** An HTTP/2 session with a server, and its socket. */
 export interface OpenSession {
@@ -26,20 +23,12 @@ export interface OpenSession {
 
 /**
  * Connects to a server until both sides speak HTTP/2, and emits one session, which then belongs to the subscriber.
- * Unsubscribing before that leaves nothing open.
+ * Unsubscribing before that leaves nothing open; it waits as long as the subscriber does.
  *
  * It cannot wait for a gRPC response: a passive F3 peer sends nothing before the HELLO of the active one.
  */
 export function openSession(params: DriverParams): Observable<OpenSession> {
   const context = describeParams(params);
-  const late = () => {
-    const detail = `no HTTP/2 server answered in ${ESTABLISH_MS} ms`;
-    return throwError(() => new CommError(CommErrorCode.TIMEOUT, `${context}: ${detail}`));
-  };
-  return attempt(params, context).pipe(timeout({ first: ESTABLISH_MS, with: late }));
-}
-
-function attempt(params: DriverParams, context: string): Observable<OpenSession> {
   return new Observable((subscriber) => {
     const { socket, readyEvent, origin, authority } = openSocket(params);
     const watch = new TlsWatch(socket);
