@@ -1,4 +1,15 @@
-import { catchError, defer, from, isObservable, map, type Observable, of, take, throwError } from 'rxjs';
+import {
+  catchError,
+  defaultIfEmpty,
+  defer,
+  from,
+  isObservable,
+  map,
+  type Observable,
+  of,
+  take,
+  throwError,
+} from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { EndpointProperties } from '../endpoint.js';
@@ -12,6 +23,7 @@ export function askProperties(source: PropertiesSource): Observable<EndpointProp
     return isObservable(answer) || isPromise(answer) ? from(answer) : of(answer);
   }).pipe(
     take(1),
+    defaultIfEmpty(undefined),
     map(requireProperties),
     catchError((error: unknown) => throwError(() => CommError.from(error, 'option properties'))),
   );

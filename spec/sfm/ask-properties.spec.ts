@@ -1,4 +1,4 @@
-import { BehaviorSubject, firstValueFrom, type Observable, of, throwError } from 'rxjs';
+import { BehaviorSubject, EMPTY, firstValueFrom, type Observable, of, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
@@ -32,6 +32,7 @@ describe('the properties of a handshake', () => {
     ['null', null],
     ['a list', []],
     ['undefined', undefined],
+    ['an empty Observable', EMPTY],
   ])('are BAD_CONFIG where they are %s', async (_, none) => {
     const source = (() => none) as unknown as PropertiesSource;
     await expect(firstValueFrom(askProperties(source))).rejects.toMatchObject({
