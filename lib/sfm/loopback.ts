@@ -49,6 +49,10 @@ export class Loopback extends BaseConnection implements Sink {
     return this.#waiting.length;
   }
 
+  get overheadBytes(): number {
+    return this.#waiting.length * OVERHEAD_BYTES;
+  }
+
   get bufferedMessages(): number {
     return this.#waiting.length;
   }

@@ -10,6 +10,8 @@ export interface Sink {
   readonly isOpen: boolean;
   /** Bytes handed over that are not with the operating system yet, those of control frames included. */
   readonly bufferedBytes: number;
+  /** Of `bufferedBytes`, what only keeping the messages takes. Default: 0. */
+  readonly overheadBytes?: number;
   /** Messages handed over that are not with the operating system yet. */
   readonly bufferedMessages: number;
   /** Emits when frames have gone to the operating system. */
@@ -80,8 +82,8 @@ export class Outbound {
 
   /** Everything accepted that is not with the operating system yet, without the overhead. */
   get backlog(): Tally {
-    const { bufferedMessages = 0, bufferedBytes = 0 } = this.#sink ?? {};
-    return addTallies(this.waiting, { messages: bufferedMessages, bytes: bufferedBytes });
+    const { bufferedMessages = 0, bufferedBytes = 0, overheadBytes = 0 } = this.#sink ?? {};
+    return addTallies(this.waiting, { messages: bufferedMessages, bytes: bufferedBytes - overheadBytes });
   }
 
   /** How long messages took to get out. */

@@ -190,6 +190,14 @@ describe('the queue to ourselves', () => {
     expect(received).toHaveLength(1);
   });
 
+  it('is told as the bytes of its messages, wherever they wait', async () => {
+    const { send, peer, received } = setUp(WAITING_BYTES, 1_000);
+    for (let count = 0; count < 3; count += 1) send(1, payload(10));
+    expect(peer.outbound.backlog).toEqual({ messages: 3, bytes: 3 * (16 + 10) });
+    while (received.length < 3) await later();
+    expect(peer.outbound.backlog).toEqual({ messages: 0, bytes: 0 });
+  });
+
   it('still delivers what it has when it is completed', async () => {
     const { send, loopback, received } = setUp();
     let isOver = false;
