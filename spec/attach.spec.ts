@@ -73,6 +73,7 @@ describe('attach', () => {
     ['undefined', undefined, 'undefined'],
     ['null', null, 'object'],
     ['the application instead of its server', app, 'function'],
+    ['an object without a prototype', Object.create(null) as object, 'an object'],
     ['a TCP server', createTcpServer(), 'Server'],
     ['a TLS server', createTlsServer(tls), 'Server'],
     ['an HTTP/2 server in the clear', createHttp2Server(), 'Http2Server'],

@@ -85,5 +85,8 @@ function speaksHttp1(server: object): boolean {
 }
 
 function describe(given: unknown): string {
-  return typeof given === 'object' && given !== null ? given.constructor.name : typeof given;
+  if (typeof given !== 'object' || given === null) return typeof given;
+  // An object of Object.create(null) has none.
+  const { constructor } = given as { readonly constructor?: unknown };
+  return typeof constructor === 'function' ? constructor.name : 'an object';
 }
