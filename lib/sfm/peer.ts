@@ -12,7 +12,7 @@ import { Outbound, type Sink } from './outbound.js';
 import { clockOf } from './send-timer.js';
 import { Counter, Traffic } from './traffic.js';
 
-/** Stream IDs below are reserved (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`). */
+/** The first ID follows this one (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`); the counter wraps to 0. */
 const RESERVED_STREAM_ID = 16;
 
 /** What is left of accepted messages when their connection ends. */
