@@ -2,13 +2,11 @@ import { createInterface } from 'node:readline';
 
 import {
   concat,
-  concatMap,
   debounceTime,
+  defer,
   firstValueFrom,
-  from,
   merge,
   startWith,
-  switchMap,
   take,
   ignoreElements,
   endWith,
@@ -48,7 +46,7 @@ export async function connectCommand(url: string | undefined, given: ConnectOpti
   merge(narrate(site), narrateMessages(site, app)).subscribe((output) => printer.print(output));
 
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-  const sent$ = from(lines).pipe(concatMap((line) => sendWhenReady(site, options, line)));
+  const sent$ = defer(() => sendLines(lines, site, options));
   const quiet$ = site.messages(app).pipe(startWith(undefined), debounceTime(linger), take(1));
   const begun$ = merge(whenReady(site, options), sent$);
   const done$ = concat(begun$.pipe(ignoreElements()), quiet$).pipe(endWith(undefined), take(1));
@@ -67,13 +65,15 @@ export async function connectCommand(url: string | undefined, given: ConnectOpti
   }
 }
 
-/** Sends a line as soon as the endpoint is READY; completes when its queue has room for the next one. */
-function sendWhenReady(site: Communicator, options: ConnectOptions, line: string) {
-  const { app, header } = options;
-  return whenReady(site, options).pipe(
-    switchMap((endpoint) => {
-      site.send(endpoint, app, textMessage(line, header));
-      return site.drained(endpoint);
-    }),
-  );
+/** Sends each line as soon as the endpoint is READY and has room. No further line is read before that. */
+async function sendLines(
+  lines: AsyncIterable<string>,
+  site: Communicator,
+  options: ConnectOptions,
+): Promise<void> {
+  for await (const line of lines) {
+    const endpoint = await firstValueFrom(whenReady(site, options));
+    site.send(endpoint, options.app, textMessage(line, options.header));
+    await firstValueFrom(site.drained(endpoint));
+  }
 }

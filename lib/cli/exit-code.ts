@@ -22,7 +22,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.FAILED]: 'any other failure',
   [ExitCode.USAGE]:
     'cannot work as given: an unknown option, a bad URL, a missing file, a port that is taken',
-  [ExitCode.UNREACHABLE]: 'no connection: no such host, no route, or nothing listens there',
+  [ExitCode.UNREACHABLE]: 'no connection: no such host, no route, nothing listens there, or it was lost',
   [ExitCode.REFUSED]: 'the peer turned us away',
   [ExitCode.TLS]: 'a certificate, or TLS on one side only',
   [ExitCode.NOT_F3]: 'something else has that port',
@@ -46,7 +46,7 @@ const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {
   'not-f3': ExitCode.NOT_F3,
   'own-name': ExitCode.REFUSED,
   'handshake-refused': ExitCode.REFUSED,
-  'name-connected-elsewhere': ExitCode.REFUSED,
+  'connection-lost': ExitCode.UNREACHABLE,
   failed: ExitCode.FAILED,
 };
 

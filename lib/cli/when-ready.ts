@@ -26,7 +26,7 @@ export function whenReady(site: Communicator, { to, timeout }: ReadyOptions): Ob
   );
   const late = new NotReadyError(
     CommErrorCode.TIMEOUT,
-    `${to ?? 'no endpoint'} was not READY in ${timeout} ms`,
+    `${to === undefined ? 'no endpoint was' : `${to} was not`} READY in ${timeout} ms`,
   );
   return timeout === 0
     ? ready$

@@ -60,6 +60,6 @@ function classify(error: CommError): Diagnosis {
     .with({ stage: P.union('handshake', 'settle'), detail: 'turned-away' }, () => 'handshake-refused')
     .with({ stage: 'handshake', code: CommErrorCode.BAD_DATA }, () => 'not-f3')
     .with({ stage: P.union('handshake', 'settle'), code: CommErrorCode.CLOSED }, () => 'handshake-refused')
-    .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'name-connected-elsewhere')
+    .with({ stage: 'ping', code: CommErrorCode.CLOSED }, () => 'connection-lost')
     .otherwise(() => 'failed');
 }

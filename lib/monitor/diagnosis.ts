@@ -16,7 +16,7 @@ export type Diagnosis =
   | 'not-f3'
   | 'own-name'
   | 'handshake-refused'
-  | 'name-connected-elsewhere'
+  | 'connection-lost'
   | 'failed';
 
 /** Each finding in plain words, with what to do. */
@@ -43,7 +43,7 @@ export const DIAGNOSIS_TEXT: Readonly<Record<Diagnosis, string>> = {
   'own-name': 'the peer has the name that we present ourselves under: give another --name',
   'handshake-refused':
     'the peer refused us in the handshake: it does not admit that name, our properties, or our certificate under that name',
-  'name-connected-elsewhere':
-    'name already connected elsewhere: the peer dropped us, most likely for another party of that name',
+  'connection-lost':
+    'the connection was lost: the peer stopped, something on the way cut it, or another party joined under our name',
   failed: 'failed',
 };

@@ -136,6 +136,18 @@ describe('rxflare listen and connect', () => {
     expect(Date.parse(String(notice.time))).toBeGreaterThan(0);
   });
 
+  it('send each line of a long input, however late it is READY', async () => {
+    await using hub = new RxflareProcess('listen', 'tcp://127.0.0.1:0', '--json');
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    await using site = new RxflareProcess('connect', String(url), '--name', 'site-1');
+    for (let line = 1; line <= 1_000; line += 1) site.write(`line ${line}`);
+    site.endInput();
+    await hub.next(({ text }) => text === 'line 1000');
+    expect((await site.ended()).exitCode).toBe(0);
+    const lines = (await hub.stop()).stdout.match(/"text":"line \d+"/g);
+    expect(lines).toEqual(Array.from({ length: 1_000 }, (_, index) => `"text":"line ${index + 1}"`));
+  });
+
   it.each([['a line'], []])(
     'leave a port where nothing listens, with its exit code: %j',
     async (...lines) => {
@@ -301,7 +313,7 @@ describe('rxflare ping', () => {
     expect(await diagnosis(await listeningHub('tcp'), '--name', 'hub')).toBe('handshake-refused');
   });
 
-  it('tells that the name is connected elsewhere', async () => {
+  it('tells that the connection was lost, where another party takes the name for one', async () => {
     const url = await listeningHub('tcp');
     await using first = new RxflareProcess(
       'ping',
@@ -319,9 +331,9 @@ describe('rxflare ping', () => {
     const second = await run('ping', url, '--name', 'twin', '--count', '1');
     expect(second.exitCode).toBe(0);
     expect(await first.next(({ event }) => event === 'error')).toMatchObject({
-      diagnosis: 'name-connected-elsewhere',
+      diagnosis: 'connection-lost',
     });
-    expect((await first.ended()).exitCode).toBe(4);
+    expect((await first.ended()).exitCode).toBe(3);
   });
 
   it('tells what is wrong with certificates', async () => {

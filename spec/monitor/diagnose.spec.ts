@@ -148,7 +148,7 @@ const ROWS: Readonly<Record<FirstDiagnosis, Readonly<Record<string, () => unknow
       shakingHands(new CommError(CommErrorCode.CLOSED, 'ended', { detail: 'certificate-unproven' })),
   },
   'own-name': { 'our own name at the other end': () => new Probing().ready('site-1').error },
-  'name-connected-elsewhere': {
+  'connection-lost': {
     'a peer that closes after a while': () => new Probing().ready().pong().end().error,
     'a peer that resets after a while': () => new Probing().ready().pong().end(nodeError('ECONNRESET')).error,
   },
