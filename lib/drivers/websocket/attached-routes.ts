@@ -1,6 +1,7 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { AttachableServer } from './attached-server.js';
-import { leaveToOthers, takeUpgrades, type UpgradeRoute } from './upgrades.js';
+import { leaveToOthers, upgradeOnly } from './strange-upgrades.js';
+import { takeUpgrades, type UpgradeRoute } from './upgrades.js';
 
 /** The routes on one server of the application, and what ends them. */
 interface Attached {
@@ -35,7 +36,14 @@ export function attachRoute(server: AttachableServer, path: string, route: Upgra
 function attachFirst(server: AttachableServer): Attached {
   const routes = new Map<string, UpgradeRoute>();
   const stop = takeUpgrades(server, (path) => routes.get(path), leaveToOthers(server));
-  const attached = { routes, stop };
+  const release = upgradeOnly(server, (path) => routes.has(path));
+  const attached = {
+    routes,
+    stop: () => {
+      release();
+      stop();
+    },
+  };
   attachedTo.set(server, attached);
   return attached;
 }

@@ -1,5 +1,4 @@
-import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
-import { Socket } from 'node:net';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import type { AttachableServer } from './attached-server.js';
@@ -14,8 +13,8 @@ export interface UpgradeRoute {
   accept(ws: WebSocket, socket: Duplex, request: IncomingMessage): void;
 }
 
-/** Called for each upgrade of a path that has no route. */
-export type DeclineUpgrade = (request: IncomingMessage, socket: Duplex) => void;
+/** Called for each upgrade of a path that has no route, with what came behind its headers. */
+export type DeclineUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** Accepts the WebSocket upgrades of an HTTP server whose path has a route. Returns a function that stops it. */
 export function takeUpgrades(
@@ -27,7 +26,7 @@ export function takeUpgrades(
   const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { origin } = request.headers;
     const route = find(pathOf(request));
-    if (route === undefined) decline(request, socket);
+    if (route === undefined) decline(request, socket, head);
     else if (origin !== undefined && route.origins?.includes(origin) === false) rejectUpgrade(socket, 403);
     else upgrader.handleUpgrade(request, socket, head, (ws) => route.accept(ws, socket, request));
   };
@@ -42,26 +41,6 @@ export function rejectUpgrade(socket: Duplex, status: number): void {
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );
-}
-
-/**
- * Leaves an upgrade to the server's other `upgrade` listeners. If there are none, the application gets it as an ordinary
- * request, as Node would do without our listener.
- */
-export function leaveToOthers(server: AttachableServer): DeclineUpgrade {
-  return (request, socket) => {
-    if (server.listenerCount('upgrade') > 1) return;
-    socket.on('error', () => socket.destroy());
-    if (!(socket instanceof Socket)) {
-      rejectUpgrade(socket, 404);
-      return;
-    }
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket);
-    response.once('finish', () => socket.end());
-    server.emit('request', request, response);
-  };
 }
 
 /** The path of a request, without the query. */
