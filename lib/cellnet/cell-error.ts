@@ -30,6 +30,7 @@ export class CellError extends CommError {
    * @param returnCode - why; it decides the `code`: `TIMEOUT`, `CLOSED` where no way leads to the target, `BAD_DATA`,
    * `BAD_CONFIG`, `NOT_READY`, or `ERROR`
    * @param text - what was asked of whom. Default: the return code
+   * @param options - a `cause` that is a CommError decides the `code` instead
    */
   constructor(
     returnCode: ReturnCode,
@@ -37,7 +38,9 @@ export class CellError extends CommError {
     target?: string,
     options?: CommErrorOptions,
   ) {
-    super(CODES[returnCode] ?? CommErrorCode.ERROR, text, options);
+    const cause = options?.cause;
+    const code = cause instanceof CommError ? cause.code : (CODES[returnCode] ?? CommErrorCode.ERROR);
+    super(code, text, options);
     this.returnCode = returnCode;
     this.target = target;
   }

@@ -1,6 +1,6 @@
 import { defer, firstValueFrom, type Observable } from 'rxjs';
 
-import { CommError } from '../comm-error.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
 import { endpointNameFault, isReady } from '../endpoint.js';
 import { logger } from '../log.js';
@@ -51,7 +51,8 @@ export class CellRouter {
    * @param via - the neighbour, where it is known
    * @returns false where the neighbour's queue is full, and the message is accepted
    * @throws CellError `invalid_target`, `target_unreachable`, `comm_error` where the queue of the neighbour is at its
-   * limit, `msg_too_big`
+   * limit (`code` is `NOT_READY`), it has just gone, or our own cell is closed; CommError `BAD_DATA` where the message has
+   * no form on the wire
    */
   send(destination: string, headers: MessageHeaders, message: Message, via?: string): boolean {
     if (this.#isClosed) throw closedError(destination);
@@ -79,14 +80,11 @@ export class CellRouter {
     try {
       return this.#communicator.send(to, CELL_APP_ID, { headers: all, payload: message.payload });
     } catch (error) {
-      throw new CellError(
-        ReturnCode.COMM_ERROR,
-        `cell ${destination}: ${CommError.from(error).message}`,
-        destination,
-        {
-          cause: error,
-        },
-      );
+      const cause = CommError.from(error);
+      if (cause.code === CommErrorCode.BAD_DATA) throw cause;
+      throw new CellError(ReturnCode.COMM_ERROR, `cell ${destination}: ${cause.message}`, destination, {
+        cause,
+      });
     }
   }
 

@@ -130,6 +130,41 @@ describe('a request', () => {
     });
   });
 
+  it('whose headers are too long fails with CommError, and so does a message', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { one } = setUp(scheduler);
+      const options = { headers: { long: 'x'.repeat(70_000) } };
+      const code$ = later(one.request('site-2', 'c', 't', 1, options)).pipe(
+        catchError((error: unknown) => of(!isCellError(error) && error instanceof CommError && error.code)),
+      );
+      expectObservable(code$).toBe('10ms (a|)', { a: CommErrorCode.BAD_DATA });
+      flush();
+      expect(() => one.fire('server', 'c', 't', 1, options)).toThrow(
+        expect.objectContaining({ name: 'CommError', code: CommErrorCode.BAD_DATA }) as Error,
+      );
+    });
+  });
+
+  it('fails as one that may be made later where the queue is full', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler, {
+        options: { highWaterMarkBytes: 1_000, maxQueuedBytes: 1_000 },
+      });
+      network.join('site-1', 'server', 'j');
+      network.link('site-1', 'server', '5ms s');
+      const cell = new Cell(network.communicator('site-1'), { scheduler });
+      const full$ = later(cell.broadcast(['server'], 'c', 't', new Uint8Array(2_000)));
+      const outcome$ = timer(20).pipe(
+        switchMap(() => cell.broadcast(['server'], 'c', 't', new Uint8Array(2_000))),
+        map(({ error }) => [error?.returnCode, error?.code, (error?.cause as Error).name]),
+      );
+      full$.subscribe();
+      expectObservable(outcome$).toBe('20ms (a|)', {
+        a: [ReturnCode.COMM_ERROR, CommErrorCode.NOT_READY, 'QueueFullError'],
+      });
+    });
+  });
+
   it('finds its handler by topic, then by channel, then by any', () => {
     marbles((scheduler, { expectObservable }) => {
       const { one, two } = setUp(scheduler);
@@ -217,6 +252,8 @@ describe('what arrives', () => {
     ['no type', { cn__msg_type: undefined }],
     ['a type that is none', { cn__msg_type: 'other' }],
     ['no origin', { cn__msg_type: 'req', cn__origin: undefined }],
+    ['an origin that is no name', { cn__msg_type: 'req', cn__origin: 'no name!' }],
+    ['an origin that is long', { cn__msg_type: 'req', cn__origin: 'x'.repeat(2_000) }],
     ['an origin that is no text', { cn__msg_type: 'req', cn__origin: 1 }],
     ['an empty destination', { cn__msg_type: 'req', cn__destination: '' }],
   ])('without the headers of a cell is counted and dropped: %s', (_name, headers) => {
