@@ -1,5 +1,6 @@
 import { isMatching, P } from 'ts-pattern';
 
+import { endpointNameFault } from '../endpoint.js';
 import type { HeaderValue, MessageHeaders } from '../message.js';
 
 /** Cells travel under this app ID. Source: `nvflare/fuel/f3/cellnet/core_cell.py`, which does not use `CELL_NET`. */
@@ -42,12 +43,19 @@ export type CellHeaders = MessageHeaders & {
   readonly cn__destination: string;
 };
 
-/** Whether a message is one between cells. What else it has may be of any type. */
-export const isCellHeaders: (headers: MessageHeaders) => headers is CellHeaders = isMatching({
+const isCellMessage: (headers: MessageHeaders) => headers is CellHeaders = isMatching({
   [Header.MSG_TYPE]: P.union(MessageType.REQUEST, MessageType.REPLY, MessageType.RETURN),
   [Header.ORIGIN]: P.string.minLength(1),
   [Header.DESTINATION]: P.string.minLength(1),
 });
+
+/**
+ * Whether a message is one between cells. Its origin is the name of a cell, since names are remembered; what else it has
+ * may be of any type.
+ */
+export function isCellHeaders(headers: MessageHeaders): headers is CellHeaders {
+  return isCellMessage(headers) && endpointNameFault(headers.cn__origin) === undefined;
+}
 
 /** A header as text; empty where it is absent or of another type. */
 export function textHeader(headers: MessageHeaders, name: string): string {

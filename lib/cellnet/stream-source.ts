@@ -10,7 +10,11 @@ import {
   takeWhile,
 } from 'rxjs';
 
+import { messageOf } from '../comm-error.js';
 import { isBytes } from '../is-bytes.js';
+import { logger } from '../log.js';
+
+const log = logger('cellnet');
 
 /**
  * What a stream is made of: bytes, a Blob or a File, or pieces of any size: an iterable, an async iterable, a stream of
@@ -61,10 +65,18 @@ function pulled(open: () => Pieces): Feed {
         takeWhile(({ done }) => !(isDone = done === true)),
         map(({ value }) => value as Uint8Array),
         finalize(() => {
-          if (!isDone) pieces.return?.();
+          if (!isDone) void giveUp(pieces);
         }),
       );
     });
+}
+
+async function giveUp(pieces: Pieces): Promise<void> {
+  try {
+    await pieces.return?.();
+  } catch (thrown) {
+    log('a source that was given up failed: %s', messageOf(thrown));
+  }
 }
 
 function blobPieces(blob: Blob): Pieces {
@@ -88,11 +100,13 @@ function webPieces(stream: { getReader(): WebReader }): Pieces {
       const { done, value } = await reader.read();
       return done === true || value === undefined ? { done: true, value: undefined } : { value };
     },
-    return: () => reader.releaseLock(),
+    return: () => reader.cancel?.(),
   };
 }
 
 interface WebReader {
   read(): PromiseLike<{ done?: boolean | undefined; value?: Uint8Array | undefined }>;
   releaseLock(): void;
+  /** RxJS's type has none, all browsers do. */
+  cancel?(): PromiseLike<void>;
 }

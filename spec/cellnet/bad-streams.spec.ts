@@ -207,6 +207,13 @@ describe('a stream', () => {
     });
   });
 
+  it('that nobody takes is refused without its texts where they are long: they would be remembered', () => {
+    const long = { sm__ch: 'x'.repeat(300), sm__tp: 'x'.repeat(300), sm__ri: 'x'.repeat(300) };
+    expect(seen([chunk(0, { ...long, sm__rs: true }), chunk(0, { ...long, sm__rs: true })])?.answers).toEqual(
+      Array(2).fill(['sm__ACK', 6, 'No callback is registered for /']),
+    );
+  });
+
   it('without an ID is counted, and one that nobody takes is refused by the topics that its sender knows', () => {
     expect(seen([chunk(0, { sm__id: 'x' }), chunk(0, { sm__id: 1.5 })])).toEqual({
       ends: [],

@@ -85,6 +85,19 @@ describe('a request that is a stream', () => {
     });
   });
 
+  it('times out anew whenever something moves', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, two } = setUp(scheduler);
+      // A chunk takes 80 ms of a time-out of 100. The fifth acknowledgement, at 410 ms, lets the last chunk go.
+      two
+        .streams('c', 'slow')
+        .pipe(mergeMap((stream) => stream.consume(() => timer(80))))
+        .subscribe();
+      const request$ = later(one.request('site-2', 'c', 'slow', pattern(95), { stream: true }));
+      expectObservable(request$.pipe(codeOf)).toBe('510ms (a|)', { a: ReturnCode.TIMEOUT });
+    });
+  });
+
   it('has a late reply refused, and one of another cell than the one that was asked', () => {
     marbles((scheduler, { expectObservable, flush }) => {
       const { one, two, hub } = setUp(scheduler);
