@@ -2,6 +2,7 @@ import { defer, filter, ignoreElements, map, merge, type Observable, throwError,
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
+import { isReady } from '../endpoint.js';
 import type { Message } from '../message.js';
 import type { Answer, Question } from './question.js';
 import type { Refusal } from './refusal.js';
@@ -11,7 +12,7 @@ import type { WatchOptions } from './watch-options.js';
 /**
  * Sends a question to a READY endpoint as soon as its queue has room, and emits the answers.
  *
- * Errors with CommError `TIMEOUT` where no answer comes, `BAD_DATA` for an answer that breaks the protocol, and with
+ * Errors with CommError `CLOSED` where the endpoint is not READY when the time is over, `TIMEOUT` where no answer comes, `BAD_DATA` for an answer that breaks the protocol, and with
  * the code of a refusal.
  */
 export function ask<A extends Answer>(
@@ -33,8 +34,14 @@ export function ask<A extends Answer>(
     map((received) => readNamed(received.message)),
     filter((answer) => answer !== undefined),
   );
+  // The advice is for an endpoint that is there and says nothing.
   const silent = (): CommError =>
-    new CommError(CommErrorCode.TIMEOUT, `${endpointName}: no answer came within ${timeoutMs} ms: ${advice}`);
+    isReady(communicator.findEndpoint(endpointName)) || endpointName === communicator.localEndpoint.name
+      ? new CommError(
+          CommErrorCode.TIMEOUT,
+          `${endpointName}: no answer came within ${timeoutMs} ms: ${advice}`,
+        )
+      : new CommError(CommErrorCode.CLOSED, `${endpointName}: no answer came, and it is not connected`);
   return merge(answer$, sent$.pipe(ignoreElements())).pipe(
     timeout({ first: timeoutMs, scheduler, with: () => throwError(() => silent()) }),
     map((answer) => {
@@ -42,6 +49,17 @@ export function ask<A extends Answer>(
       return answer as Exclude<A, Refusal>;
     }),
   );
+}
+
+/** As {@link ask}, but errors at once, as `send` does, where the endpoint is not READY. */
+export function askNow<A extends Answer>(
+  communicator: Communicator,
+  endpointName: string,
+  question: Question<A>,
+  settings: Required<WatchOptions>,
+): Observable<Exclude<A, Refusal>> {
+  const reachable$ = communicator.drained(endpointName).pipe(ignoreElements());
+  return merge(reachable$, ask(communicator, endpointName, question, settings));
 }
 
 function isRefusal(answer: Answer): answer is Refusal {

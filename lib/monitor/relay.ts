@@ -2,7 +2,7 @@ import { defer, filter, finalize, ignoreElements, map, type Observable, take, ta
 
 import type { Communicator } from '../communicator.js';
 import type { Message } from '../message.js';
-import { ask } from './ask.js';
+import { ask, askNow } from './ask.js';
 import { MonitorAppIds } from './monitor-app-ids.js';
 import { newQuestionId } from './question.js';
 import { relayQuestion } from './relay-protocol.js';
@@ -54,7 +54,7 @@ export function relayedMessages(
  * Cold: each subscription sends the message. Emits once and completes when `send` has accepted it there: how
  * many endpoints it goes to.
  *
- * Errors with the CommError of that `send`; `REFUSED` where we may not, `BAD_CONFIG` under an app ID that is not relayed; `BAD_DATA` for an answer that breaks the protocol; `TIMEOUT` where the relay does not answer.
+ * Errors at once with `CLOSED` or `NOT_READY` where the relay is not READY, as `send` throws; with the CommError of that `send`; `REFUSED` where we may not, `BAD_CONFIG` under an app ID that is not relayed; `BAD_DATA` for an answer that breaks the protocol; `TIMEOUT` where the relay does not answer.
  *
  * @param to - the name of the endpoint, at most 1,024 characters; {@link EVERYONE} for all that are READY and no
  *   watchers, of which those are left out whose queue is full
@@ -70,7 +70,7 @@ export function sendThrough(
   const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
   return defer(() => {
     const request = { type: 'send', id: newQuestionId(), to, app: appId, inner: headers } as const;
-    return ask(communicator, relayName, relayQuestion(request, payload), settings).pipe(
+    return askNow(communicator, relayName, relayQuestion(request, payload), settings).pipe(
       take(1),
       map((answer) => (answer.type === 'done' ? (answer.endpoints ?? 1) : 0)),
     );
@@ -91,6 +91,6 @@ export function disconnectThrough(
 ): Observable<never> {
   const settings = { ...WATCH_DEFAULTS, appId: MonitorAppIds.RELAY, ...options };
   return defer(() =>
-    ask(communicator, relayName, relayQuestion({ type: 'disconnect', id: newQuestionId(), to }), settings),
+    askNow(communicator, relayName, relayQuestion({ type: 'disconnect', id: newQuestionId(), to }), settings),
   ).pipe(take(1), ignoreElements());
 }
