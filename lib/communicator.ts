@@ -195,6 +195,11 @@ export class Communicator {
     return this.#stopping;
   }
 
+  /** Whether it is started, and not stopped or about to be. */
+  get isRunning(): boolean {
+    return this.#state.value === 'started';
+  }
+
   /** One endpoint, now and on each change; `undefined` while it is not known. */
   endpoint(name: string): Observable<Endpoint | undefined> {
     return this.#registry.endpoint(name);

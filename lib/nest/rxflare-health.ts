@@ -22,16 +22,10 @@ export type RxflareHealthResult<Key extends string = string> = Record<
 /** A health indicator: for `HealthCheckService` of `@nestjs/terminus`, or for a controller of your own. */
 export class RxflareHealth {
   readonly #communicator: Communicator;
-  readonly #isRunning: () => boolean;
 
-  /**
-   * `RxflareModule` makes it.
-   *
-   * @param isRunning - whether the communicator has started and does not stop
-   */
-  constructor(communicator: Communicator, isRunning: () => boolean) {
+  /** `RxflareModule` makes it. */
+  constructor(communicator: Communicator) {
     this.#communicator = communicator;
-    this.#isRunning = isRunning;
   }
 
   /**
@@ -47,7 +41,7 @@ export class RxflareHealth {
     const { endpoints: known } = this.#communicator.stats();
     const sites = known.filter(({ isWatcher }) => isWatcher === undefined);
     const ready = sites.filter(({ state }) => state === EndpointState.READY).length;
-    const status = this.#isRunning() && missing.length === 0 ? 'up' : 'down';
+    const status = this.#communicator.isRunning && missing.length === 0 ? 'up' : 'down';
     return { [key]: { status, ready, missing } } as RxflareHealthResult<Key>;
   }
 }

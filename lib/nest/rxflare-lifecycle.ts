@@ -15,7 +15,6 @@ export class RxflareLifecycle implements OnApplicationBootstrap, BeforeApplicati
   readonly #communicator: Communicator;
   readonly #options: RxflareModuleOptions;
   readonly #host: AdapterHost;
-  #isRunning = false;
 
   constructor(communicator: Communicator, options: RxflareModuleOptions, host: AdapterHost) {
     this.#communicator = communicator;
@@ -23,22 +22,15 @@ export class RxflareLifecycle implements OnApplicationBootstrap, BeforeApplicati
     this.#host = host;
   }
 
-  /** Whether the communicator has started and does not stop yet. */
-  get isRunning(): boolean {
-    return this.#isRunning;
-  }
-
   /** The server exists by now, which it does not yet where providers are made. */
   async onApplicationBootstrap(): Promise<void> {
     const { attach = {} } = this.#options;
     if (attach !== false) this.#communicator.attach(serverOf(this.#host), attach);
     await this.#communicator.start();
-    this.#isRunning = true;
   }
 
   /** The server is closed after this, and waits for its connections. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.#isRunning = false;
     await this.#communicator.stop();
   }
 }

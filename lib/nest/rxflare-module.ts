@@ -64,9 +64,8 @@ function moduleOf(options: Provider, { isGlobal = false }: { isGlobal: boolean |
       },
       {
         provide: RxflareHealth,
-        inject: [Communicator, RxflareLifecycle],
-        useFactory: (communicator: Communicator, lifecycle: RxflareLifecycle) =>
-          new RxflareHealth(communicator, () => lifecycle.isRunning),
+        inject: [Communicator],
+        useFactory: (communicator: Communicator) => new RxflareHealth(communicator),
       },
     ],
     exports: [Communicator, RxflareHealth],

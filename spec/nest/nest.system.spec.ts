@@ -150,8 +150,9 @@ describe('a hub in a real Nest application', () => {
     expect(application.get(RxflareHealth).check()).toEqual({
       rxflare: { status: 'up', ready: 1, missing: [] },
     });
-    await application.close();
+    await hub.stop();
     expect(application.get(RxflareHealth).check().rxflare.status).toBe('down');
+    await application.close();
   });
 
   it('delivers what it has accepted when the application closes, and leaves nothing open', async () => {
