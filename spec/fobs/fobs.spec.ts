@@ -41,7 +41,11 @@ const plain = fc.letrec<{ value: FobsValue }>((tie) => ({
     fc.uint8Array(),
     fc.array(tie('value')),
     fc.array(tie('value')).map((items) => Tuple.from(items)),
-    fc.dictionary(fc.string(), tie('value'), { noNullPrototype: true }),
+    fc.dictionary(
+      fc.string().filter((key) => key !== '__proto__'),
+      tie('value'),
+      { noNullPrototype: true },
+    ),
     fc.array(fc.integer(), { minLength: 1 }).map((keys) => new Map(keys.map((key) => [key, key]))),
     fc.array(fc.tuple(fc.string(), tie('value'))).map((pairs) => new OrderedDict(pairs)),
     fc.array(fc.integer()).map((items) => new Set(items)),
@@ -58,6 +62,11 @@ describe('FOBS', () => {
         expect(again(value)).toEqual(value);
       }),
     );
+  });
+
+  it('brings a dict with the key __proto__ back as a Map, where that is a key like any other', () => {
+    const value = JSON.parse('{"a":[{"__proto__":{"admin":true}}]}') as FobsValue;
+    expect(again(value)).toEqual({ a: [new Map([['__proto__', { admin: true }]])] });
   });
 
   it.each<[string, FobsValue, string]>([

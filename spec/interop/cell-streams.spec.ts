@@ -126,63 +126,65 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
       expect(cell.stats).toMatchObject({ lateReplies: 0, malformed: 0 });
     });
 
-    // Of a source that fails 2.5.1 tells nobody.
-    it.runIf(version === '2.9.0')(
-      'follow the pace of the receiver, and are refused and aborted both ways',
-      async () => {
-        const { cell, ask, noted } = await setUp(version);
-        let consumed = 0;
-        let ahead = 0;
-        const whole = new Map<unknown, unknown>();
-        cell
-          .streams('bytes', 'from python')
-          .pipe(
-            mergeMap((stream) =>
-              stream
-                .consume((chunk) => {
-                  consumed += chunk.length;
-                  return timer(stream.headers.name === 'slow' ? 10 : 0);
-                })
-                .pipe(
-                  last(),
-                  catchError((error: unknown) => of((error as Error).message)),
-                  tap((end) => whole.set(stream.headers.name, end)),
-                ),
-            ),
-          )
-          .subscribe();
-        const send = (name: string, more: Record<string, FobsValue> = {}) =>
-          ask('send stream', { target: 'server', name, size: 40 * MIB, ...more });
-        expect(await send('slow')).toBe(40 * MIB);
-        await vi.waitUntil(() => whole.has('slow'), 30_000);
-        expect([whole.get('slow'), consumed]).toEqual([40 * MIB, 40 * MIB]);
-        await send('no size', { tell: false, size: 5 * MIB + 3 });
-        await vi.waitUntil(() => whole.has('no size'), 30_000);
-        expect(whole.get('no size')).toBe(5 * MIB + 3);
-        await send('broken', { fail_at: 3 * MIB });
-        await vi.waitUntil(() => whole.has('broken'), 30_000);
-        expect(whole.get('broken')).toMatch(/aborted/);
-        expect(await send('nobody reads', { topic: 'nobody reads' })).toMatch(/No callback is registered/);
+    it('follow the pace of the receiver, and are refused and aborted both ways', async () => {
+      const { cell, ask, noted } = await setUp(version);
+      let consumed = 0;
+      let ahead = 0;
+      const whole = new Map<unknown, unknown>();
+      cell
+        .streams('bytes', 'from python')
+        .pipe(
+          mergeMap((stream) =>
+            stream
+              .consume((chunk) => {
+                consumed += chunk.length;
+                return timer(stream.headers.name === 'slow' ? 10 : 0);
+              })
+              .pipe(
+                last(),
+                catchError((error: unknown) => of((error as Error).message)),
+                tap((end) => whole.set(stream.headers.name, end)),
+              ),
+          ),
+        )
+        .subscribe();
+      const send = (name: string, more: Record<string, FobsValue> = {}) =>
+        ask('send stream', { target: 'server', name, size: 40 * MIB, ...more });
+      expect(await send('slow')).toBe(40 * MIB);
+      await vi.waitUntil(() => whole.has('slow'), 30_000);
+      expect([whole.get('slow'), consumed]).toEqual([40 * MIB, 40 * MIB]);
+      await send('no size', { tell: false, size: 5 * MIB + 3 });
+      await vi.waitUntil(() => whole.has('no size'), 30_000);
+      expect(whole.get('no size')).toBe(5 * MIB + 3);
+      // Of a source that fails 2.5.1 tells nobody.
+      for (const broken of version < '2.7' ? [] : ['broken']) {
+        await send(broken, { fail_at: 3 * MIB });
+        await vi.waitUntil(() => whole.has(broken), 30_000);
+        expect(whole.get(broken)).toMatch(/aborted/);
+      }
+      expect(await send('nobody reads', { topic: 'nobody reads' })).toMatch(/No callback is registered/);
 
-        const source = function* () {
-          for (ahead = 0; ahead < 40; ahead += 1) yield pattern(MIB);
-        };
-        const sent = (name: string, topic: string, wait = 0, pieces: StreamSource = source()) =>
-          lastValueFrom(
-            cell
-              .sendStream('py', 'bytes', topic, pieces, { headers: { name, wait: String(wait) } })
-              .pipe(catchError((error: unknown) => of(error instanceof CellError ? error.message : error))),
-          );
-        expect(await sent('theirs', 'any', 0.01)).toMatchObject({ sentBytes: 40 * MIB });
-        expect(await noted('theirs')).toEqual([40 * MIB, sha256(pattern(40 * MIB))]);
-        expect(await sent('refused', 'refused')).toMatch(/refused: /);
-        const broken$ = concat(
-          of(pattern(2 * MIB)),
-          throwError(() => new Error('a secret')),
+      const source = function* () {
+        for (ahead = 0; ahead < 40; ahead += 1) yield pattern(MIB);
+      };
+      const sent = (name: string, topic: string, wait = 0, pieces: StreamSource = source()) =>
+        lastValueFrom(
+          cell
+            .sendStream('py', 'bytes', topic, pieces, { headers: { name, wait: String(wait) } })
+            .pipe(catchError((error: unknown) => of(error instanceof CellError ? error.message : error))),
         );
-        expect(await sent('ours is broken', 'any', 0, broken$)).toMatchObject({ message: 'a secret' });
-        expect(await noted('ours is broken')).toMatch(/the sender failed/);
-      },
-    );
+      expect(await sent('theirs', 'any', 0.01)).toMatchObject({ sentBytes: 40 * MIB });
+      expect(await noted('theirs')).toEqual([40 * MIB, sha256(pattern(40 * MIB))]);
+      expect(await sent('refused', 'refused')).toMatch(/refused: /);
+      const broken$ = concat(
+        of(pattern(2 * MIB)),
+        throwError(() => new Error('a secret')),
+      );
+      expect(await sent('ours is broken', 'any', 0, broken$)).toMatchObject({ message: 'a secret' });
+      // Nor does it hear of one: its reader waits for ever.
+      for (const heard of version < '2.7' ? [] : [/the sender failed/]) {
+        expect(await noted('ours is broken')).toMatch(heard);
+      }
+    });
   },
 );

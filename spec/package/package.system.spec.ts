@@ -22,7 +22,7 @@ import { freshProject } from './project.js';
 const NODE_VERSIONS = ['20.19.0', '22.22.0', '24.21.0'];
 const TIMEOUT_MS = 300_000;
 /** Without maps: the code is that of the sources, comments and all, but for the types. */
-const MAX_PACKED_BYTES = 450_000;
+const MAX_PACKED_BYTES = 550_000;
 
 const project = await freshProject();
 
