@@ -76,13 +76,14 @@ describe('messages to ourselves', () => {
       drainTimeoutMs: 50,
     });
     hub.registerMessageReceiver(1, () => new Promise(() => undefined));
-    const megabyte = { payload: new Uint8Array(1_000_000) };
+    // Each has memory of its own: what many messages share is held once.
+    const megabyte = () => ({ payload: new Uint8Array(1_000_000) });
     for (let sent = 0; sent < 10; sent += 1) {
-      hub.send('hub', 1, megabyte);
+      hub.send('hub', 1, megabyte());
       await firstValueFrom(hub.drained('hub'));
     }
     expect(() => {
-      for (let sent = 0; sent < 100; sent += 1) hub.send('hub', 1, megabyte);
+      for (let sent = 0; sent < 100; sent += 1) hub.send('hub', 1, megabyte());
     }).toThrow(/the queue to hub holds/);
     const dropped = nextEvent(hub, 'dropped');
     await hub.stop();

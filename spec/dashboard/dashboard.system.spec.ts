@@ -153,13 +153,14 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await untilShown('site-1', 'READY');
     await untilShown('site-2', 'READY');
     const name = page.getByRole('columnheader', { name: 'Name' });
-    const first = page.locator('[data-endpoint]').first();
+    const shown = async () => [
+      await name.getAttribute('aria-sort'),
+      await page.locator('[data-endpoint]').first().getAttribute('data-endpoint'),
+    ];
     await name.getByRole('button').click();
-    expect(await name.getAttribute('aria-sort')).toBe('ascending');
-    expect(await first.getAttribute('data-endpoint')).toBe('site-1');
+    await expect.poll(shown).toEqual(['ascending', 'site-1']);
     await name.getByRole('button').click();
-    expect(await name.getAttribute('aria-sort')).toBe('descending');
-    expect(await first.getAttribute('data-endpoint')).not.toBe('site-1');
+    await expect.poll(shown).toEqual(['descending', 'site-2']);
     await page.getByRole('columnheader', { name: 'State' }).getByRole('button').click();
   });
 
