@@ -1,6 +1,8 @@
 import { isMatching, P } from 'ts-pattern';
 
 import type { FobsValue } from '../fobs/value.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { concatenated } from '../concatenated.js';
 import { isBytes } from '../is-bytes.js';
 import type { Message, MessageHeaders } from '../message.js';
 import { type CellHeaders, Header } from './headers.js';
@@ -20,12 +22,15 @@ const isBulk = isMatching(
 /**
  * The messages that NVFlare gathered into one (`queue_message`). The headers of the whole win, but for channel, topic
  * and how a payload is written. A bulk within a bulk is left out.
+ *
+ * @throws CommError `BAD_DATA` where two messages share a payload, which NVFlare never writes
  */
 export function readBulk(
   payload: FobsValue,
   outer: CellHeaders,
 ): readonly { headers: CellHeaders; message: Message }[] {
   if (!isBulk(payload)) return [];
+  const joined = joiner();
   return payload
     .filter(({ channel }) => channel !== CELL_CHANNEL)
     .map(({ channel, topic, message }) => {
@@ -37,7 +42,8 @@ export function readBulk(
         [Header.TOPIC]: topic,
         [Header.PAYLOAD_ENCODING]: inner[Header.PAYLOAD_ENCODING],
       };
-      return { headers, message: { headers, payload: bytesOf(message.payload) } };
+      const pieces = piecesOf(message.payload);
+      return { headers, message: { headers, payload: pieces && joined(pieces) } };
     });
 }
 
@@ -46,15 +52,21 @@ function isHeaders(value: unknown): value is MessageHeaders {
 }
 
 /** Python hands over an encoded payload as a list of pieces. */
-function bytesOf(payload: unknown): Uint8Array | undefined {
-  if (isBytes(payload)) return payload;
-  if (!Array.isArray(payload)) return undefined;
-  const pieces = (payload as readonly unknown[]).filter(isBytes);
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    all.set(piece, offset);
-    offset += piece.length;
-  }
-  return all;
+function piecesOf(payload: unknown): readonly Uint8Array[] | undefined {
+  if (isBytes(payload)) return [payload];
+  return Array.isArray(payload) ? (payload as readonly unknown[]).filter(isBytes) : undefined;
+}
+
+/** Joins pieces, none of which it takes twice: few bytes could stand for any number of them. */
+function joiner(): (pieces: readonly Uint8Array[]) => Uint8Array {
+  const seen = new Set<Uint8Array>();
+  return (pieces) => {
+    for (const piece of pieces) {
+      if (seen.has(piece))
+        throw new CommError(CommErrorCode.BAD_DATA, 'two messages of a bulk have the same payload');
+      if (piece.length > 0) seen.add(piece);
+    }
+    const [only] = pieces;
+    return only !== undefined && pieces.length === 1 ? only : concatenated(pieces);
+  };
 }

@@ -47,6 +47,7 @@ import { InboundStreams, type StreamTaker } from './inbound-streams.js';
 import type { StreamProgress } from './outbound-stream.js';
 import { OutboundStreams, type SendStreamOptions } from './outbound-streams.js';
 import { decodePayload, encodePayload } from './payload.js';
+import { maySpeakFor } from './next-leg.js';
 import { PeerDialects } from './peer-dialects.js';
 import { type Outcome, PendingRequests } from './pending-requests.js';
 import { isReturnCode, ReturnCode } from './return-code.js';
@@ -107,6 +108,8 @@ export interface CellStats {
   readonly lateReplies: number;
   /** Messages without the headers that a cell must send. */
   readonly malformed: number;
+  /** Messages of a neighbour that is not on the way from the cell that is said to have sent them. */
+  readonly forged: number;
   /** Messages for other cells that no way led to. */
   readonly unroutable: number;
 }
@@ -140,6 +143,7 @@ export class Cell {
   readonly #end$ = this.#hasEnded.pipe(filter(Boolean));
   #lateReplies = 0;
   #malformed = 0;
+  #forged = 0;
 
   /** @throws CommError `BAD_CONFIG` where app ID 1 has a receiver already, `CLOSED` where the communicator has stopped */
   constructor(communicator: Communicator, options: CellOptions = {}) {
@@ -159,7 +163,7 @@ export class Cell {
         this.#try(() => this.fire(target, STREAM_CHANNEL, topic, undefined, { headers, optional: true })),
       (channel, topic) => this.#takerOf(channel, topic),
     );
-    this.#outbound = new OutboundStreams(streamOptions, this.#dialects, scheduler, {
+    this.#outbound = new OutboundStreams(this.fqcn, streamOptions, this.#dialects, scheduler, {
       send: (target, headers, bytes, optional) =>
         this.fire(target, STREAM_CHANNEL, StreamTopic.DATA, bytes, { headers, optional }),
       drained: (target) => this.#router.drained(target),
@@ -188,6 +192,7 @@ export class Cell {
     return {
       lateReplies: this.#lateReplies,
       malformed: this.#malformed,
+      forged: this.#forged,
       unroutable: this.#router.unroutable,
     };
   }
@@ -378,6 +383,11 @@ export class Cell {
       this.#malformed += 1;
       return undefined;
     }
+    if (!maySpeakFor(this.fqcn, endpoint.name, headers.cn__origin)) {
+      log('%s hands over what %s is said to send', quoted(endpoint.name), quoted(headers.cn__origin));
+      this.#forged += 1;
+      return undefined;
+    }
     if (headers.cn__destination !== this.fqcn) return this.#router.forward(received, headers);
     if (headers.cn__msg_type === MessageType.REQUEST) return this.#dispatch(endpoint.name, headers, message);
     this.#settle(endpoint.name, headers, message);
@@ -438,10 +448,9 @@ export class Cell {
 
   /** Answers a request once, to the neighbour that it came from. */
   #answerTo(neighbour: string, headers: CellHeaders): Answer {
+    const { cn__origin: origin } = headers;
     let isOpen = expectsReply(headers);
-    return (returnCode, payload, error) => {
-      if (!isOpen) return;
-      isOpen = false;
+    const send = (returnCode: ReturnCode, message: Message, error?: string): unknown => {
       const reply: MessageHeaders = {
         [Header.MSG_TYPE]: MessageType.REPLY,
         [Header.RETURN_CODE]: returnCode,
@@ -452,15 +461,17 @@ export class Cell {
         [Header.SECURE]: headers[Header.SECURE],
         [Header.OPTIONAL]: headers[Header.OPTIONAL],
       };
+      return this.#router.send(origin, reply, message, neighbour);
+    };
+    return (returnCode, payload, error) => {
+      if (!isOpen) return;
+      isOpen = false;
       try {
-        this.#router.send(
-          headers.cn__origin,
-          reply,
-          this.#encodedFor(payload)(headers.cn__origin),
-          neighbour,
-        );
+        send(returnCode, this.#encodedFor(payload)(origin), error);
       } catch (thrown) {
-        log('cannot reply to %s: %s', quoted(headers.cn__origin), CommError.from(thrown).message);
+        log('cannot reply to %s: %s', quoted(origin), CommError.from(thrown).message);
+        // A value that has no form on the wire is a failure of its handler.
+        if (payload !== undefined) this.#try(() => send(ReturnCode.PROCESS_EXCEPTION, {}));
       }
     };
   }
@@ -468,6 +479,11 @@ export class Cell {
   /** A reply, or a request that came back since a cell on its way could not pass it on. */
   #settle(neighbour: string, headers: CellHeaders, message: Message): void {
     const target = targetOf(headers);
+    // Only a cell on the way to the target can have sent a request back.
+    if (!maySpeakFor(this.fqcn, headers.cn__origin, target)) {
+      this.#forged += 1;
+      return;
+    }
     const outcome = this.#outcomeOf(target, neighbour, headers, message);
     for (const id of requestIds(headers)) if (!this.#pending.settle(id, outcome)) this.#lateReplies += 1;
   }

@@ -16,6 +16,7 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { concatenated } from '../concatenated.js';
 import { isPromise } from '../is-promise.js';
 import type { MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
@@ -187,7 +188,7 @@ export class InboundStream implements IncomingStream {
     return piece$.pipe(
       tap((piece) => this.#advance(piece.length)),
       toArray(),
-      map(concatenated),
+      map((pieces) => (pieces.length === 1 ? pieces[0] : undefined) ?? concatenated(pieces)),
     );
   }
 
@@ -241,16 +242,4 @@ export class InboundStream implements IncomingStream {
   #failFor(returnCode: ReturnCode, text: string): void {
     this.fail(returnCode, text, text);
   }
-}
-
-function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return bytes;
 }

@@ -15,7 +15,7 @@ export interface IncomingStream {
   /** Bytes in all, as the sender tells it; `undefined` where it does not know. */
   readonly size: number | undefined;
   /**
-   * The chunks, in order. Each counts as consumed once the subscriber has returned. Errors with CellError where the sender
+   * The chunks, in order. Each counts as consumed when it is handed over. Errors with CellError where the sender
    * aborts, is silent for too long or breaks the rules. Unsubscribing refuses the rest.
    */
   readonly chunks$: Observable<Uint8Array>;

@@ -41,6 +41,18 @@ function nearestAncestor(
   return undefined;
 }
 
+/**
+ * Whether a neighbour may hand over what a cell is said to have sent: it is that cell or above it, or it is above us, which
+ * is where all others lead to us. The ways of {@link nextLeg} bring nothing else, so all else is forged.
+ */
+export function maySpeakFor(self: string, neighbour: string, origin: string): boolean {
+  return neighbour === ROOT || isOrIsAbove(neighbour, origin) || isOrIsAbove(neighbour, self);
+}
+
+function isOrIsAbove(name: string, other: string): boolean {
+  return name === other || other.startsWith(`${name}.`);
+}
+
 /** The name without its last part. */
 export function parentOf(name: string): string | undefined {
   const dot = name.lastIndexOf('.');

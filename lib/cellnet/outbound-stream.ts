@@ -147,8 +147,12 @@ export class OutboundStream {
   /** The receiver does not want it. */
   refuse(error: CellError): void {
     if (this.#state === 'over') return;
-    this.#state = 'over';
+    this.#become('over');
     this.#progress.error(error);
+  }
+
+  #become(state: 'sent' | 'over'): void {
+    this.#state = state;
   }
 
   #feed(piece: Uint8Array): void {
@@ -180,7 +184,7 @@ export class OutboundStream {
       this.#isPumping = false;
     }
     if (this.#state === 'sent' && this.#unconfirmed.size === 0) {
-      this.#state = 'over';
+      this.#become('over');
       this.#progress.complete();
     }
   }
@@ -223,7 +227,7 @@ export class OutboundStream {
     if (isReliable) this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: scheduler.now() });
     this.#sequence += 1;
     this.#sentBytes = end;
-    if (isFinal) this.#state = 'sent';
+    if (isFinal) this.#become('sent');
     this.#transmit(all, bytes);
     this.#tell();
   }
@@ -290,7 +294,7 @@ export class OutboundStream {
   /** Tells the receiver that nothing follows, unless all is sent or it does not want it. */
   #abort(reason: string): void {
     if (this.#state === 'over') return;
-    this.#state = 'over';
+    this.#become('over');
     const { headers } = this.#parts;
     try {
       this.#parts.send({

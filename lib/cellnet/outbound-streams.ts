@@ -1,10 +1,11 @@
 import { concat, defer, EMPTY, finalize, type Observable, type SchedulerLike, Subject } from 'rxjs';
 
-import type { HeaderValue, MessageHeaders } from '../message.js';
+import type { MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
 import { CellError, closedError } from './cell-error.js';
 import type { CellRequest } from './cell-message.js';
 import { OutboundStream, type StreamProgress } from './outbound-stream.js';
+import { maySpeakFor } from './next-leg.js';
 import type { PeerDialects } from './peer-dialects.js';
 import { ReturnCode } from './return-code.js';
 import { countOf, StreamHeader, streamErrorOf, streamIdOf } from './stream-headers.js';
@@ -43,6 +44,7 @@ interface Entry {
 
 /** The streams that we send. */
 export class OutboundStreams {
+  readonly #self: string;
   readonly #options: Required<StreamOptions>;
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
@@ -52,11 +54,13 @@ export class OutboundStreams {
   #isStopped = false;
 
   constructor(
+    self: string,
     options: Required<StreamOptions>,
     dialects: PeerDialects,
     scheduler: SchedulerLike,
     wire: StreamWire,
   ) {
+    this.#self = self;
     this.#options = options;
     this.#dialects = dialects;
     this.#scheduler = scheduler;
@@ -127,9 +131,9 @@ export class OutboundStreams {
     const { target, stream } = entry;
     const error = streamErrorOf(headers);
     // A cell on the way may say that it cannot pass a chunk on.
-    const speaker: HeaderValue =
-      error === undefined ? origin : (headers[StreamHeader.FAILED_DESTINATION] ?? origin);
-    if (speaker !== target) return;
+    const isOnTheWay =
+      headers[StreamHeader.FAILED_DESTINATION] === target && maySpeakFor(this.#self, origin, target);
+    if (origin !== target && (error === undefined || !isOnTheWay)) return;
     if (error !== undefined) {
       refuse(entry, `refused: ${quoted(error)}`);
       return;

@@ -2,9 +2,12 @@ import { isMatching, P } from 'ts-pattern';
 
 import { isBytes } from '../is-bytes.js';
 import { badFobs } from './bad-fobs.js';
+import { Datum } from './datum.js';
+import type { NdArray } from './nd-array.js';
 import { readNpy } from './npy.js';
+import { NumberKeys } from './number-keys.js';
 import { type DecodeLimits, readPack } from './pack-reader.js';
-import { type FobsDialect, ID_BYTES, Marker, readSections, type Section } from './sections.js';
+import { type FobsDialect, readSections } from './sections.js';
 import { FOBS_DATA, FOBS_DECOMPOSER, FOBS_TYPE, PyType } from './type-names.js';
 import { type FobsValue, OrderedDict, PyObject, RemoteItem, Tuple } from './value.js';
 
@@ -20,10 +23,7 @@ export interface Decoded {
   readonly dialect: FobsDialect;
 }
 
-const DEFAULT_LIMITS: DecodeLimits = { maxDepth: 100, maxValues: 1_000_000 };
-
-/** The texts of references are short; NVFlare writes about 100 bytes. */
-const MAX_REFERENCE_BYTES = 65_536;
+const DEFAULT_LIMITS: DecodeLimits = { maxDepth: 100, maxValues: 1_000_000, maxNumberKeys: 4_096 };
 
 /**
  * Decodes FOBS, NVFlare's form of Python objects on the wire. Bytes and arrays are views on the input where they can
@@ -39,30 +39,35 @@ export function decodeFobs(bytes: Uint8Array, options: DecodeOptions = {}): Deco
   // A Buffer would make Buffers of all that is a view on it.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   const { dialect, sections } = readSections(plain);
-  const [main, ...datums] = sections;
+  const [main, ...rest] = sections;
   if (main === undefined) throw badFobs('it is empty');
+  const datums = rest.map((section) => new Datum(section));
+  const limits = { ...DEFAULT_LIMITS, ...options };
   const context: Context = {
     types: options.types ?? {},
-    contents: new Map(datums.map((datum) => [idOf(datum), datum])),
+    datums: new Map(datums.map((datum) => [datum.id, datum])),
     references: new Map(datums.filter(({ dot }) => dot > 0).map((datum) => [datum.dot, datum])),
+    arrays: new Map(),
+    numberKeys: new NumberKeys(limits.maxNumberKeys),
   };
-  const limits = { ...DEFAULT_LIMITS, ...options };
-  const value = readPack(main.body, (map) => recompose(map, context), limits);
+  const value = readPack(main.body, (map) => recompose(map, context), limits, context.numberKeys);
   return { value, dialect };
 }
 
 interface Context {
   readonly types: NonNullable<DecodeOptions['types']>;
   /** The datums by their IDs. */
-  readonly contents: ReadonlyMap<string, Section>;
+  readonly datums: ReadonlyMap<string, Datum>;
   /** The datums that name a sender to pull from, by what is to be pulled. A value has one of a kind. */
-  readonly references: ReadonlyMap<number, Section>;
+  readonly references: ReadonlyMap<number, Datum>;
+  /** The arrays by their bytes: what many refer to is one array. */
+  readonly arrays: Map<Uint8Array, NdArray>;
+  readonly numberKeys: NumberKeys;
 }
 
 type Recomposer = (data: FobsValue, object: PyObject, context: Context) => FobsValue | undefined;
 
 const isPlaced = isMatching({ type: P.string, data: P.union(P.string, P.instanceOf(Uint8Array)) });
-const isReference = isMatching({ fqcn: P.string, ref_id: P.string });
 const isDatumRef = isMatching({ data: { datum_id: P.string } });
 const isPairs = (data: FobsValue): data is readonly (readonly [FobsValue, FobsValue])[] =>
   Array.isArray(data) && data.every((pair) => Array.isArray(pair) && pair.length === 2);
@@ -70,21 +75,34 @@ const isPairs = (data: FobsValue): data is readonly (readonly [FobsValue, FobsVa
 /** What is not made here stays a PyObject. */
 const RECOMPOSERS: Readonly<Record<string, Recomposer>> = {
   [PyType.TUPLE]: (data) => (Array.isArray(data) ? Tuple.from<FobsValue>(data) : undefined),
-  [PyType.SET]: (data) => (Array.isArray(data) ? new Set<FobsValue>(data) : undefined),
-  [PyType.ORDERED_DICT]: (data) => (isPairs(data) ? new OrderedDict(data) : undefined),
+  [PyType.SET]: (data, _object, { numberKeys }) => {
+    if (!Array.isArray(data)) return undefined;
+    for (const member of data as readonly FobsValue[]) numberKeys.note(member);
+    return new Set<FobsValue>(data);
+  },
+  [PyType.ORDERED_DICT]: (data, _object, { numberKeys }) => {
+    if (!isPairs(data)) return undefined;
+    for (const [key] of data) numberKeys.note(key);
+    return new OrderedDict(data);
+  },
   [PyType.DATETIME]: (data) => {
     const date = new Date(typeof data === 'string' ? data : Number.NaN);
     return Number.isNaN(date.getTime()) ? undefined : date;
   },
-  [PyType.DATUM_REF]: (data, _object, { contents }) => {
-    const datum = isDatumRef(data) ? contents.get(data.data.datum_id) : undefined;
-    return datum === undefined ? undefined : contentOf(datum);
-  },
-  [PyType.NDARRAY]: (data) => {
-    if (isBytes(data)) return readNpy(data);
-    return isPlaced(data) && data.type === 'native' && isBytes(data.data) ? readNpy(data.data) : undefined;
+  [PyType.DATUM_REF]: (data, _object, { datums }) =>
+    isDatumRef(data) ? datums.get(data.data.datum_id)?.content : undefined,
+  [PyType.NDARRAY]: (data, _object, context) => {
+    if (isBytes(data)) return arrayOf(data, context);
+    if (!isPlaced(data) || data.type !== 'native' || !isBytes(data.data)) return undefined;
+    return arrayOf(data.data, context);
   },
 };
+
+function arrayOf(npy: Uint8Array, { arrays }: Context): NdArray {
+  const array = arrays.get(npy) ?? readNpy(npy);
+  arrays.set(npy, array);
+  return array;
+}
 
 function recompose(map: Readonly<Record<string, FobsValue>>, context: Context): FobsValue {
   const { [FOBS_TYPE]: type, [FOBS_DATA]: data, [FOBS_DECOMPOSER]: decomposer } = map;
@@ -103,33 +121,8 @@ function remoteItem(object: PyObject, { references }: Context): RemoteItem | und
   const lazyDot = (data as { lazy_dot?: unknown }).lazy_dot;
   const dot = typeof lazyDot === 'number' ? lazyDot : object.type === PyType.NDARRAY ? NUMPY_DOT : TENSOR_DOT;
   const datum = references.get(dot);
-  return datum === undefined ? undefined : new RemoteItem(readReference(datum), data.data, dot, object);
+  return datum === undefined ? undefined : new RemoteItem(datum.reference, data.data, dot, object);
 }
 
 const NUMPY_DOT = 3;
 const TENSOR_DOT = 6;
-
-function readReference(datum: Section): { fqcn: string; refId: string } {
-  const text = contentOf(datum);
-  if (typeof text !== 'string' || text.length > MAX_REFERENCE_BYTES) throw badFobs('a reference is no text');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw badFobs(`a reference is no JSON (${String(error)})`);
-  }
-  if (!isReference(parsed)) throw badFobs('a reference has no fqcn or ref_id');
-  return { fqcn: parsed.fqcn, refId: parsed.ref_id };
-}
-
-function contentOf({ marker, body }: Section): string | Uint8Array {
-  const content = body.subarray(ID_BYTES);
-  return marker === Marker.TEXT ? new TextDecoder().decode(content) : content;
-}
-
-/** The UUID that a datum begins with, as text. */
-function idOf({ body }: Section): string {
-  if (body.length < ID_BYTES) throw badFobs('a datum has no ID');
-  const hex = Array.from(body.subarray(0, ID_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-}

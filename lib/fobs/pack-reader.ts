@@ -1,4 +1,5 @@
 import { badFobs } from './bad-fobs.js';
+import type { NumberKeys } from './number-keys.js';
 import type { FobsValue } from './value.js';
 
 /** What bounds a decoded value. */
@@ -10,6 +11,11 @@ export interface DecodeLimits {
    * Default: 1,000,000.
    */
   readonly maxValues: number;
+  /**
+   * Maximum number of keys of maps and members of sets that are floats, or integers beyond a million, nested ones included.
+   * A sender can choose such keys so that each costs as much as all before it. Default: 4,096.
+   */
+  readonly maxNumberKeys: number;
 }
 
 /** Turns a map that has been read into what it stands for; bytes and text come as they are. */
@@ -25,7 +31,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  *
  * @throws CommError `BAD_DATA` for anything else, or beyond a limit
  */
-export function readPack(bytes: Uint8Array, recompose: Recompose, limits: DecodeLimits): FobsValue {
+export function readPack(
+  bytes: Uint8Array,
+  recompose: Recompose,
+  limits: Pick<DecodeLimits, 'maxDepth' | 'maxValues'>,
+  numberKeys: NumberKeys,
+): FobsValue {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let offset = 0;
   let values = 0;
@@ -68,6 +79,7 @@ export function readPack(bytes: Uint8Array, recompose: Recompose, limits: Decode
     const entries = new Map<FobsValue, FobsValue>();
     for (let index = 0; index < count; index += 1) {
       const key = read(depth + 1);
+      numberKeys.note(key);
       entries.set(key, read(depth + 1));
     }
     return isRecord(entries) ? recompose(Object.fromEntries(entries)) : entries;

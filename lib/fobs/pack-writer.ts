@@ -1,3 +1,4 @@
+import { concatenated } from '../concatenated.js';
 import { badFobs } from './bad-fobs.js';
 
 /** Binary values from this size on are kept as they are until the end, and copied once. */
@@ -71,14 +72,7 @@ export class PackWriter {
   /** What was written, in new memory, behind room for a header of `before` bytes and before `after`. */
   finish(before: (size: number) => Uint8Array, after: readonly Uint8Array[]): Uint8Array {
     this.#close();
-    const parts = [before(this.#size), ...this.#parts, ...after];
-    const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-    let offset = 0;
-    for (const part of parts) {
-      all.set(part, offset);
-      offset += part.length;
-    }
-    return all;
+    return concatenated([before(this.#size), ...this.#parts, ...after]);
   }
 
   #byte(value: number): void {

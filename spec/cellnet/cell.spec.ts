@@ -59,6 +59,16 @@ describe('a request', () => {
     });
   });
 
+  it('whose handler answers what cannot be sent gets its return code, and no time-out', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, two } = setUp(scheduler);
+      two.handle('c', 't', () => Symbol('no value') as never);
+      expectObservable(later(one.request('site-2', 'c', 't')).pipe(codeOf)).toBe('10ms (a|)', {
+        a: ReturnCode.PROCESS_EXCEPTION,
+      });
+    });
+  });
+
   it.each<[string, Error, string]>([
     ['an error', new Error('a secret'), ReturnCode.PROCESS_EXCEPTION],
     ['a CellError', new CellError(ReturnCode.INVALID_SESSION, 'a secret'), ReturnCode.INVALID_SESSION],
@@ -101,7 +111,7 @@ describe('a request', () => {
       const code$ = later(one.request('site-2', 'c', 't', undefined, { timeoutMs: 50 })).pipe(codeOf);
       expectObservable(code$).toBe('60ms (a|)', { a: ReturnCode.TIMEOUT });
       flush();
-      expect(one.stats).toEqual({ lateReplies: 1, malformed: 0, unroutable: 0 });
+      expect(one.stats).toEqual({ lateReplies: 1, malformed: 0, forged: 0, unroutable: 0 });
     });
   });
 
@@ -260,7 +270,7 @@ describe('what arrives', () => {
     marbles((scheduler, { flush }) => {
       const { one } = send(scheduler, headers);
       flush();
-      expect(one.stats).toEqual({ lateReplies: 0, malformed: 1, unroutable: 0 });
+      expect(one.stats).toEqual({ lateReplies: 0, malformed: 1, forged: 0, unroutable: 0 });
     });
   });
 
@@ -273,7 +283,7 @@ describe('what arrives', () => {
     marbles((scheduler, { flush }) => {
       const { one } = send(scheduler, headers);
       flush();
-      expect(one.stats).toEqual({ lateReplies, malformed: 0, unroutable: 0 });
+      expect(one.stats).toEqual({ lateReplies, malformed: 0, forged: 0, unroutable: 0 });
     });
   });
 

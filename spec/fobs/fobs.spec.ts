@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
 import {
@@ -164,6 +164,39 @@ describe('FOBS', () => {
     expect(decodeFobs(bytes).value).toEqual(['hi', Uint8Array.of(1, 2), reference(`${id}03`)]);
   });
 
+  it('decodes a datum once, however many refer to it', () => {
+    const id = '00000000-0000-0000-0000-000000000001';
+    const reference = new PyObject(
+      'nvflare.fuel.utils.fobs.datum.DatumRef',
+      { data: { datum_id: id } },
+      'x.Y',
+    );
+    const datum = (marker: number, content: Uint8Array) => {
+      const header = new Uint8Array(26);
+      header[0] = marker;
+      header[25] = 1;
+      new DataView(header.buffer).setBigUint64(2, BigInt(16 + content.length));
+      return Buffer.concat([header, content]);
+    };
+    const decode = vi.spyOn(TextDecoder.prototype, 'decode');
+    const text = Buffer.concat([
+      encodeFobs(Array<FobsValue>(50).fill(reference)),
+      datum(0x65, bytesOf('6869')),
+    ]);
+    expect(decodeFobs(text).value).toEqual(Array(50).fill('hi'));
+    expect(decode.mock.results.filter(({ value }) => value === 'hi')).toHaveLength(1);
+    decode.mockRestore();
+    const npy = Buffer.from(
+      `\x93NUMPY\x01\0\x38\0{'descr': '>f4', 'fortran_order': False, 'shape': (1,)}\n`,
+      'latin1',
+    );
+    const arrays = Array<FobsValue>(2).fill(new PyObject('numpy.ndarray', reference, 'x.Y'));
+    const blob = Buffer.concat([encodeFobs(arrays), datum(0x66, Buffer.concat([npy, bytesOf('3f800000')]))]);
+    const [one, other] = decodeFobs(blob).value as [NdArray, NdArray];
+    expect(one).toBeInstanceOf(NdArray);
+    expect(other).toBe(one);
+  });
+
   it('makes views on the input, and never Buffers', () => {
     const bytes = Buffer.from(encodeFobs({ blob: new Uint8Array(10_000) }));
     const { blob } = decodeFobs(bytes).value as { blob: Uint8Array };
@@ -199,6 +232,22 @@ describe('what is no FOBS', () => {
     expect(decodeFobs(nested(2), { maxDepth: 2 }).value).toEqual([[null]]);
     expect(() => decodeFobs(encodeFobs([1, 2, 3]), { maxValues: 3 })).toThrow(BAD_DATA);
     expect(decodeFobs(encodeFobs([1, 2, 3]), { maxValues: 4 }).value).toEqual([1, 2, 3]);
+  });
+
+  it.each<[string, (keys: readonly number[]) => FobsValue]>([
+    ['a dict', (keys) => new Map(keys.map((key) => [key, null]))],
+    ['a set', (keys) => new Set(keys)],
+    ['an ordered dict', (keys) => new OrderedDict(keys.map((key) => [key, null]))],
+    ['many of them', (keys) => keys.map((key) => new Map([[key, null]]))],
+  ])('is %s with more large numbers as keys than it may have, since they may collide', (_name, valueOf) => {
+    const large = Array.from({ length: 4_097 }, (_, index) => 2_000_000 + index);
+    expect(() => again(valueOf(large))).toThrow(BAD_DATA);
+    expect(() => again(valueOf(large.map((key) => key + 0.5)))).toThrow(BAD_DATA);
+    expect(again(valueOf(large.slice(1)))).toEqual(valueOf(large.slice(1)));
+    expect(again(valueOf(large.map((key) => key - 1_500_000)))).toEqual(
+      valueOf(large.map((key) => key - 1_500_000)),
+    );
+    expect(() => decodeFobs(encodeFobs(valueOf(large.slice(-2))), { maxNumberKeys: 1 })).toThrow(BAD_DATA);
   });
 
   it('is refused whatever was changed in good bytes, or read', () => {
