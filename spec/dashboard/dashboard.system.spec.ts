@@ -153,14 +153,21 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await untilShown('site-1', 'READY');
     await untilShown('site-2', 'READY');
     const name = page.getByRole('columnheader', { name: 'Name' });
-    const shown = async () => [
-      await name.getAttribute('aria-sort'),
-      await page.locator('[data-endpoint]').first().getAttribute('data-endpoint'),
-    ];
+    // Sites of an earlier test may still be shown, as disconnected.
+    const shown = async () => {
+      const rows = await page
+        .locator('[data-endpoint]')
+        .evaluateAll((all) =>
+          all
+            .map((row) => row.getAttribute('data-endpoint'))
+            .filter((it) => it === 'site-1' || it === 'site-2'),
+        );
+      return [await name.getAttribute('aria-sort'), ...rows];
+    };
     await name.getByRole('button').click();
-    await expect.poll(shown).toEqual(['ascending', 'site-1']);
+    await expect.poll(shown).toEqual(['ascending', 'site-1', 'site-2']);
     await name.getByRole('button').click();
-    await expect.poll(shown).toEqual(['descending', 'site-2']);
+    await expect.poll(shown).toEqual(['descending', 'site-2', 'site-1']);
     await page.getByRole('columnheader', { name: 'State' }).getByRole('button').click();
   });
 

@@ -31,14 +31,13 @@ describe('a connection that ends', () => {
   it.each(['cleanly', 'for a reason', 'in the middle of a large frame'])(
     '%s lets go of every file',
     async (how) => {
-      const root = await makeRoot();
-      const { active, passive } = await connectedPair(root);
+      const { active, passive, path } = await connectedPair(await makeRoot());
       passive.maxFrameBytes = 64 * 1024 ** 2;
       const ended = failureOf(untilEnd(passive));
       const received = numbersOf(passive, 1);
       active.send(numbered(1));
       await received;
-      expect(await openFilesIn(root)).not.toEqual([]);
+      expect(await openFilesIn(path)).not.toEqual([]);
       if (how === 'in the middle of a large frame') {
         active.send(numbered(2, 32 * 1024 ** 2));
         await firstValueFrom(timer(1));
@@ -46,18 +45,18 @@ describe('a connection that ends', () => {
       await active.close(how === 'cleanly' ? undefined : new CommError(CommErrorCode.ERROR, 'enough'));
       await ended;
       await passive.close();
-      expect(await openFilesIn(root)).toEqual([]);
+      expect(await openFilesIn(path)).toEqual([]);
     },
   );
 });
 
-/** What this process has open there. */
-async function openFilesIn(root: string): Promise<string[]> {
+/** What this process has open in the directory of a connection: its listener looks around beside it. */
+async function openFilesIn(path: string): Promise<string[]> {
   const handles = await readdir('/proc/self/fd');
   const targets = await Promise.all(
     handles.map((handle) => readlink(`/proc/self/fd/${handle}`).catch(() => '')),
   );
-  return targets.filter((target) => target.startsWith(root));
+  return targets.filter((target) => target.startsWith(path));
 }
 
 describe('a file system that fails', () => {
