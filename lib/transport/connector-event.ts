@@ -45,7 +45,8 @@ export interface LimitedEvent {
 }
 
 /**
- * The TLS handshake of a peer with a listener failed. Of many, each listener reports one a second, so that a flood
+ * The TLS handshake of a peer with a listener failed, or a page asked for a WebSocket whose origin is not one of
+ * `origins` (`error.code` is `REFUSED`). Of many, each listener reports one a second, so that a flood
  * stays quiet: the last one, and how many there have been.
  */
 export interface HandshakeFailedEvent {

@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 
-import { Observable, Subject } from 'rxjs';
+import { merge, Observable, Subject } from 'rxjs';
 import type { WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Connection } from '../../transport/connection.js';
-import { type DriverParams, type Listener, Mode } from '../../transport/driver.js';
+import { quoted } from '../../quoted.js';
+import { type DriverParams, type HandshakeFailure, type Listener, Mode } from '../../transport/driver.js';
 import { keepRequest } from '../../transport/handshake-requests.js';
 import { describeParams, formatUrl, secureScheme } from '../../transport/url.js';
 import { bindHost, requirePort } from '../node/listen-address.js';
@@ -37,10 +38,12 @@ export interface ListenRules {
 export function listenAlone(params: DriverParams, rules: ListenRules): Observable<Listener> {
   return new Observable((subscriber) => {
     const connections = new Subject<Connection>();
+    const forbidden = new Subject<HandshakeFailure>();
     const paths = new Set([DEFAULT_PATH, '/', customPath(params) ?? DEFAULT_PATH]);
     const { server, http, release, close } = ownServer(params, paths);
     const route: UpgradeRoute = {
       origins: rules.origins,
+      forbid: (origin, socket) => forbidden.next(forbiddenPage(urlOf(params, server), origin, socket)),
       accept: (ws, socket, request) => {
         const connection = accepted(ws, socket, request, rules);
         release(connection.properties.peer_addr);
@@ -55,11 +58,13 @@ export function listenAlone(params: DriverParams, rules: ListenRules): Observabl
     server.on('error', (error) => subscriber.error(fromNodeError(error, describeParams(params))));
     server.listen({ port: requirePort(Mode.PASSIVE, params), host: bindHost(params.host) }, () => {
       const url = urlOf(params, server);
-      subscriber.next({ url, connections$: connections.asObservable(), failures$: tlsFailures(server, url) });
+      const failures$ = merge(tlsFailures(server, url), forbidden);
+      subscriber.next({ url, connections$: connections.asObservable(), failures$ });
     });
     return () => {
       close();
       connections.complete();
+      forbidden.complete();
     };
   });
 }
@@ -77,12 +82,18 @@ export function listenAttached(
     requireSecurity(server, params);
     const context = describeParams(params);
     const connections = new Subject<Connection>();
+    const failures = new Subject<HandshakeFailure>();
     const stop = attachRoute(server, customPath(params) ?? DEFAULT_PATH, {
       origins: rules.origins,
+      forbid: (origin, socket) => failures.next(forbiddenPage(urlOf(params, server), origin, socket)),
       accept: (ws, socket, request) => connections.next(accepted(ws, socket, request, rules)),
     });
     const tell = () =>
-      subscriber.next({ url: urlOf(params, server), connections$: connections.asObservable() });
+      subscriber.next({
+        url: urlOf(params, server),
+        connections$: connections.asObservable(),
+        failures$: failures.asObservable(),
+      });
     const end = () => subscriber.error(new CommError(CommErrorCode.CLOSED, `${context}: the server closed`));
     server.on('close', end);
     if (server.listening) tell();
@@ -91,8 +102,17 @@ export function listenAttached(
       stop();
       server.off('close', end).off('listening', tell);
       connections.complete();
+      failures.complete();
     };
   });
+}
+
+/** A page of an origin that is not allowed. Its origin is what the peer sends. */
+function forbiddenPage(url: string, origin: string, socket: Duplex): HandshakeFailure {
+  const { peer_addr: peerAddr } = socketProperties(socket);
+  const detail = `the origin ${quoted(origin)} of a page at ${peerAddr} is not allowed`;
+  const hint = 'if it is yours, add it to the option `origins`';
+  return { peerAddr, error: new CommError(CommErrorCode.REFUSED, `${url}: ${detail}; ${hint}`) };
 }
 
 /** The connection of a new WebSocket. */

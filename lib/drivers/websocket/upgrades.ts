@@ -9,6 +9,8 @@ import { type WebSocket, WebSocketServer } from './ws.js';
 export interface UpgradeRoute {
   /** The allowed origins of browsers; `undefined` for all. */
   readonly origins: readonly string[] | undefined;
+  /** Called for each page of another origin, before its upgrade is answered with 403. */
+  forbid(origin: string, socket: Duplex): void;
   /** Called with each new WebSocket. */
   accept(ws: WebSocket, socket: Duplex, request: IncomingMessage): void;
 }
@@ -27,8 +29,10 @@ export function takeUpgrades(
     const { origin } = request.headers;
     const route = find(pathOf(request));
     if (route === undefined) decline(request, socket, head);
-    else if (origin !== undefined && route.origins?.includes(origin) === false) rejectUpgrade(socket, 403);
-    else upgrader.handleUpgrade(request, socket, head, (ws) => route.accept(ws, socket, request));
+    else if (origin !== undefined && route.origins?.includes(origin) === false) {
+      route.forbid(origin, socket);
+      rejectUpgrade(socket, 403);
+    } else upgrader.handleUpgrade(request, socket, head, (ws) => route.accept(ws, socket, request));
   };
   server.on('upgrade', listener);
   return () => server.off('upgrade', listener);
