@@ -26,7 +26,7 @@ export function browserDrivers(): DriverRegistry {
  * ```ts
  * const page = new Communicator(new Endpoint('page-1'));
  * page.addConnector('wss://hub.example.com:8002', Mode.ACTIVE);
- * page.registerMessageReceiver(AppIds.DEFAULT, ({ endpoint, message }) =>
+ * page.registerMessageReceiver(100, ({ endpoint, message }) =>
  *   console.log(endpoint.name, textOf(message)),
  * );
  * await page.start();

@@ -38,7 +38,7 @@ export function nodeDrivers(): DriverRegistry {
  * ```ts
  * const hub = new Communicator(new Endpoint('hub'));
  * hub.addConnector('tcp://0:8002', Mode.PASSIVE);
- * hub.registerMessageReceiver(AppIds.DEFAULT, ({ endpoint, message }) =>
+ * hub.registerMessageReceiver(100, ({ endpoint, message }) =>
  *   console.log(endpoint.name, textOf(message)),
  * );
  * await hub.start();

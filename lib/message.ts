@@ -31,9 +31,9 @@ export interface Message {
 }
 
 /**
- * The application IDs that NVFlare reserves. Your own may be any other number up to 65,535.
+ * The application IDs that NVFlare reserves. Your own may be any other number up to 65,535, such as 100.
  *
- * NVFlare's cells use `DEFAULT`, and nothing uses `CELL_NET`: see `rxflare/cellnet`.
+ * NVFlare's cells, and `Cell` of `rxflare/cellnet`, receive under `DEFAULT`; nothing uses `CELL_NET`.
  */
 export const AppIds = { ALL: 0, DEFAULT: 1, CELL_NET: 2, PUB_SUB: 3 } as const;
 

@@ -52,6 +52,13 @@ describe('the code in the guides', () => {
     expect([...ELSEWHERE.keys()].filter((command) => !commands.includes(command))).toEqual([]);
   });
 
+  it('takes an app ID of its own, and leaves 1 to cells', () => {
+    const taken = code.filter(({ code }) =>
+      /AppIds\.DEFAULT|(messages|registerMessageReceiver)\(1\b/.test(code),
+    );
+    expect(taken.map(({ place }) => place)).toEqual([]);
+  });
+
   it('would be found where nothing runs it', () => {
     const sample = [
       '```ts\n1;\n```',

@@ -40,6 +40,17 @@ describe('a message that is none', () => {
   });
 });
 
+describe('a second receiver', () => {
+  it.each([
+    [1, /app ID 1 has a receiver already: cells receive under it, .* such as 100$/],
+    [100, /app ID 100 has a receiver already$/],
+  ])('of app ID %i is refused, with a word on cells where it is theirs', (appId, words) => {
+    const hub = new Communicator(new Endpoint('hub'));
+    hub.registerMessageReceiver(appId, () => undefined);
+    expect(() => hub.registerMessageReceiver(appId, () => undefined)).toThrow(words);
+  });
+});
+
 describe('a receiver that is none', () => {
   it.each([undefined, null, 5, 'x', {}, { processMessage: 5 }])('is refused at once: %j', (receiver) => {
     const hub = new Communicator(new Endpoint('hub'));

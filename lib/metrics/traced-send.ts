@@ -19,7 +19,7 @@ import { errorAttributes } from './span-attributes.js';
  * @example
  * ```ts
  * const send = tracedSend(site, trace.getTracer('rxflare'));
- * site.ready('hub').subscribe(() => send('hub', AppIds.DEFAULT, textMessage('hello')));
+ * site.ready('hub').subscribe(() => send('hub', 100, textMessage('hello')));
  * ```
  */
 export function tracedSend(

@@ -4,6 +4,7 @@ import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { isPromise } from '../is-promise.js';
 import type { CallbackErrorEvent, DroppedEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
+import { AppIds } from '../message.js';
 import type { MessageReceiver, ReceivedMessage } from '../received-message.js';
 import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
@@ -67,7 +68,11 @@ export class MessageRouter {
   register(appId: number, receiver: MessageReceiver): Subscription {
     const process = processOf(receiver);
     if (this.#receivers.has(appId)) {
-      throw new CommError(CommErrorCode.BAD_CONFIG, `app ID ${appId} has a receiver already`);
+      const hint =
+        appId === AppIds.DEFAULT
+          ? ': cells receive under it, so an application takes another, such as 100'
+          : '';
+      throw new CommError(CommErrorCode.BAD_CONFIG, `app ID ${appId} has a receiver already${hint}`);
     }
     this.#receivers.add(appId);
     const subscription = this.messages(appId).subscribe((received) => this.#process(received, process));
