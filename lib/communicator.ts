@@ -23,30 +23,27 @@ import {
   switchMap,
   take,
   takeUntil,
-  tap,
   throwError,
-  timeout,
   timer,
 } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from './comm-error.js';
 import { type Endpoint, type EndpointMonitor, EndpointState, isReady } from './endpoint.js';
-import { isBytes } from './is-bytes.js';
 import { isPromise } from './is-promise.js';
-import type { EndpointEvent, LifecycleEvent } from './lifecycle.js';
-import type { Message } from './message.js';
+import type { CallbackErrorEvent, EndpointEvent, LifecycleEvent } from './lifecycle.js';
+import { type Message, requireAppId, requireMessage } from './message.js';
 import { type CommunicatorOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import type { MessageReceiver, ReceivedMessage } from './received-message.js';
 import { Admission } from './sfm/admission.js';
 import { EndpointRegistry } from './sfm/endpoint-registry.js';
 import { encodeHandshake } from './sfm/handshake.js';
-import { Loopback } from './sfm/loopback.js';
 import { MessageRouter } from './sfm/message-router.js';
-import { Peer } from './sfm/peer.js';
+import type { Peer } from './sfm/peer.js';
+import { SelfPeer } from './sfm/self-peer.js';
 import type { SessionRole } from './sfm/session.js';
 import { SessionTable } from './sfm/session-table.js';
 import type { Input, Seat } from './sfm/world.js';
-import { type CommunicatorStats, NOTHING } from './stats.js';
+import type { CommunicatorStats } from './stats.js';
 import type { Connector, ConnectorView } from './transport/connector.js';
 import { ConnectorTable } from './transport/connector-table.js';
 import type { DriverRegistry } from './transport/driver-registry.js';
@@ -114,10 +111,8 @@ export class Communicator {
   readonly #sessions: SessionTable;
   readonly #registry: EndpointRegistry;
   readonly #router: MessageRouter;
-  /** What sends to ourselves, and where that goes. */
-  readonly #self: Peer;
-  readonly #loopback: Loopback;
-  readonly #reports = new Subject<LifecycleEvent>();
+  readonly #self: SelfPeer;
+  readonly #monitorErrors = new Subject<CallbackErrorEvent>();
   readonly #state = new BehaviorSubject<State>('idle');
   readonly #loop: Subscription;
   #starting: Promise<void> | undefined;
@@ -130,9 +125,7 @@ export class Communicator {
     this.#options = resolveOptions(options);
     requireEncodable(localEndpoint);
     this.#router = new MessageRouter(this.#options.maxPendingBytes);
-    this.#self = new Peer(localEndpoint.name, this.#options);
-    this.#loopback = new Loopback(localEndpoint, this.#router, this.#options.highWaterMarkBytes);
-    this.#self.drainInto(this.#loopback);
+    this.#self = new SelfPeer(localEndpoint, this.#router, this.#options);
     this.#connectors = new ConnectorTable(this.#options);
     this.#registry = new EndpointRegistry(this.#options);
     const admission = new Admission(this.#options, this.#registry.seat);
@@ -146,14 +139,7 @@ export class Communicator {
     this.lifecycle$ = this.#registry.lifecycle$;
 
     const lives$ = this.#connectors.connections$.pipe(
-      mergeMap(({ connector, connection }) =>
-        this.#sessions.run(connection, roleOf(connector)).pipe(
-          tap(({ type }) => {
-            if (type === 'greeted') connector.greeted(connection);
-            if (type === 'ready') connector.handshakeDone(connection);
-          }),
-        ),
-      ),
+      mergeMap(({ connector, connection }) => this.#sessions.run(connection, roleOf(connector))),
     );
     // Connectors that start by themselves have sessions before the communicator is started.
     const heartbeat$ = combineLatest([this.#state, this.#sessions.hasSessions$]).pipe(
@@ -164,8 +150,9 @@ export class Communicator {
     const reports$ = merge(
       this.#connectors.events$,
       this.#router.events$,
+      this.#self.events$,
       admission.errors$,
-      this.#reports,
+      this.#monitorErrors,
     ).pipe(map((event): Input => ({ type: 'report', event })));
     this.#loop = this.#registry.run(merge(lives$, heartbeat$, admission.asks$, reports$));
   }
@@ -456,15 +443,11 @@ export class Communicator {
 
   #stop(): Promise<void> {
     this.#become('stopping');
-    const { drainTimeoutMs, scheduler } = this.#options;
-    const arrived$ = this.#ownArrived().pipe(
-      timeout({ first: drainTimeoutMs, with: () => this.#abandonOwn(), scheduler }),
-    );
-    return this.#closeConnectors(this.#connectors.all, arrived$, () => {
+    return this.#closeConnectors(this.#connectors.all, this.#self.arrived(), () => {
       this.#become('stopped');
       this.#loop.unsubscribe();
       this.#connectors.complete();
-      this.#loopback.complete();
+      this.#self.complete();
       this.#router.complete();
       this.#registry.complete();
     });
@@ -528,32 +511,10 @@ export class Communicator {
     );
   }
 
-  /** Completes when all messages to ourselves have arrived. */
-  #ownArrived(): Observable<never> {
-    const { outbound } = this.#self;
-    const hasArrived = (): boolean => outbound.backlog.messages === 0;
-    const looks$ = merge(this.#loopback.written$, outbound.emptied$);
-    return defer(() => (hasArrived() ? EMPTY : looks$.pipe(filter(hasArrived), take(1), ignoreElements())));
-  }
-
-  /** Reports what our own receivers were too busy to take. */
-  #abandonOwn(): Observable<never> {
-    const undelivered = this.#self.outbound.backlog;
-    const { name: endpointName } = this.localEndpoint;
-    this.#reports.next({
-      type: 'dropped',
-      reason: 'disconnected',
-      endpointName,
-      undelivered,
-      unknown: NOTHING,
-    });
-    return EMPTY;
-  }
-
   #reportMonitorError({ name }: Endpoint, thrown: unknown): void {
     const detail = `a monitor failed on ${name}: ${messageOf(thrown)}`;
     const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
-    this.#reports.next({ type: 'callback-error', callback: 'monitor', error });
+    this.#monitorErrors.next({ type: 'callback-error', callback: 'monitor', error });
   }
 }
 
@@ -566,7 +527,7 @@ function roleOf(connector: Connector): SessionRole {
     attemptedAt,
     mtls: isMutualTls(params),
     heartbeat: driver.capabilities.heartbeat,
-    giveUp: () => connector.halt(),
+    connector,
   };
 }
 
@@ -582,30 +543,6 @@ function requireEncodable(local: Endpoint): void {
 
 function nameOf(endpoint: Endpoint | string): string {
   return typeof endpoint === 'string' ? endpoint : endpoint.name;
-}
-
-function requireAppId(appId: number): number {
-  if (Number.isInteger(appId) && appId >= 0 && appId <= 0xffff) return appId;
-  throw new CommError(CommErrorCode.BAD_CONFIG, `app ID: expected an integer from 0 to 65535, got ${appId}`);
-}
-
-/** The user may not use TypeScript, and what is no message would arrive empty. */
-function requireMessage(message: Message): void {
-  const given: unknown = message;
-  if (typeof given !== 'object' || given === null)
-    throw badMessage(`expected an object, got ${typeof given}`);
-  for (const field in message) {
-    if (field !== 'payload' && field !== 'headers') throw badMessage(`it has no field "${field}"`);
-  }
-  const payload: unknown = message.payload;
-  if (payload !== undefined && !isBytes(payload)) {
-    throw badMessage(`expected a Uint8Array as payload, got ${typeof payload}`);
-  }
-}
-
-function badMessage(detail: string): CommError {
-  const advice = 'textMessage(text) makes one of a text, jsonMessage(value) of any other value';
-  return new CommError(CommErrorCode.BAD_DATA, `message: ${detail}; ${advice}`);
 }
 
 function unreachable(name: string, seat: Seat | undefined): CommError {

@@ -83,8 +83,11 @@ export class Endpoint {
   }
 }
 
-/** Names stand in events, reports and logs, and identities are looked up by each of their parts. */
-const MAX_NAME_LENGTH = 1_024;
+/**
+ * The longest endpoint name, in characters: names stand in events, reports and logs, and identities are looked up by
+ * each of their parts.
+ */
+export const MAX_NAME_LENGTH = 1_024;
 
 /**
  * What is wrong with a trimmed endpoint name, or `undefined` for a good one.

@@ -1,3 +1,6 @@
+import { CommError, CommErrorCode } from './comm-error.js';
+import { isBytes } from './is-bytes.js';
+
 /**
  * Values that message headers and endpoint properties can carry: those that MessagePack and Python share.
  *
@@ -39,6 +42,39 @@ export const AppIds = { ALL: 0, DEFAULT: 1, CELL_NET: 2, PUB_SUB: 3 } as const;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/**
+ * The same app ID.
+ *
+ * @throws CommError `BAD_CONFIG` where it is no integer from 0 to 65,535
+ */
+export function requireAppId(appId: number): number {
+  if (Number.isInteger(appId) && appId >= 0 && appId <= 0xffff) return appId;
+  throw new CommError(CommErrorCode.BAD_CONFIG, `app ID: expected an integer from 0 to 65535, got ${appId}`);
+}
+
+/**
+ * The user may not use TypeScript, and what is not a message would arrive empty.
+ *
+ * @throws CommError `BAD_DATA` where it is not an object, has other fields than a message, or a payload that is not bytes
+ */
+export function requireMessage(message: Message): void {
+  const given: unknown = message;
+  if (typeof given !== 'object' || given === null)
+    throw badMessage(`expected an object, got ${typeof given}`);
+  for (const field in message) {
+    if (field !== 'payload' && field !== 'headers') throw badMessage(`it has no field "${field}"`);
+  }
+  const payload: unknown = message.payload;
+  if (payload !== undefined && !isBytes(payload)) {
+    throw badMessage(`expected a Uint8Array as payload, got ${typeof payload}`);
+  }
+}
+
+function badMessage(detail: string): CommError {
+  const advice = 'textMessage(text) makes one of a text, jsonMessage(value) of any other value';
+  return new CommError(CommErrorCode.BAD_DATA, `message: ${detail}; ${advice}`);
+}
 
 /** A message whose payload is `text` as UTF-8. */
 export function textMessage(text: string, headers?: MessageHeaders): Message {

@@ -1,5 +1,6 @@
 import { isMatching, P } from 'ts-pattern';
 
+import { MAX_NAME_LENGTH } from '../endpoint.js';
 import type { Message, MessageHeaders } from '../message.js';
 import { isPlainObject } from '../wire/map-codec.js';
 import { answerTo, type Question } from './question.js';
@@ -7,9 +8,6 @@ import { type Refusal, REFUSAL } from './refusal.js';
 
 /** In place of a name: all READY endpoints that are no watchers. No endpoint can have this name. */
 export const EVERYONE = '*';
-
-/** The longest endpoint name in a request, in characters. */
-export const MAX_NAME_LENGTH = 1_024;
 
 /**
  * What a client of a relay asks for, in the headers of a message: so a request takes at most 65,535 bytes and 32

@@ -7,6 +7,7 @@ import {
   ignoreElements,
   map,
   merge,
+  mergeMap,
   type Observable,
   observeOn,
   of,
@@ -36,6 +37,8 @@ import { type Effect, EMPTY_WORLD, type Input, type Seat, type World } from './w
 
 const log = logger('endpoint');
 
+type Drain = Extract<Effect, { type: 'drain' }>;
+
 /** What an endpoint's name stands for; `undefined` while it is not known. */
 export type LookUp = (name: string) => Seat | undefined;
 
@@ -52,6 +55,7 @@ export class EndpointRegistry {
 
   readonly #options: ResolvedOptions;
   readonly #commands = new Subject<Input>();
+  readonly #drains = new Subject<Drain>();
   readonly #endpoints = new BehaviorSubject<ReadonlyMap<string, Endpoint>>(EMPTY_WORLD.endpoints);
   readonly #changes = new KeyedSource<string, Endpoint | undefined>();
   readonly #lifecycle = new Subject<LifecycleEvent>();
@@ -66,7 +70,8 @@ export class EndpointRegistry {
   /** Closes the loop around inputs from outside. */
   run(inputs$: Observable<Input>): Subscription {
     const makePeer = (name: string) => new Peer(name, this.#options);
-    return merge(inputs$, this.#commands)
+    const drained$ = this.#drains.pipe(mergeMap((drain) => this.#drained(drain)));
+    return merge(inputs$, this.#commands, drained$)
       .pipe(observeOn(queueScheduler), scan(step({ ...this.#options, makePeer }), EMPTY_WORLD))
       .subscribe((world) => this.#show(world));
   }
@@ -99,6 +104,7 @@ export class EndpointRegistry {
   /** Ends the streams. */
   complete(): void {
     this.#commands.complete();
+    this.#drains.complete();
     this.#endpoints.complete();
     this.#changes.complete();
     this.#lifecycle.complete();
@@ -121,10 +127,16 @@ export class EndpointRegistry {
       .with({ type: 'ping' }, ({ session }) => session.ping())
       .with({ type: 'settle' }, ({ session }) => session.settle())
       .with({ type: 'route' }, ({ peer, session }) => peer.drainInto(session))
-      .with({ type: 'drain' }, ({ session, peer }) => this.#drain(session, peer))
+      .with({ type: 'drain' }, (drain) => this.#drains.next(drain))
       .with({ type: 'close' }, ({ session, reason }) => void session.close(reason))
       .with({ type: 'refuse' }, ({ session, reason, told }) => session.refuse(reason, told))
-      .with({ type: 'give-up' }, ({ session }) => session.role.giveUp?.())
+      .with({ type: 'give-up' }, ({ session }) => session.role.connector?.halt())
+      .with({ type: 'note-handshake', isDone: false }, ({ session: { role, connection } }) =>
+        role.connector?.greeted(connection),
+      )
+      .with({ type: 'note-handshake' }, ({ session: { role, connection } }) =>
+        role.connector?.handshakeDone(connection),
+      )
       .with({ type: 'account' }, (end) => this.#account(end))
       .with({ type: 'then' }, ({ input }) => this.#commands.next(input))
       .exhaustive();
@@ -135,7 +147,8 @@ export class EndpointRegistry {
     this.#lifecycle.next(event);
   }
 
-  #drain(session: Session, peer: Peer | undefined): void {
+  /** What ends a session in good order: when what waits for it is written, or after `drainTimeoutMs`. */
+  #drained({ session, peer }: Drain): Observable<Input> {
     const { drainTimeoutMs, scheduler } = this.#options;
     const { name } = session.connection;
     const isEmpty = peer === undefined || peer.outbound.waiting.messages === 0;
@@ -145,9 +158,7 @@ export class EndpointRegistry {
       map(() => new CommError(CommErrorCode.TIMEOUT, `${name}: not drained within ${drainTimeoutMs} ms`)),
       map((reason): Input => ({ type: 'close', session, reason })),
     );
-    merge(close$, late$)
-      .pipe(takeUntil(endOf(session)))
-      .subscribe((input) => this.#commands.next(input));
+    return merge(close$, late$).pipe(takeUntil(endOf(session)));
   }
 
   #account({ session, endpointName, peer, wasLive }: Extract<Effect, { type: 'account' }>): void {
@@ -157,7 +168,7 @@ export class EndpointRegistry {
     const lost = { undelivered: addTallies(undelivered, waiting), unknown };
     peer?.noteEnd(session.traffic, lost);
     if (lost.undelivered.messages + lost.unknown.messages === 0) return;
-    this.#lifecycle.next({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
+    this.#tell({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
   }
 }
 

@@ -31,6 +31,12 @@ interface WaitingFrame {
   readonly payload: Uint8Array | undefined;
 }
 
+/*
+ *   open --the sink is full-----------------> blocked \
+ *     \----too much waits for the next sink--> full ---- nothing waits any more, and the sink takes more --> open
+ */
+type Room = 'open' | 'full' | 'blocked';
+
 /** What a waiting frame takes in memory beside its bytes, about. */
 const WAITING_OVERHEAD_BYTES = 128;
 
@@ -52,9 +58,7 @@ export class Outbound {
   readonly #waiting = new Fifo<WaitingFrame>();
   #waitingBytes = 0;
   #sink: Sink | undefined;
-  /** The sink is full. */
-  #isBlocked = false;
-  #isFull = false;
+  #room: Room = 'open';
 
   /** @param now - milliseconds, to time messages with */
   constructor(highWaterMarkBytes: number, now: () => number) {
@@ -66,7 +70,7 @@ export class Outbound {
 
   /** Whether a sender should wait for `drained$`. */
   get isFull(): boolean {
-    return this.#isFull;
+    return this.#room !== 'open';
   }
 
   /** Everything accepted that is not with the operating system yet. */
@@ -100,16 +104,13 @@ export class Outbound {
     this.#accepted += 1;
     this.#timer.accepted(this.#accepted);
     const sink = this.#sink;
-    if (sink === undefined || this.#isBlocked || !sink.isOpen) {
+    if (sink === undefined || this.#room === 'blocked' || !sink.isOpen) {
       const frame = { head: head.slice(), payload };
       this.#waiting.push(frame);
       this.#waitingBytes += costOf(frame);
-      if (this.#waitingBytes >= this.#highWaterMarkBytes) this.#isFull = true;
-    } else if (!sink.sendMessage(head, payload)) {
-      this.#isBlocked = true;
-      this.#isFull = true;
-    }
-    return !this.#isFull;
+      if (this.#room === 'open' && this.#waitingBytes >= this.#highWaterMarkBytes) this.#become('full');
+    } else if (!sink.sendMessage(head, payload)) this.#become('blocked');
+    return this.#room === 'open';
   }
 
   /** Drains into a sink, first what waits, until unsubscribed; then frames wait for the next sink. */
@@ -129,7 +130,7 @@ export class Outbound {
     this.#timer.abandon();
     this.#waiting.clear();
     this.#waitingBytes = 0;
-    this.#isFull = false;
+    this.#become('open');
     this.#emptied.next();
     return waiting;
   }
@@ -140,22 +141,22 @@ export class Outbound {
 
   /** Goes on at the start, and after the sink was full. */
   #flush(): void {
-    this.#isBlocked = false;
+    const wasFull = this.isFull;
+    let isBlocked = false;
     let frame: WaitingFrame | undefined;
-    while (this.#sink?.isOpen === true && (frame = this.#waiting.shift()) !== undefined) {
+    while (!isBlocked && this.#sink?.isOpen === true && (frame = this.#waiting.shift()) !== undefined) {
       this.#waitingBytes -= costOf(frame);
-      if (!this.#sink.sendMessage(frame.head, frame.payload)) {
-        this.#isBlocked = true;
-        this.#isFull = true;
-        break;
-      }
+      isBlocked = !this.#sink.sendMessage(frame.head, frame.payload);
     }
+    if (isBlocked) this.#become('blocked');
+    else this.#become(wasFull && this.#waiting.length > 0 ? 'full' : 'open');
     if (this.#waiting.length === 0) this.#emptied.next();
-    if (this.#isBlocked || this.#waiting.length > 0) return;
-    if (this.#isFull) {
-      this.#isFull = false;
-      this.#drained.next();
-    }
+    if (wasFull && this.#room === 'open') this.#drained.next();
+  }
+
+  /** The one place that changes how much room there is. */
+  #become(room: Room): void {
+    this.#room = room;
   }
 }
 

@@ -1,4 +1,4 @@
-import { EMPTY, Subject, switchMap } from 'rxjs';
+import { Subscription } from 'rxjs';
 
 import { QueueFullError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
@@ -30,7 +30,7 @@ export class Peer {
 
   readonly #name: string;
   readonly #maxQueuedBytes: number;
-  readonly #sink = new Subject<Sink | undefined>();
+  #draining = Subscription.EMPTY;
   /** Over the connections that have ended. */
   readonly #pastTraffic = new Traffic();
   readonly #undelivered = new Counter();
@@ -41,14 +41,12 @@ export class Peer {
     this.#name = name;
     this.#maxQueuedBytes = maxQueuedBytes;
     this.outbound = new Outbound(highWaterMarkBytes, clockOf(scheduler));
-    this.#sink
-      .pipe(switchMap((sink) => (sink === undefined ? EMPTY : this.outbound.writeInto(sink))))
-      .subscribe();
   }
 
   /** Lets the outbound frames drain into a sink, in place of the one before. Without one, they wait. */
   drainInto(sink: Sink | undefined): void {
-    this.#sink.next(sink);
+    this.#draining.unsubscribe();
+    this.#draining = sink === undefined ? Subscription.EMPTY : this.outbound.writeInto(sink).subscribe();
   }
 
   /**

@@ -78,14 +78,24 @@ export interface SessionRole {
   readonly mtls: boolean;
   /** The transport can lose a peer without a sign, and NVFlare may answer out of order on it. */
   readonly heartbeat: boolean;
-  /** Makes no more connections. Absent where none would be made anyway. */
-  readonly giveUp?: () => void;
+  /** Hears of the session. Default: nobody does. */
+  readonly connector?: SessionConnector;
+}
+
+/** A connector as its sessions know it. */
+export interface SessionConnector {
+  /** The peer has said who it is. */
+  greeted(connection: Connection): void;
+  /** The peer is no stranger any more. */
+  handshakeDone(connection: Connection): void;
+  /** It makes no more connections. */
+  halt(): void;
 }
 
 /*
  *   greeting --handshake--> verifying --welcome()--> settling --first frame after it, or time--> ready
- *       \____________________refused or rejected         \                                        \
- *        \_______________________\_______________________\________________________________________\____ end --> closed
+ *       \--misfit, or the peer says no--> refused            \                                      \
+ *        \___________________________________\________________\______________________________________\__ end --> closed
  */
 type State = 'greeting' | 'verifying' | 'refused' | 'settling' | 'ready' | 'closed';
 
@@ -109,7 +119,7 @@ export class Session implements Heart, Sink {
 
   readonly #frames = new FrameCounter();
   /** Messages that the connection did not take. */
-  readonly #refused = new Counter();
+  readonly #untaken = new Counter();
   /** PINGs that came while a PONG waited, since `#unreadSince`. */
   #unreadPings = 0;
   #unreadSince = 0;
@@ -184,7 +194,7 @@ export class Session implements Heart, Sink {
     return {
       undelivered: addTallies(
         this.#frames.messagesOf(untouched, bufferedBytes - unconfirmedBytes),
-        this.#refused,
+        this.#untaken,
       ),
       unknown: this.#frames.messagesOf(unconfirmedFrames, unconfirmedBytes, untouched),
     };
@@ -193,7 +203,7 @@ export class Session implements Heart, Sink {
   /** Sends an encoded message; false when the connection is full. */
   sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean {
     this.traffic.sent.count(head.length + (payload?.length ?? 0));
-    return this.#send(this.#frames.nextMessage(), head, payload, this.#refused);
+    return this.#send(this.#frames.nextMessage(), head, payload, this.#untaken);
   }
 
   /**
@@ -251,14 +261,14 @@ export class Session implements Heart, Sink {
     this.#events?.next(event);
   }
 
-  /** @param refused - counts a frame that the connection does not take */
-  #send(number: number, head: Uint8Array, payload: Uint8Array | undefined, refused?: Counter): boolean {
+  /** @param untaken - counts a frame that the connection does not take */
+  #send(number: number, head: Uint8Array, payload: Uint8Array | undefined, untaken?: Counter): boolean {
     stampSequence(head, number);
     try {
       return this.connection.send(head, payload);
     } catch (error) {
       this.#frames.takeBack();
-      refused?.count(head.length + (payload?.length ?? 0));
+      untaken?.count(head.length + (payload?.length ?? 0));
       void this.close(CommError.from(error, this.describe()));
       return false;
     }

@@ -39,7 +39,8 @@ export function step(rules: Rules): (world: World, input: Input) => World {
     const world: World = { ...before, changed: [], effects: [] };
     return match(input)
       .with({ type: 'opened' }, ({ session }) => open(world, session))
-      .with({ type: 'greeted' }, { type: 'ready' }, () => world)
+      .with({ type: 'greeted' }, ({ session }) => todo(world, noteHandshake(session, false)))
+      .with({ type: 'ready' }, ({ session }) => todo(world, noteHandshake(session, true)))
       .with({ type: 'admitted' }, (event) => admit(world, event, rules))
       .with({ type: 'refused' }, (event) => refuse(world, event))
       .with({ type: 'rejected' }, (event) => reject(world, event, rules))
@@ -237,6 +238,10 @@ function todo(world: World, ...effects: Effect[]): World {
 
 function tellEndpoint(endpoint: Endpoint, { connection }: Session): Effect {
   return { type: 'tell', event: { type: 'endpoint', endpoint, connection } };
+}
+
+function noteHandshake(session: Session, isDone: boolean): Effect {
+  return { type: 'note-handshake', session, isDone };
 }
 
 function close(session: Session, reason?: CommError): Effect {

@@ -5,6 +5,7 @@ import {
   defer,
   EMPTY,
   filter,
+  finalize,
   firstValueFrom,
   from,
   map,
@@ -145,6 +146,7 @@ export class Connector implements ConnectorView {
       jitter: reconnectJitter,
     };
     const once$ = this.mode === Mode.ACTIVE ? this.#connectOnce() : this.#listenOnce();
+    this.#run.add(this.#connections.pipe(mergeMap((connection) => this.#untilGone(connection))).subscribe());
     this.#run.add(
       once$.pipe(reconnect(delays, this.#halt, scheduler)).subscribe({
         next: (progress) => this.#take(progress),
@@ -228,13 +230,19 @@ export class Connector implements ConnectorView {
   #show(connection: Connection): void {
     if (this.mode === Mode.PASSIVE && !this.#limiter.hasRoomFor(connection)) return;
     this.#live.add(connection);
-    const gone = (): void => {
-      this.#live.delete(connection);
-      this.#limiter.leave(connection);
-    };
-    connection.closed$.subscribe({ error: gone, complete: gone });
     this.#connections.next(connection);
     this.#attemptedAt = undefined;
+  }
+
+  /** Forgets a connection when it has ended. */
+  #untilGone(connection: Connection): Observable<void> {
+    return connection.closed$.pipe(
+      catchError(() => EMPTY),
+      finalize(() => {
+        this.#live.delete(connection);
+        this.#limiter.leave(connection);
+      }),
+    );
   }
 
   #connectOnce(): Observable<Progress> {

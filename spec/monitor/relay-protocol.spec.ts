@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode, type MessageHeaders } from '../../lib/index.js';
-import { MAX_NAME_LENGTH, readRequest, relayQuestion } from '../../lib/monitor/relay-protocol.js';
+import { MAX_NAME_LENGTH } from '../../lib/endpoint.js';
+import { readRequest, relayQuestion } from '../../lib/monitor/relay-protocol.js';
 
 const { read } = relayQuestion({ type: 'watch', id: 7 });
 const message = { type: 'message', id: 7, from: 'site-1', app: 5, missed: 0 };

@@ -298,14 +298,39 @@ describe('what a session asks for', () => {
   });
 });
 
+/** Gives a session a connector that notes what it hears. */
+function connectorOf({ role, connection }: Session) {
+  const heard: string[] = [];
+  const note = (what: string) => (about?: unknown) => {
+    if (about !== undefined) expect(about).toBe(connection);
+    heard.push(what);
+  };
+  const connector = { greeted: note('greeted'), handshakeDone: note('handshakeDone'), halt: note('halt') };
+  Object.assign(role, { connector });
+  return { heard };
+}
+
+describe('the connector of a session', () => {
+  it('hears how far the handshake is', () => {
+    const { inputs, open } = setUp();
+    const { session } = open();
+    const connector = connectorOf(session);
+    const endpoint = new Endpoint('site-1');
+    inputs.next({ type: 'greeted', session, endpoint });
+    expect(connector.heard).toEqual(['greeted']);
+    inputs.next({ type: 'ready', session, endpoint });
+    expect(connector.heard).toEqual(['greeted', 'handshakeDone']);
+  });
+});
+
 describe('a session that its peer rejects', () => {
   it('is closed, and lets its connector stop where an option says so', () => {
     const { registry, inputs, events, open } = setUp({ afterRefusal: 'stop' });
     const { connection, session } = open();
-    let stopped = 0;
-    Object.assign(session.role, { giveUp: () => (stopped += 1) });
+    const connector = connectorOf(session);
     inputs.next({ type: 'rejected', session, error: new RefusedError('CN00001', 'log in') });
-    expect([stopped, connection.isOpen, registry.stats]).toEqual([1, false, []]);
+    expect(connector.heard).toEqual(['halt']);
+    expect([connection.isOpen, registry.stats]).toEqual([false, []]);
     expect(events[1]).toMatchObject({ type: 'refused', by: 'peer', reason: 'log in' });
   });
 });

@@ -133,6 +133,8 @@ function describeEffect(effect: Effect): string {
       return `route to ${effect.session === undefined ? 'nobody' : labelOf(effect.session)}`;
     case 'account':
       return `account ${labelOf(effect.session)}${effect.wasLive ? ' with what waits' : ''}`;
+    case 'note-handshake':
+      return `note-handshake of ${labelOf(effect.session)}${effect.isDone ? ', done' : ''}`;
     case 'then':
       return `then ${effect.input.type} ${'name' in effect.input ? effect.input.name : ''}`;
     default:
@@ -170,8 +172,8 @@ const UNCHANGED = 'unchanged';
 /** What an input makes of each state, and leaves to be done. */
 const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, readonly string[]]>][] = [
   ['opened', () => opened('C'), sameFor(['tell connected'])],
-  ['greeted', () => of('greeted')('C'), sameFor([])],
-  ['ready', () => of('ready')('C'), sameFor([])],
+  ['greeted', () => of('greeted')('C'), sameFor(['note-handshake of C'])],
+  ['ready', () => of('ready')('C'), sameFor(['note-handshake of C, done'])],
   [
     'admitted of a stranger',
     () => admitted('C'),
