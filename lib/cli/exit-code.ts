@@ -11,6 +11,7 @@ export const ExitCode = {
   TLS: 5,
   NOT_F3: 6,
   TIMEOUT: 7,
+  ANSWERED: 8,
 } as const;
 
 /** One of the values of {@link ExitCode}. */
@@ -27,6 +28,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.TLS]: 'a certificate, or TLS on one side only',
   [ExitCode.NOT_F3]: 'something else has that port',
   [ExitCode.TIMEOUT]: 'no answer in time',
+  [ExitCode.ANSWERED]: 'the cell that was asked answered with an error',
 };
 
 const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {

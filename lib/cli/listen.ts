@@ -63,6 +63,6 @@ export async function listenCommand(given: readonly string[], asked: ListenOptio
 }
 
 /** A listener that cannot be bound at first is not tried again: the command ends, and says why. */
-function isAttempt(output: Output): boolean {
+export function isAttempt(output: Output): boolean {
   return output.event === 'error' && output.retryMs !== undefined;
 }

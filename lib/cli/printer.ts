@@ -2,12 +2,14 @@ import { styleText } from 'node:util';
 
 import { match } from 'ts-pattern';
 
+import type { ReturnCode } from '../cellnet/index.js';
 import type { CommErrorCode } from '../comm-error.js';
 import type { EndpointState } from '../endpoint.js';
 import { isBytes } from '../is-bytes.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import type { Diagnosis } from '../monitor/diagnosis.js';
 import type { StatsReport } from '../monitor/stats-report.js';
+import { valueText } from './cells-value.js';
 import { printable, printableJson } from './printable.js';
 import { sizeText } from './text-of-payload.js';
 import { summarize } from './top-lines.js';
@@ -44,6 +46,14 @@ export type Output =
       readonly properties: Readonly<Record<string, unknown>>;
     }
   | { readonly event: 'sent'; readonly to: string; readonly app: number; readonly bytes: number }
+  | {
+      readonly event: 'request' | 'reply';
+      readonly from: string;
+      readonly channel: string;
+      readonly topic: string;
+      /** The payload: what JSON has, or bytes. */
+      readonly value: unknown;
+    }
   | { readonly event: 'pong'; readonly rttMs: number }
   | {
       readonly event: 'summary';
@@ -65,6 +75,8 @@ export type Output =
       readonly message: string;
       /** The most likely reason. */
       readonly diagnosis?: Diagnosis;
+      /** Where a cell was asked. */
+      readonly returnCode?: ReturnCode;
       /** How long until the next attempt, in milliseconds. */
       readonly retryMs?: number;
     };
@@ -119,6 +131,10 @@ function toText(output: Output): string {
       ].join('\n'),
     )
     .with({ event: 'sent' }, ({ to, app, bytes }) => `sent ${sizeText(bytes)} to ${bold(to)} [app ${app}]`)
+    .with({ event: 'request' }, ({ from, channel, topic, value }) => {
+      return `${bold(from)} [${channel}/${topic}] ${valueText(value)}`;
+    })
+    .with({ event: 'reply' }, ({ value }) => valueText(value))
     .with({ event: 'pong' }, ({ rttMs }) => `PONG in ${ms(rttMs)}`)
     .with(
       { event: 'summary' },

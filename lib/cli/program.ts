@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 
 import { integer, pair } from './arguments.js';
+import { addCellCommands } from './cells-program.js';
 import { completionScript, SHELLS } from './completion.js';
 import type { ConnectOptions } from './connect.js';
 import { EXIT_MEANINGS } from './exit-code.js';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addSend(program);
   addPing(program);
   addTop(program);
+  addCellCommands((...words) => command(program, ...words));
   addCompletion(program);
   return program;
 }

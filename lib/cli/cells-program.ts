@@ -1,0 +1,84 @@
+import { type Command, Option } from 'commander';
+
+import { pair } from './arguments.js';
+import { duration } from './cells-options.js';
+import type { RequestCommandOptions } from './cells-request.js';
+import type { ServeOptions } from './cells-serve.js';
+
+/** Adds a command with the options that all commands about connections share. */
+export type AddCommand = (usage: string, description: string, examples: readonly string[]) => Command;
+
+const PAYLOAD = ['--payload <text>', 'a text, or the bytes of a file: @ and its path'] as const;
+const VALUE = ['--value <json>', 'a value, in place of a text: {"round": 3} is a dict in Python'] as const;
+const STEP = 'each step: seconds, or as 500ms';
+
+/** The commands that speak as a cell of NVFlare. */
+export function addCellCommands(add: AddCommand): void {
+  addRequest(add);
+  addServe(add);
+}
+
+function addRequest(add: AddCommand): void {
+  asking(
+    add('request [url]', 'asks a cell of NVFlare, and prints its reply', [
+      'tcp://localhost:8002 --to site-1 --channel task --topic status',
+      'tcp://localhost:8002 --to site-1 --channel task --topic train --value {"round":3} --timeout 60 --json',
+    ]),
+  )
+    .option(...PAYLOAD)
+    .option(...VALUE)
+    .option('--header <key=value>', 'header of the request; may be repeated', pair, {})
+    .action(async (url: string | undefined, options: RequestCommandOptions) => {
+      const { requestCommand } = await import('./cells-request.js');
+      await requestCommand(url, options);
+    });
+}
+
+function addServe(add: AddCommand): void {
+  standing(
+    add('serve [url...]', 'answers the requests of one topic as a cell of NVFlare, and prints them', [
+      'tcp://0:8002 --name server --channel task --topic status --echo',
+      'tcp://localhost:8002 --parent server --name site-2 --channel task --payload idle',
+    ]),
+  )
+    .option('--topic <topic>', 'the topic; by default all that have no handler', '*')
+    .option('--echo', 'answer with what was asked', false)
+    .option(...PAYLOAD)
+    .option(...VALUE)
+    .action(async (urls: readonly string[], options: ServeOptions) => {
+      const { serveCommand } = await import('./cells-serve.js');
+      await serveCommand(urls, options);
+    });
+}
+
+/** The options of what connects and asks. */
+function asking(command: Command): Command {
+  return inPlace(command)
+    .requiredOption('--topic <topic>', 'the topic')
+    .option('--name <name>', 'own cell name; by default a new one, below the name of --cert under mtls')
+    .option('--to <name>', 'the cell to ask, however far; by default the one at the other end')
+    .option('--timeout <s>', `the most for ${STEP}`, duration, 10_000);
+}
+
+/** The options of what waits for other cells. */
+function standing(command: Command): Command {
+  return inPlace(command)
+    .option('--name <name>', 'own cell name; by default server, or with --parent a new one')
+    .option(
+      '--parent <name>',
+      'connect to the URL, where this cell listens, as a child of it; do not listen',
+    );
+}
+
+function inPlace(command: Command): Command {
+  return command
+    .requiredOption('--channel <channel>', 'the channel')
+    .addOption(
+      new Option(
+        '--dialect <release>',
+        'how to write values to cells that have not spoken: as NVFlare from 2.4 to 2.6, or from 2.7',
+      )
+        .choices(['2.4', '2.7'])
+        .default('2.7'),
+    );
+}

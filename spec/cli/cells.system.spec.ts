@@ -1,0 +1,136 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
+import { Endpoint, Mode } from '../../lib/index.js';
+import { communicator, startListening, stopAll } from '../support/communicators.js';
+import { freePort } from '../support/free-port.js';
+import { RxflareProcess } from '../support/rxflare-process.js';
+
+const PLACE = ['--channel', 'app', '--topic', 'status'];
+const run = (...args: readonly string[]) => RxflareProcess.run(...args);
+
+afterEach(stopAll);
+
+/** A cell that listens, and its URL. */
+async function serverCell() {
+  const hub = communicator(new Endpoint('server', { fqcn: 'server' }));
+  hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+  const cell = new Cell(hub);
+  return { hub, cell, url: await startListening(hub) };
+}
+
+describe('rxflare request', () => {
+  it('prints the reply: a text, a value, bytes', async () => {
+    const { cell, url } = await serverCell();
+    const got: unknown[] = [];
+    cell.handle('app', 'status', ({ payload, headers, origin }) => {
+      got.push([origin, headers.round, payload]);
+      return payload;
+    });
+    const ask = (...args: readonly string[]) => run('request', url, '--to', 'server', ...PLACE, ...args);
+    const directory = await mkdtemp(join(tmpdir(), 'rxflare-request-'));
+    const file = join(directory, 'a file');
+    await writeFile(file, new Uint8Array(1_500));
+
+    const outputs = await Promise.all([
+      ask('--payload', 'grüße', '--header', 'round=3', '--name', 'js'),
+      ask('--value', '{"round": [3, null]}'),
+      ask('--payload', `@${file}`),
+      ask(),
+      ask('--value', '{"big": 1e400}', '--json'),
+    ]);
+    const isOk = { exitCode: 0, stderr: '' };
+    expect(outputs[0]).toEqual({ ...isOk, stdout: 'grüße\n' });
+    expect(outputs[1]).toEqual({ ...isOk, stdout: '{"round":[3,null]}\n' });
+    expect(outputs[2]).toEqual({ ...isOk, stdout: '(1.5 kB of binary data)\n' });
+    expect(outputs[3]).toEqual({ ...isOk, stdout: '(empty)\n' });
+    expect(JSON.parse(outputs[4].stdout)).toMatchObject({
+      event: 'reply',
+      from: 'server',
+      channel: 'app',
+      topic: 'status',
+      value: { big: null },
+    });
+    expect(got).toContainEqual(['js', '3', 'grüße']);
+  });
+
+  it('ends with a code that tells how it failed', async () => {
+    const { cell, url } = await serverCell();
+    cell.handle('app', 'session', () => Promise.reject(new CellError(ReturnCode.INVALID_SESSION)));
+    cell.handle('app', 'silent', () => new Promise<never>(() => undefined));
+    const ask = (topic: string, ...args: readonly string[]) =>
+      run('request', url, '--channel', 'app', '--topic', topic, '--json', ...args);
+    const failed = async (ended: ReturnType<typeof run>) => {
+      const { exitCode, stdout } = await ended;
+      const { event, returnCode } = JSON.parse(stdout) as Record<string, unknown>;
+      return [exitCode, event, returnCode];
+    };
+    const outcomes = await Promise.all([
+      failed(ask('session')),
+      failed(ask('nobody handles')),
+      failed(ask('silent', '--timeout', '500ms')),
+      failed(ask('session', '--to', 'gone')),
+      failed(ask('session', '--to', 'no name!')),
+    ]);
+    expect(outcomes).toEqual([
+      [8, 'error', 'invalid_session'],
+      [8, 'error', 'process_exception'],
+      [7, 'error', 'timeout'],
+      [3, 'error', 'comm_error'],
+      [2, 'error', 'invalid_target'],
+    ]);
+    const nowhere = await run('request', `tcp://127.0.0.1:${await freePort()}`, ...PLACE, '--timeout', '0.3');
+    expect(nowhere).toMatchObject({ exitCode: 3, stdout: '' });
+    expect(nowhere.stderr).toContain('nothing listens');
+    const both = await run('request', url, ...PLACE, '--payload', 'x', '--value', '1');
+    expect(both).toMatchObject({ exitCode: 2 });
+    expect(both.stderr).toContain('expected --payload or --value, got both');
+  });
+});
+
+describe('rxflare serve', () => {
+  it('answers as a listener, and as a child of a cell', async () => {
+    await using server = new RxflareProcess('serve', 'tcp://127.0.0.1:0', ...PLACE, '--echo', '--json');
+    const { url } = await server.next(({ event }) => event === 'listening');
+    const child = ['--parent', 'server', '--name', 'js', '--channel', 'app', '--payload', 'idle', '--json'];
+    await using js = new RxflareProcess('serve', String(url), ...child);
+    await js.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+    await using grandchild = new RxflareProcess(
+      ...['serve', 'tcp://127.0.0.1:0', '--name', 'other', '--channel', 'app', '--json'],
+    );
+    const { url: otherUrl } = await grandchild.next(({ event }) => event === 'listening');
+    await using below = new RxflareProcess(
+      ...['serve', String(otherUrl), '--parent', 'other', '--name', 'leaf', '--channel', 'app', '--json'],
+    );
+
+    const ask = (...args: readonly string[]) => run('request', String(url), '--name', 'asker', ...args);
+    expect(await ask(...PLACE, '--payload', 'hello')).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
+    expect(await server.next(({ event }) => event === 'request')).toMatchObject({
+      from: 'asker',
+      channel: 'app',
+      topic: 'status',
+      value: 'hello',
+    });
+    expect(await ask('--to', 'js', '--channel', 'app', '--topic', 'any')).toMatchObject({
+      exitCode: 0,
+      stdout: 'idle\n',
+    });
+    await grandchild.next(({ event, name }) => event === 'endpoint' && name === 'other.leaf');
+    for (const each of [below, grandchild, js, server])
+      expect(await each.stop()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('ends where it cannot listen, or is given two parents', async () => {
+    const { url } = await serverCell();
+    const taken = await run('serve', url, ...PLACE);
+    expect(taken).toMatchObject({ exitCode: 2 });
+    expect(taken.stderr.trim().split('\n')).toHaveLength(1);
+    const two = await run('serve', url, url, '--parent', 'server', ...PLACE);
+    expect(two).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(two.stderr).toContain('expected one URL with --parent, got several');
+  });
+});
