@@ -262,7 +262,7 @@ export class Communicator {
    * - `CLOSED` where the endpoint was never seen or has gone, or the communicator is stopped
    * - `NOT_READY` where the endpoint takes no more messages since its connection closes, or its queue is at its limit
    *   ({@link QueueFullError}), which cannot be while `send` answers true
-   * - `BAD_DATA` where the message is none, or has no form on the wire
+   * - `BAD_DATA` where it is not a message, or cannot be encoded
    * - `BAD_CONFIG` where the app ID is no integer from 0 to 65,535
    */
   send(endpoint: Endpoint | string, appId: number, message: Message): boolean {

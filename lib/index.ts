@@ -70,7 +70,7 @@ export class Communicator extends BaseCommunicator {
    * @param server - of `node:http` or `node:https`, or of `createSecureServer` of `node:http2` with `allowHTTP1: true`, since
    * upgrades are HTTP/1.1
    * @returns a handle for `removeConnector`
-   * @throws CommError `BAD_CONFIG` where it is no such server, `undefined` included, or the path is none; `CLOSED` after
+   * @throws CommError `BAD_CONFIG` where it is no such server, `undefined` included, or the path is not valid; `CLOSED` after
    * `stop`. `start` rejects with `BAD_CONFIG` where another listener has the path
    *
    * @example Beside an Express application

@@ -17,7 +17,7 @@ export function encodePayload(payload: FobsValue, dialect: FobsDialect): Message
 /**
  * The payload of a message: `undefined`, bytes, or a decoded value. `dialect` is that of the sender, where it shows.
  *
- * @throws CommError `BAD_DATA` where it says FOBS and is none
+ * @throws CommError `BAD_DATA` where it says that it is FOBS and is not
  */
 export function decodePayload({ headers = {}, payload }: Message): {
   readonly value: FobsValue;

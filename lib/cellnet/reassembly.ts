@@ -57,7 +57,7 @@ export class Reassembly {
     const sequence = countOf(headers[StreamHeader.SEQUENCE]);
     const size = countOf(headers[StreamHeader.SIZE] ?? 0);
     if (sequence === undefined) return fault('a chunk has no sequence');
-    if (size === undefined) return fault('the size is none');
+    if (size === undefined) return fault('the size is not a count of bytes');
     this.#size ??= size;
     if (size !== this.#size) return fault(`the size changes from ${this.#size} to ${size}`);
     if (sequence < this.#next || this.#ahead.has(sequence)) return { kind: 'duplicate' };

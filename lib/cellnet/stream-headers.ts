@@ -33,14 +33,14 @@ export const StreamHeader = {
   OPTIONAL: 'sm__op',
 } as const;
 
-/** The ID that the sender gave a stream, or `undefined` where it is none: an integer. */
+/** The ID that the sender gave a stream, or `undefined` where it is not an integer. */
 export function streamIdOf(headers: MessageHeaders): string | undefined {
   const id = headers[StreamHeader.ID];
   if (typeof id === 'bigint') return String(id);
   return typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : undefined;
 }
 
-/** A header as a count from 0; `undefined` where it is none. What is beyond 2^53 is 2^53 - 1. */
+/** A header as a count from 0; `undefined` where it is not a count. What is beyond 2^53 is 2^53 - 1. */
 export function countOf(value: HeaderValue | undefined): number | undefined {
   if (typeof value === 'bigint') return value < 0n ? undefined : Number.MAX_SAFE_INTEGER;
   return typeof value === 'number' && Number.isInteger(value) && value >= 0

@@ -3,7 +3,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** What no text has, and bytes that happen to be UTF-8 often do. */
 const BINARY = /(?![\t\n\v\f\r])[\p{Cc}]/u;
 
-/** A payload as text; `null` where it is none. */
+/** A payload as text; `null` where it is not text. */
 export function textOfPayload(payload: Uint8Array | undefined): string | null {
   try {
     const text = payload === undefined ? '' : decoder.decode(payload);

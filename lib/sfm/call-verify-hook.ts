@@ -58,7 +58,7 @@ export function callVerifyHook(
   );
 }
 
-/** The user may not use TypeScript: an answer that is none refuses. */
+/** The user may not use TypeScript: an answer of another type refuses. */
 function refusal(verdict: unknown): VerdictError {
   if (isMatching(TOLD, verdict))
     return new VerdictError(verdict.reason ?? verdict.tellPeer, verdict.tellPeer);

@@ -124,7 +124,7 @@ export class Loopback extends BaseConnection implements Sink {
     }
   }
 
-  /** The message as a wire would have brought it: a payload is a plain Uint8Array, and an empty one is none. */
+  /** The message as a wire would have brought it: a payload is a plain Uint8Array, and an empty one is absent. */
   #received({ head, payload }: WaitingMessage): ReceivedMessage {
     const headers = head.length === PREFIX_BYTES ? undefined : decodeMap(head, PREFIX_BYTES);
     const isAbsent = payload === undefined || payload.length === 0;

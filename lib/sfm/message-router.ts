@@ -63,7 +63,7 @@ export class MessageRouter {
    * Registers the receiver of an app ID.
    *
    * @returns unsubscribing takes it away
-   * @throws CommError `BAD_CONFIG` where the app ID has one, or the receiver is none
+   * @throws CommError `BAD_CONFIG` where the app ID has one, or the receiver cannot be called
    */
   register(appId: number, receiver: MessageReceiver): Subscription {
     const process = processOf(receiver);

@@ -20,7 +20,7 @@ export interface ReconnectOptions {
   readonly initialDelayMs: number;
   /** Each wait is twice the one before, up to this. */
   readonly maxDelayMs: number;
-  /** After a run longer than this the wait is the first one again. A run begins with its first value: an attempt is none. */
+  /** After a run longer than this the wait is the first one again. A run begins with its first value, so a failed attempt does not count. */
   readonly resetAfterMs: number;
   /** 0 to 1: the part of each wait that is cut at random, so that many sites do not come back in step. */
   readonly jitter: number;

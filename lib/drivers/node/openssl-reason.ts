@@ -46,7 +46,7 @@ const CODE = /^ERR_(?:SSL|OSSL_(?:PEM|X509))_(?:SSLV3_|TLSV1_|TLSV13_|SSL\/TLS_)
 const DUMP = /error:[0-9A-F]{8}:[^:]*:[^:]*:(?:sslv3 |tlsv1 |tlsv13 |ssl\/tls )?([^:]+)/;
 
 /**
- * What an error of node:tls says; `undefined` where it is none of OpenSSL. A failed write under TLS has the code `EPROTO`,
+ * What an error of node:tls says; `undefined` where OpenSSL did not raise it. A failed write under TLS has the code `EPROTO`,
  * and OpenSSL's reason only in its message.
  */
 export function opensslFailure(error: Error & { readonly code?: unknown }): OpensslFailure | undefined {

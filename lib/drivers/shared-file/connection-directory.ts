@@ -43,7 +43,7 @@ export async function makeConnectionDirectory(parent: string, tuning: Tuning): P
 /**
  * Judges a directory. With `closed` in it or without `active.0.log` it is a leftover, as in NVFlare
  * (`_adopt_new_dirs`). So it is with `passive.lease` in it: another listener had it, and what that one read would
- * be read again. What has no file of a connection at all is none of ours.
+ * be read again. A directory without any file of a connection is not ours.
  */
 export async function judgeDirectory(directory: string): Promise<Find> {
   let names: readonly string[];

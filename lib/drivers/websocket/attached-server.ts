@@ -36,7 +36,7 @@ export function requireServer(server: unknown): AttachableServer {
  * The parameters of a listener whose security is that of the server: names are bound to certificates where the server asks
  * clients for theirs.
  *
- * @throws CommError `BAD_CONFIG` where it is no such server, or the path is none
+ * @throws CommError `BAD_CONFIG` where it is no such server, or the path is not valid
  */
 export function attachedParams(server: AttachableServer, path: string = DEFAULT_PATH): DriverParams {
   requireServer(server);

@@ -139,7 +139,7 @@ export class Conversation {
   }
 }
 
-/** A text as far as there is room for it, or the size of what is none. */
+/** A text as far as there is room for it, or the size of what is not text. */
 function readable(text: string, bytes: number): string {
   // Bytes that are no UTF-8, and control characters that are no white space.
   if (/[\uFFFD\u0000-\u0008\u000E-\u001F]/.test(text)) return `(${formatBytes(bytes)} of binary data)`;
