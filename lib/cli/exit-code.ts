@@ -26,7 +26,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.UNREACHABLE]: 'no connection: no such host, no route, nothing listens there, or it was lost',
   [ExitCode.REFUSED]: 'the peer turned us away',
   [ExitCode.TLS]: 'a certificate, or TLS on one side only',
-  [ExitCode.NOT_F3]: 'something else has that port',
+  [ExitCode.NOT_F3]: 'something else has that port, or another transport',
   [ExitCode.TIMEOUT]: 'no answer in time',
   [ExitCode.ANSWERED]: 'the cell that was asked answered with an error',
 };
@@ -37,6 +37,7 @@ const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {
   refused: ExitCode.UNREACHABLE,
   unreachable: ExitCode.UNREACHABLE,
   'timed-out': ExitCode.TIMEOUT,
+  'no-answer': ExitCode.TIMEOUT,
   'certificate-not-trusted': ExitCode.TLS,
   'certificate-expired': ExitCode.TLS,
   'certificate-of-another': ExitCode.TLS,

@@ -1,4 +1,4 @@
-import { catchError, lastValueFrom, takeUntil, tap } from 'rxjs';
+import { catchError, lastValueFrom, share, takeUntil, tap } from 'rxjs';
 
 import { Endpoint } from '../endpoint.js';
 import { nodeDrivers } from '../index.js';
@@ -30,16 +30,12 @@ export async function pingCommand(url: string | undefined, given: PingOptions): 
   });
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
-  const seen$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs }).pipe(
-    takeUntil(endRequested()),
-  );
-  const outputs$ = seen$.pipe(
+  const until$ = endRequested().pipe(share());
+  const outputs$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs, until$ }).pipe(
     narrateProbe, // Which sums up what was seen until the end was requested.
     tap((output) => printer.print(output)),
     catchError((thrown: unknown) =>
-      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }).pipe(
-        takeUntil(endRequested()),
-      ),
+      explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }).pipe(takeUntil(until$)),
     ),
   );
   await lastValueFrom(outputs$, { defaultValue: undefined });

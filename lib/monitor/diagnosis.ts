@@ -5,6 +5,7 @@ export type Diagnosis =
   | 'refused'
   | 'unreachable'
   | 'timed-out'
+  | 'no-answer'
   | 'certificate-not-trusted'
   | 'certificate-expired'
   | 'certificate-of-another'
@@ -25,7 +26,9 @@ export const DIAGNOSIS_TEXT: Readonly<Record<Diagnosis, string>> = {
   'name-not-resolved': 'the host name cannot be resolved: check its spelling and the DNS',
   refused: 'connection refused: nothing listens on that port, or a firewall rejects us',
   unreachable: 'no route to that host: check the address and the network of this machine',
-  'timed-out': 'timed out: the host, a firewall or the peer does not answer',
+  'timed-out': 'timed out: neither the host nor a firewall before it answers',
+  'no-answer':
+    'the port takes connections, and does not answer: the peer hangs or is too busy, or waits for another protocol',
   'certificate-not-trusted':
     'the certificate of the peer is not signed by our CA: check --ca-cert, and that this is the right peer',
   'certificate-expired':
@@ -38,8 +41,7 @@ export const DIAGNOSIS_TEXT: Readonly<Record<Diagnosis, string>> = {
     'that port wants TLS, and the URL has none: use https, grpcs or stcp, or --connection-security mtls',
   'not-tls': 'the peer does not speak TLS on that port: check the scheme and the port',
   'other-transport': 'that port speaks another transport than that of the URL: change the scheme or the port',
-  'not-f3':
-    'that port does not speak F3 over this transport: something else, another transport, or a peer that hangs has it',
+  'not-f3': 'that port does not speak F3 over this transport: something else has it, or another transport',
   'own-name': 'the peer has the name that we present ourselves under: give another --name',
   'handshake-refused':
     'the peer refused us in the handshake: it does not admit that name, our properties, or our certificate under that name',

@@ -10,11 +10,13 @@ import {
   map,
   merge,
   mergeMap,
+  NEVER,
   type Observable,
   of,
   range,
   type SchedulerLike,
   take,
+  takeUntil,
   takeWhile,
   tap,
   throwError,
@@ -25,7 +27,9 @@ import { match } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
+import { logger } from '../log.js';
 import { type IdentityMap, resolveOptions } from '../options.js';
+import { oneLine, quoted } from '../quoted.js';
 import { MessageRouter } from '../sfm/message-router.js';
 import { SessionTable } from '../sfm/session-table.js';
 import type { Decide } from '../sfm/with-admission.js';
@@ -35,6 +39,8 @@ import type { Connection } from '../transport/connection.js';
 import { type Driver, type DriverParams, Mode } from '../transport/driver.js';
 import { describeParams, isMutualTls } from '../transport/url.js';
 import { FrameType, frameType } from '../wire/prefix.js';
+
+const log = logger('probe');
 
 const NUDGE_AFTER_MS = 1_500;
 const NUDGE = new TextEncoder().encode('\r\n\r\n');
@@ -74,19 +80,24 @@ export interface ProbeOptions {
   readonly intervalMs: number;
   /** The most time for each step: to connect, the handshake, each PONG. In milliseconds. */
   readonly timeoutMs: number;
+  /** Ends the PINGs before their count with its first value: the probe closes the connection and completes. Default: never. */
+  readonly until$?: Observable<unknown>;
   /** The clock of these times. Default: RxJS's `asyncScheduler`. */
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Connects once to an F3 peer, shakes hands, and exchanges PINGs. Completes after the last PONG; errors with a
- * {@link ProbeError}. Unsubscribing closes the connection.
+ * Connects once to an F3 peer, shakes hands, and exchanges PINGs. Completes after the last PONG, once the connection is
+ * closed in good order; errors with a {@link ProbeError}. Unsubscribing ends the connection at once: the peer may see a
+ * reset.
  */
 export function probe(options: ProbeOptions): Observable<ProbeEvent> {
   return defer(() => {
-    const { driver, params, timeoutMs, scheduler = asyncScheduler } = options;
+    const { driver, params, timeoutMs, until$ = NEVER, scheduler = asyncScheduler } = options;
     const startedAt = performance.now();
-    let stage: ProbeStage = 'connect';
+    const url = describeParams(params);
+    let stage: ProbeStage | 'over' = 'connect';
+    log('%s connecting', url);
     return driver.connect(params).pipe(
       timeout({
         first: timeoutMs,
@@ -98,12 +109,23 @@ export function probe(options: ProbeOptions): Observable<ProbeEvent> {
           of<ProbeEvent>({ type: 'connected', connection, connectMs: performance.now() - startedAt }),
           defer(() => {
             stage = 'handshake';
-            return converse(connection, { identityMap: {}, ...options, scheduler }, (next) => (stage = next));
+            log('%s connected', url);
+            return converse(
+              connection,
+              { identityMap: {}, ...options, until$, scheduler },
+              (next) => (stage = next),
+            );
           }),
         ),
       ),
       takeWhile((event) => event !== 'done'),
-      catchError((error: unknown) => throwError(() => new ProbeError(stage, CommError.from(error)))),
+      catchError((thrown: unknown) => {
+        if (stage === 'over') return EMPTY;
+        const error = new ProbeError(stage, CommError.from(thrown));
+        log('%s failed at the step %s: [%s] %s', url, stage, error.code, oneLine(error.message));
+        return throwError(() => error);
+      }),
+      takeUntil(until$.pipe(filter(() => stage === 'connect'))),
     );
   });
 }
@@ -111,9 +133,9 @@ export function probe(options: ProbeOptions): Observable<ProbeEvent> {
 function converse(
   connection: Connection,
   options: Required<ProbeOptions>,
-  enter: (stage: ProbeStage) => void,
+  enter: (stage: ProbeStage | 'over') => void,
 ): Observable<ProbeEvent | 'done'> {
-  const { driver, params, timeoutMs, scheduler } = options;
+  const { driver, params, timeoutMs, scheduler, until$ } = options;
   const startedAt = performance.now();
   const sessions = sessionTable(options);
   const role: SessionRole = {
@@ -123,7 +145,7 @@ function converse(
     mtls: isMutualTls(params),
     heartbeat: driver.capabilities.heartbeat,
   };
-  return sessions.run(connection, role).pipe(
+  const life$ = sessions.run(connection, role).pipe(
     mergeMap((event: SessionLife): Observable<ProbeEvent | 'done'> =>
       match(event)
         .returnType<Observable<ProbeEvent | 'done'>>()
@@ -136,6 +158,7 @@ function converse(
         .with({ type: 'overdue' }, () => throwError(() => timedOut(params, 'no READY', timeoutMs)))
         .with({ type: 'ready' }, ({ endpoint }) => {
           enter('settle');
+          log('%s is %s, and READY', describeParams(params), quoted(endpoint.name));
           return of({ type: 'ready', endpoint, handshakeMs: performance.now() - startedAt });
         })
         .with({ type: 'settled' }, ({ session }) => {
@@ -146,6 +169,17 @@ function converse(
         .exhaustive(),
     ),
   );
+  const found$ = life$.pipe(
+    takeWhile((event) => event !== 'done'),
+    takeUntil(until$),
+  );
+  // It reads what still comes: a socket that closes over unread bytes resets the connection of the peer.
+  const close$ = defer(() => {
+    enter('over');
+    void connection.close();
+    return connection.closed$.pipe(catchError(() => EMPTY));
+  });
+  return concat(found$, close$, of('done' as const));
 }
 
 /**

@@ -28,6 +28,7 @@ export function isDoubtful(diagnosis: Diagnosis, error: unknown): boolean {
   return match({ diagnosis, stage, code, detail })
     .with({ diagnosis: P.union('not-tls', 'not-f3') }, () => true)
     .with({ diagnosis: 'timed-out', stage: 'connect' }, () => true)
+    .with({ diagnosis: 'no-answer', stage: 'handshake' }, () => true)
     .with({ diagnosis: 'own-certificate-not-trusted', detail: 'certificate-unproven' }, () => true)
     .with({ diagnosis: 'client-certificate-wanted', code: CommErrorCode.CLOSED }, () => true)
     .with({ diagnosis: 'handshake-refused', stage: 'handshake', code: CommErrorCode.CLOSED }, () => true)
@@ -47,7 +48,10 @@ export function reconsider(
     )
     .with({ isTls: true, port: 'open', answersTo: P.string }, () => 'not-tls')
     .with({ answersTo: P.string }, () => 'other-transport')
-    .with({ port: 'tls', diagnosis: P.not(P.union('not-f3', 'handshake-refused')) }, () => 'not-f3')
-    .with({ port: 'open', diagnosis: 'timed-out' }, () => 'not-f3')
+    .with({ port: P.union('open', 'tls'), diagnosis: 'timed-out' }, () => 'no-answer')
+    .with(
+      { port: 'tls', diagnosis: P.not(P.union('not-f3', 'handshake-refused', 'no-answer')) },
+      () => 'not-f3',
+    )
     .otherwise(() => diagnosis);
 }

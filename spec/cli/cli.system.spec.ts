@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { exitCodeOf } from '../../lib/cli/exit-code.js';
 import { Endpoint, Mode } from '../../lib/index.js';
@@ -282,6 +282,29 @@ describe('rxflare ping', () => {
     expect(events.at(-1)).toMatchObject({ event: 'summary', sent: pongs });
   });
 
+  it('shows its steps, its failure and its second look where DEBUG asks for them', async () => {
+    const web = createHttpServer((_request, response) => response.end('welcome'));
+    const url = `http://127.0.0.1:${await portOf(web)}`;
+    vi.stubEnv('DEBUG', 'rxflare:*');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      web.closeAllConnections();
+      web.close();
+    });
+    const well = await run('ping', await listeningHub('tcp'), '--count', '1');
+    const failed = await run('ping', url, '--timeout', '1000');
+    const steps = ({ stderr }: { stderr: string }) =>
+      stderr.replaceAll(/^\S+ /gm, '').replaceAll(/:\d+/g, '');
+    expect(steps(well)).toBe(
+      ['connecting', 'connected', 'is "hub", and READY']
+        .map((step) => `rxflare:probe tcp://127.0.0.1 ${step}\n`)
+        .join(''),
+    );
+    expect(steps(failed)).toContain('rxflare:probe http://127.0.0.1 failed at the step connect: [');
+    expect(steps(failed)).toContain('rxflare:probe http://127.0.0.1: the port is ');
+    expect(steps(failed)).toContain('rxflare:probe tcp://127.0.0.1 connecting\n');
+  });
+
   it('tells a name that is not resolved', async () => {
     expect(await diagnosis('tcp://nowhere.invalid:8002')).toBe('name-not-resolved');
   });
@@ -290,7 +313,7 @@ describe('rxflare ping', () => {
     expect(await diagnosis(`tcp://127.0.0.1:${await freePort()}`)).toBe('refused');
   });
 
-  it('tells a peer that is not F3: an HTTP server, and one that says nothing', async () => {
+  it('tells an HTTP server that is not F3 from a port that says nothing', async () => {
     const http = createHttpServer();
     const silent = createServer((socket) => socket.resume());
     const ports = await Promise.all([http, silent].map(portOf));
@@ -300,7 +323,14 @@ describe('rxflare ping', () => {
     http.closeAllConnections();
     http.close();
     silent.close();
-    expect(found).toEqual(['not-f3', 'not-f3']);
+    expect(found).toEqual(['not-f3', 'no-answer']);
+  });
+
+  it.each(['tcp', 'http', 'grpc'])('tells a hub that is frozen, over %s', async (scheme) => {
+    await using hub = new RxflareProcess('listen', `${scheme}://127.0.0.1:0`, '--json');
+    const { url } = await hub.next(({ event }) => event === 'listening');
+    hub.signal('SIGSTOP');
+    expect(await diagnosis(String(url), '--timeout', '1000')).toBe('no-answer');
   });
 
   it('tells a handshake that takes too long to connect from one that is refused', async () => {

@@ -92,7 +92,10 @@ const ROWS: Readonly<Record<FirstDiagnosis, Readonly<Record<string, () => unknow
   'timed-out': {
     'the time of the system': () => connecting(nodeError('ETIMEDOUT')),
     'our own time to connect': () => new Probing({}, NEVER).until(5_000).error,
+  },
+  'no-answer': {
     'no PONG': () => new Probing().ready().until(5_000).error,
+    'a peer that hangs': () => new Probing().until(5_000).error,
   },
   'certificate-not-trusted': {
     'another CA': () => connecting(nodeError('SELF_SIGNED_CERT_IN_CHAIN')),
@@ -134,7 +137,6 @@ const ROWS: Readonly<Record<FirstDiagnosis, Readonly<Record<string, () => unknow
     'a web server without F3': () =>
       connecting(new CommError(CommErrorCode.BAD_CONFIG, 'got 200', { detail: 'other-protocol' })),
     'TLS with another protocol': () => connecting(nodeError('ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')),
-    'a peer that hangs': () => new Probing().until(5_000).error,
     'a frame that does not come first': wrongFrame,
     'an end in the middle of a frame': () => shakingHands(truncated()),
   },

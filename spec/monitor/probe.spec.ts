@@ -1,4 +1,4 @@
-import { firstValueFrom, NEVER, throwError, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, NEVER, Subject, throwError, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode, Endpoint, Mode, parseUrl } from '../../lib/index.js';
@@ -117,6 +117,21 @@ describe('probe', () => {
     expect(probing.driver.open).toBe(0);
     expect(probing.pong().until(10_000).found).toEqual(['connected', 'ready']);
     expect(probing.pings).toBe(1);
+  });
+
+  it('closes the connection in good order after the last PONG, and where its end is asked for', async () => {
+    const until$ = new Subject<void>();
+    const [full, early, connecting] = [
+      new Probing({ count: 1 }).ready().pong(),
+      new Probing({ until$ }).ready().pong(),
+      new Probing({ until$ }, NEVER),
+    ];
+    until$.next();
+    expect(full.found).toEqual(['connected', 'ready', 'pong', 'complete']);
+    expect(early.found).toEqual(['connected', 'ready', 'pong', 'complete']);
+    expect(connecting.found).toEqual(['complete']);
+    const end = ({ connection }: Probing) => lastValueFrom(connection.closed$, { defaultValue: 'in order' });
+    expect(await Promise.all([full, early].map(end))).toEqual(['in order', 'in order']);
   });
 
   it('tells the name, the properties and the address of a real hub', async () => {

@@ -13,6 +13,7 @@ const CLOSED_BY_PEER = failure('connect', CommErrorCode.CLOSED);
 const UNPROVEN = failure('connect', CommErrorCode.CLOSED, 'certificate-unproven');
 const REFUSED = failure('handshake', CommErrorCode.CLOSED);
 const SILENT = failure('connect', CommErrorCode.TIMEOUT);
+const MUTE = failure('handshake', CommErrorCode.TIMEOUT);
 const NO_TLS = failure('connect', CommErrorCode.CLOSED, 'no-tls');
 
 const look = (found: Partial<SecondLook>): SecondLook => ({
@@ -26,7 +27,10 @@ const CASES: readonly (readonly [string, ProbeError, Partial<SecondLook>, Diagno
   ['a clear URL to a TLS port', CLOSED_BY_PEER, { port: 'tls' }, 'tls-wanted'],
   ['a clear URL to a port under mtls', REFUSED, { port: 'tls-refused' }, 'tls-wanted'],
   ['a clear URL to another transport', SILENT, { answersTo: 'tcp' }, 'other-transport'],
-  ['a port that takes connections and is silent', SILENT, {}, 'not-f3'],
+  ['a port that takes connections and is silent', SILENT, {}, 'no-answer'],
+  ['one that is silent after TLS', SILENT, { isTls: true, port: 'tls' }, 'no-answer'],
+  ['one that takes HELLO and is silent', MUTE, {}, 'no-answer'],
+  ['a clear URL to a TLS port that waits for its bytes', MUTE, { port: 'tls' }, 'tls-wanted'],
   ['a host that is silent', SILENT, { port: 'closed' }, 'timed-out'],
   ['a clear refusal', REFUSED, {}, 'handshake-refused'],
   ['a TLS URL to a clear port', SILENT, { isTls: true, answersTo: 'grpc' }, 'not-tls'],

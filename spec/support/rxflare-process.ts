@@ -75,7 +75,7 @@ export class RxflareProcess implements AsyncDisposable {
   }
 
   /** Sends a signal that does not end it. */
-  signal(signal: 'SIGUSR2'): void {
+  signal(signal: 'SIGUSR2' | 'SIGSTOP'): void {
     this.#child.kill(signal);
   }
 
