@@ -48,28 +48,14 @@ export {
   type CommunicatorStats,
   type ConnectionStats,
   type EndpointStats,
-  SEND_TIME_BOUNDS_MS,
   type SendTimes,
   type Tally,
 } from './stats.js';
 export type { Connection, ConnectionProperties } from './transport/connection.js';
-export {
-  type ConnectionLimit,
-  ConnectionLimitError,
-  type LimitReport,
-} from './transport/connection-limiter.js';
+export { type ConnectionLimit, ConnectionLimitError } from './transport/connection-limiter.js';
 export type { ConnectorState, ConnectorView } from './transport/connector.js';
 export type { ConnectorEvent } from './transport/connector-event.js';
-export {
-  ConnectionSecurity,
-  type Driver,
-  type DriverParams,
-  Mode,
-  type Pem,
-  type Resources,
-} from './transport/driver.js';
-export { DriverRegistry } from './transport/driver-registry.js';
+export { ConnectionSecurity, Mode, type Resources } from './transport/driver.js';
 export type { HandshakeRequest } from './transport/handshake-requests.js';
 export type { StandardSchema } from './standard-schema.js';
-export { parseUrl } from './transport/url.js';
 export type { EndpointCandidate, Verdict, VerifyEndpoint } from './verify-endpoint.js';

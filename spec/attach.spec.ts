@@ -21,7 +21,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 import { Communicator as BaseCommunicator } from '../lib/communicator.js';
 import { WebSocketDriver } from '../lib/drivers/websocket/websocket-driver.js';
-import { AppIds, CommErrorCode, Endpoint, Mode, parseUrl, textMessage, textOf } from '../lib/index.js';
+import { AppIds, CommErrorCode, Endpoint, Mode, textMessage, textOf } from '../lib/index.js';
+import { parseUrl } from '../lib/transport/url.js';
 import { testCertificates } from './support/certificates.js';
 import { communicator, nextEvent, stopAll, untilState } from './support/communicators.js';
 

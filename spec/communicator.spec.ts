@@ -13,7 +13,8 @@ import {
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { InProcessDriver } from '../lib/drivers/index.js';
-import { CommErrorCode, Endpoint, EndpointState, Mode, parseUrl, textMessage, textOf } from '../lib/index.js';
+import { CommErrorCode, Endpoint, EndpointState, Mode, textMessage, textOf } from '../lib/index.js';
+import { parseUrl } from '../lib/transport/url.js';
 import { VirtualNetwork } from '../lib/testing/index.js';
 import { testCertificates } from './support/certificates.js';
 import { communicator, nextEvent, startListening, stopAll, untilState } from './support/communicators.js';

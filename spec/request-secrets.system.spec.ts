@@ -5,7 +5,8 @@ import { format } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 
-import { type EndpointCandidate, type LifecycleEvent, Mode, parseUrl, type Verdict } from '../lib/index.js';
+import { type EndpointCandidate, type LifecycleEvent, Mode, type Verdict } from '../lib/index.js';
+import { parseUrl } from '../lib/transport/url.js';
 import { reportEvent } from '../lib/monitor/reported-event.js';
 import { framed, rawStream, statusOf } from './drivers/grpc/raw-call.js';
 import { answerTo, upgradeRequest } from './drivers/websocket/raw-client.js';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { InProcessDriver } from '../lib/drivers/index.js';
-import { DriverRegistry, Mode, Communicator, Endpoint } from '../lib/index.js';
+import { Mode, Communicator, Endpoint } from '../lib/index.js';
+import { DriverRegistry } from '../lib/transport/driver-registry.js';
 
 describe('a message that is received', () => {
   it('keeps its size, whatever a subscriber does in between, so that busy receivers pause its connection', async () => {

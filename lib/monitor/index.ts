@@ -23,4 +23,5 @@ export type { StatsReport, StatsStatus } from './stats-report.js';
 export type { StatsTotals } from './stats-totals.js';
 export { watchStats, type WatchStatsOptions } from './watch-stats.js';
 export type { WatcherLimits } from './watchers.js';
+export { SEND_TIME_BOUNDS_MS } from '../stats.js';
 export { isWatcher, WATCHER_PROPERTIES } from '../watcher.js';

@@ -9,7 +9,8 @@ import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { WebSocketDriver } from '../../lib/drivers/websocket/websocket-driver.js';
-import { Communicator, DriverRegistry, Endpoint, EndpointState, Mode } from '../../lib/index.js';
+import { Communicator, Endpoint, EndpointState, Mode } from '../../lib/index.js';
+import { DriverRegistry } from '../../lib/transport/driver-registry.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { nextEvent, untilState } from '../support/communicators.js';
 import { APP, LARGE_APP } from './apps.js';

@@ -6,7 +6,7 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import * as browser from '../../lib/browser.js';
-import { NativeWebSocketDriver } from '../../lib/drivers/browser.js';
+import { NativeWebSocketDriver, parseUrl } from '../../lib/drivers/browser.js';
 
 /** For what a page loads beside RxJS, which its application has anyway. */
 const BUDGET_BYTES = 36 * 1024;
@@ -103,7 +103,7 @@ describe('the browser entry', () => {
       expect.objectContaining({ code: browser.CommErrorCode.NOT_SUPPORTED }) as Error,
     );
     await expect(page.startListener('http')).rejects.toMatchObject(notSupported);
-    const listener$ = new NativeWebSocketDriver().listen(browser.parseUrl('http://0:8002'));
+    const listener$ = new NativeWebSocketDriver().listen(parseUrl('http://0:8002'));
     await expect(firstValueFrom(listener$)).rejects.toMatchObject(notSupported);
     await page.stop();
   });

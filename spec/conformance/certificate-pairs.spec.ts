@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { clientTls, serverTls } from '../../lib/drivers/node/tls.js';
-import { CommErrorCode, parseUrl } from '../../lib/index.js';
+import { CommErrorCode } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { testCertificates } from '../support/certificates.js';
 
 const { ca, hub } = await testCertificates();

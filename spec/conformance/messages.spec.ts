@@ -1,7 +1,8 @@
 import { filter, firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Endpoint, Mode, parseUrl, textMessage, textOf } from '../../lib/index.js';
+import { Endpoint, Mode, textMessage, textOf } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
 
 const APP_ID = 123;

@@ -1,14 +1,9 @@
 import { filter, firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import {
-  CommError,
-  CommErrorCode,
-  type Connection,
-  type Driver,
-  type DriverParams,
-  parseUrl,
-} from '../../lib/index.js';
+import { CommError, CommErrorCode, type Connection } from '../../lib/index.js';
+import type { Driver, DriverParams } from '../../lib/transport/driver.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { PREFIX_BYTES } from '../../lib/wire/prefix.js';
 import { encodedHead, frameOf, pair, type Pair } from './pair.js';
 

@@ -1,5 +1,5 @@
 import { GrpcDriver } from '../../lib/drivers/grpc/grpc-driver.js';
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { driverContract } from './driver-contract.js';
 
 driverContract('grpc', {

@@ -2,7 +2,8 @@ import { WebSocket as WsWebSocket } from 'ws';
 
 import { NativeWebSocketDriver } from '../../lib/drivers/websocket/native-websocket-driver.js';
 import { WebSocketDriver } from '../../lib/drivers/websocket/websocket-driver.js';
-import { type Driver, parseUrl } from '../../lib/index.js';
+import type { Driver } from '../../lib/transport/driver.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { driverContract } from './driver-contract.js';
 
 const listener = new WebSocketDriver();

@@ -1,5 +1,5 @@
 import { WebSocketDriver } from '../../lib/drivers/websocket/websocket-driver.js';
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { driverContract } from './driver-contract.js';
 
 driverContract('http', {

@@ -1,7 +1,7 @@
 import { asyncScheduler } from 'rxjs';
 
 import { InProcessDriver } from '../../lib/drivers/index.js';
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { driverContract } from './driver-contract.js';
 
 let addresses = 0;

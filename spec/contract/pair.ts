@@ -1,6 +1,7 @@
 import { firstValueFrom, type Observable, Subscription } from 'rxjs';
 
-import type { Connection, DriverParams } from '../../lib/index.js';
+import type { Connection } from '../../lib/index.js';
+import type { DriverParams } from '../../lib/transport/driver.js';
 import { encodeHead } from '../../lib/wire/frame.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { pattern } from '../support/pattern.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 import { SharedFileDriver } from '../../lib/drivers/shared-file/shared-file-driver.js';
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { driverContract } from './driver-contract.js';
 
 const root = await mkdtemp(join(tmpdir(), 'rxflare-contract-'));

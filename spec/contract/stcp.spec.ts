@@ -1,5 +1,6 @@
 import { TcpDriver } from '../../lib/drivers/index.js';
-import { ConnectionSecurity, parseUrl } from '../../lib/index.js';
+import { ConnectionSecurity } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { testCertificates } from '../support/certificates.js';
 import { driverContract } from './driver-contract.js';
 

@@ -1,5 +1,5 @@
 import { TcpDriver } from '../../lib/drivers/index.js';
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { driverContract } from './driver-contract.js';
 
 driverContract('tcp', {

@@ -1,6 +1,7 @@
 import { asapScheduler, asyncScheduler, type Subject } from 'rxjs';
 
-import { type Connection, parseUrl } from '../../lib/index.js';
+import { type Connection } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { VirtualDriver } from '../../lib/testing/virtual-driver.js';
 import { VirtualLink } from '../../lib/testing/virtual-link.js';
 import { driverContract } from './driver-contract.js';

@@ -5,7 +5,8 @@ import { createServer as createHttpsServer } from 'node:https';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { WebSocketDriver } from '../../lib/drivers/websocket/websocket-driver.js';
-import { ConnectionSecurity, Mode, parseUrl } from '../../lib/index.js';
+import { ConnectionSecurity, Mode } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { type CertificatePair, testCertificates } from '../support/certificates.js';
 import { communicator, nextEvent, startListening, stopAll } from '../support/communicators.js';
 import { endOf, listening } from './websocket/listening.js';

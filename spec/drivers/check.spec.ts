@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { NativeWebSocketDriver } from '../../lib/drivers/websocket/native-websocket-driver.js';
 import { WebSocketDriver } from '../../lib/drivers/websocket/websocket-driver.js';
-import { CommErrorCode, Mode, parseUrl } from '../../lib/index.js';
+import { CommErrorCode, Mode } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { communicator, stopAll } from '../support/communicators.js';
 
 /** By driver: TCP, gRPC, WebSocket. */

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { pattern } from '../support/pattern.js';
 import { FaultProxy } from './fault-proxy.js';
 

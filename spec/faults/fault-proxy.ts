@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 
 import { type Subscription, timer } from 'rxjs';
 
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { formatUrl } from '../../lib/transport/url.js';
 import { seededRandom } from '../support/random.js';
 import { FaultLink } from './fault-link.js';

@@ -4,7 +4,7 @@ import { setImmediate as yieldToEvents } from 'node:timers/promises';
 
 import { firstValueFrom, from, merge, timeout, timer } from 'rxjs';
 
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { PATIENCE_MS } from './hub.js';
 import { insist } from './target.js';
 

@@ -2,7 +2,8 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { EMPTY, firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Endpoint, Mode, parseUrl, textMessage } from '../../lib/index.js';
+import { Endpoint, Mode, textMessage } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { recordSpans } from '../../lib/metrics/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { communicator, nextEvent, startListening, stopAll, untilState } from '../support/communicators.js';

@@ -1,7 +1,8 @@
 import { firstValueFrom, lastValueFrom, NEVER, Subject, throwError, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { CommError, CommErrorCode, Endpoint, Mode, parseUrl } from '../../lib/index.js';
+import { CommError, CommErrorCode, Endpoint, Mode } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { InProcessDriver } from '../../lib/drivers/in-process/in-process-driver.js';
 import { probe, ProbeError } from '../../lib/monitor/probe.js';
 import { FrameType } from '../../lib/wire/prefix.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-import { parseUrl } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { encodeHead } from '../../lib/wire/frame.js';
 import { encodeMap } from '../../lib/wire/map-codec.js';
 import { FrameType } from '../../lib/wire/prefix.js';

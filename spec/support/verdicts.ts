@@ -6,7 +6,8 @@ import { catchError, filter, lastValueFrom, map } from 'rxjs';
 import { onTestFinished } from 'vitest';
 
 import { secondLook } from '../../lib/cli/explain-failure.js';
-import { Endpoint, nodeDrivers, parseUrl, type VerifyEndpoint } from '../../lib/index.js';
+import { Endpoint, nodeDrivers, type VerifyEndpoint } from '../../lib/index.js';
+import { parseUrl } from '../../lib/transport/url.js';
 import { diagnose } from '../../lib/monitor/diagnose.js';
 import type { Diagnosis } from '../../lib/monitor/diagnosis.js';
 import { probe } from '../../lib/monitor/probe.js';

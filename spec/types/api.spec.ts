@@ -4,14 +4,13 @@ import { describe, expectTypeOf, it } from 'vitest';
 import type {
   Communicator,
   Connection,
-  Driver,
-  DriverParams,
   Endpoint,
   LifecycleEvent,
   Message,
   ReceivedMessage,
   StartedListener,
 } from '../../lib/index.js';
+import type { Driver, DriverParams } from '../../lib/transport/driver.js';
 
 /** What users build on. The compiler checks these, `npm run types`; a change here is a change for them. */
 describe('the public types', () => {

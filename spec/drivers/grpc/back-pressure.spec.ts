@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { WINDOW_BYTES } from '../../../lib/drivers/grpc/http2.js';
-import { parseUrl } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { encodedHead, pair, type Pair } from '../../contract/pair.js';
 
 const FRAME_BYTES = 256 * 1024;

@@ -9,7 +9,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
-import { CommErrorCode, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { encodedHead, frameOf } from '../../contract/pair.js';
 import { grpcFrame } from '../../support/grpc-frame.js';
 import { endOf, type Listening, listening } from '../websocket/listening.js';

@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { systemCode } from '../../../lib/drivers/node/node-errors.js';
-import { CommErrorCode, type Connection, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode, type Connection } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { frameOf } from '../../contract/pair.js';
 import { freePort } from '../../support/free-port.js';
 import { grpcFrame } from '../../support/grpc-frame.js';

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 
 import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
-import { parseUrl } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 
 /** A gRPC stream made of bare HTTP/2, to send what no client would. */
 export interface RawCall extends Disposable {

@@ -3,14 +3,9 @@ import { describe, expect, it } from 'vitest';
 
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { systemCode } from '../../../lib/drivers/node/node-errors.js';
-import {
-  CommError,
-  CommErrorCode,
-  type Connection,
-  ConnectionSecurity,
-  type DriverParams,
-  parseUrl,
-} from '../../../lib/index.js';
+import { CommError, CommErrorCode, type Connection, ConnectionSecurity } from '../../../lib/index.js';
+import type { DriverParams } from '../../../lib/transport/driver.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { type CertificatePair, testCertificates } from '../../support/certificates.js';
 import { listening } from '../websocket/listening.js';
 

@@ -6,7 +6,9 @@ import { concatMap, firstValueFrom, interval, map, toArray, take } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
-import { CommErrorCode, Communicator, DriverRegistry, Endpoint, Mode, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode, Communicator, Endpoint, Mode } from '../../../lib/index.js';
+import { DriverRegistry } from '../../../lib/transport/driver-registry.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { untilState } from '../../support/communicators.js';
 import {
   acquire,

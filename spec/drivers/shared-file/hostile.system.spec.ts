@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { FileConnection } from '../../../lib/drivers/shared-file/file-connection.js';
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
 import { DEFAULT_TUNING } from '../../../lib/drivers/shared-file/tuning.js';
-import { CommErrorCode, type Connection, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode, type Connection } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import {
   connectedPair,
   connectTo,

@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
 import type { Listener } from '../../../lib/drivers/index.js';
-import { CommErrorCode, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { concatBytes } from '../../support/bytes.js';
 import {
   acquire,

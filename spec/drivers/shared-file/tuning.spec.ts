@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { DEFAULT_TUNING, resolveTuning, tuningQuery } from '../../../lib/drivers/shared-file/tuning.js';
-import { CommErrorCode, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 
 describe('resolveTuning', () => {
   it('has the defaults of NVFlare', () => {

@@ -7,7 +7,8 @@ import { onTestFinished, vi } from 'vitest';
 
 import { SharedFileDriver } from '../../../lib/drivers/shared-file/shared-file-driver.js';
 import type { Listener } from '../../../lib/drivers/index.js';
-import { type Connection, parseUrl } from '../../../lib/index.js';
+import { type Connection } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { FrameType } from '../../../lib/wire/prefix.js';
 import { frameOf as frameOfHead } from '../../support/bytes.js';
 import { pattern } from '../../support/pattern.js';

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 
 import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
-import { CommErrorCode, type Connection, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode, type Connection } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { HANDSHAKE_FRAME_BYTES } from '../../../lib/transport/base-connection.js';
 import { encodedHead, frameOf } from '../../contract/pair.js';
 import { testCertificates } from '../../support/certificates.js';

@@ -5,7 +5,8 @@ import { firstValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
-import { CommErrorCode, parseUrl } from '../../../lib/index.js';
+import { CommErrorCode } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 
 const driver = new WebSocketDriver();
 

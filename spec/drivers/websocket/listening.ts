@@ -1,7 +1,8 @@
 import { concatMap, EMPTY, firstValueFrom, ReplaySubject, shareReplay, take, toArray } from 'rxjs';
 
 import type { HandshakeFailure } from '../../../lib/transport/driver.js';
-import type { Connection, Driver, DriverParams } from '../../../lib/index.js';
+import type { Connection } from '../../../lib/index.js';
+import type { Driver, DriverParams } from '../../../lib/transport/driver.js';
 
 /** A listener and what it accepted. */
 export interface Listening extends Disposable {

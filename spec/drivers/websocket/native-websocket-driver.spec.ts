@@ -9,14 +9,9 @@ import { WebSocket as WsWebSocket, WebSocketServer } from 'ws';
 import { InboxFullError } from '../../../lib/drivers/websocket/frame-inbox.js';
 import { NativeWebSocketDriver } from '../../../lib/drivers/websocket/native-websocket-driver.js';
 import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
-import {
-  CommError,
-  CommErrorCode,
-  type Connection,
-  ConnectionSecurity,
-  type DriverParams,
-  parseUrl,
-} from '../../../lib/index.js';
+import { CommError, CommErrorCode, type Connection, ConnectionSecurity } from '../../../lib/index.js';
+import type { DriverParams } from '../../../lib/transport/driver.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { frameOf } from '../../contract/pair.js';
 import { testCertificates } from '../../support/certificates.js';
 import { freePort } from '../../support/free-port.js';

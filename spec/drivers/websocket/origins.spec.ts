@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 
 import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
-import { CommError, CommErrorCode, Communicator, Endpoint, Mode, parseUrl } from '../../../lib/index.js';
+import { CommError, CommErrorCode, Communicator, Endpoint, Mode } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { describeEvent } from '../../../lib/monitor/reported-event.js';
 import { endOf, listening } from './listening.js';
 import { answerTo, upgradeRequest } from './raw-client.js';

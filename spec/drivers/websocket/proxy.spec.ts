@@ -7,7 +7,8 @@ import { firstValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
-import { type DriverParams, parseUrl } from '../../../lib/index.js';
+import type { DriverParams } from '../../../lib/transport/driver.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { frameOf } from '../../contract/pair.js';
 import { endOf, type Listening, listening } from './listening.js';
 

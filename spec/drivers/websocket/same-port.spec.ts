@@ -10,15 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { WebSocketDriver } from '../../../lib/drivers/websocket/websocket-driver.js';
-import {
-  AppIds,
-  CommErrorCode,
-  ConnectionSecurity,
-  Mode,
-  parseUrl,
-  textMessage,
-  textOf,
-} from '../../../lib/index.js';
+import { AppIds, CommErrorCode, ConnectionSecurity, Mode, textMessage, textOf } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { testCertificates } from '../../support/certificates.js';
 import { communicator, stopAll, untilState } from '../../support/communicators.js';
 import { endOf, listening } from './listening.js';

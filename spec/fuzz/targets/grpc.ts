@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 
-import { parseUrl } from '../../../lib/index.js';
+import { parseUrl } from '../../../lib/transport/url.js';
 import { concatBytes } from '../../support/bytes.js';
 import { conversation } from '../corpus.js';
 import type { Dice } from '../dice.js';
