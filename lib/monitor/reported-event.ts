@@ -19,13 +19,16 @@ export interface ReportedEvent {
   readonly endpointName?: string;
   /** The code of the error that caused it, if any. */
   readonly code?: string;
+  /** Where it listens, with the real port: of `listening` alone. */
+  readonly url?: string;
   /** True where that endpoint is a watcher; absent otherwise. */
   readonly isWatcher?: true;
 }
 
 /** A lifecycle event as plain data. `at` is the time of the event, in milliseconds since 1970. */
 export function reportEvent(event: LifecycleEvent, at: number): ReportedEvent {
-  return { at, type: event.type, text: describeEvent(event), ...endpointOf(event), ...codeOf(event) };
+  const url = event.type === 'listening' ? { url: event.url } : {};
+  return { at, type: event.type, text: describeEvent(event), ...endpointOf(event), ...codeOf(event), ...url };
 }
 
 /** What happened, in one line of plain words. */

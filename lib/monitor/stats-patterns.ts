@@ -99,5 +99,6 @@ export const EVENT = {
   text: P.string,
   endpointName: P.optional(P.string),
   code: P.optional(P.string),
+  url: P.optional(P.string),
   isWatcher: P.optional(true),
 } as const satisfies Fields<ReportedEvent>;

@@ -21,7 +21,7 @@ const site = (connProps: Record<string, unknown>) =>
 
 /** Each event, with the line and the other fields that it is reported with. */
 const CASES: readonly (readonly [LifecycleEvent, string, object?])[] = [
-  [{ type: 'listening', handle, url }, 'listening on tcp://0:8002'],
+  [{ type: 'listening', handle, url }, 'listening on tcp://0:8002', { url }],
   [
     { type: 'retrying', handle, url, mode: Mode.ACTIVE, delayMs: 1_540, error },
     'tcp://0:8002 is tried again in 1.5 s: reset by peer',

@@ -1,4 +1,13 @@
-import { ChangeDetectionStrategy, Component, computed, input, output, signal } from '@angular/core';
+import {
+  ChangeDetectionStrategy,
+  Component,
+  computed,
+  DOCUMENT,
+  inject,
+  input,
+  output,
+  signal,
+} from '@angular/core';
 import { EndpointState } from 'rxflare';
 
 import { formatBytes, formatCount } from './format';
@@ -26,6 +35,8 @@ export class EndpointTable {
   readonly known = input.required<number>();
   /** What the hub found beyond the rows; `undefined` until it has answered. */
   readonly answer = input.required<Found | undefined>();
+  /** Where the hub listens. */
+  readonly listeners = input.required<readonly string[]>();
   readonly canWrite = input.required<boolean>();
   /** A person wants to write to an endpoint. */
   readonly write = output<string>();
@@ -71,6 +82,13 @@ export class EndpointTable {
   readonly shown = computed(() => (this.isLong() ? this.found() : this.found().slice(0, SHOWN)));
   readonly hidden = computed(() => this.found().length - this.shown().length);
   readonly isAlone = computed(() => (this.rows() ?? []).length === 0);
+  /** Where others can join. The listener of this page is for this page alone. */
+  readonly #location = inject(DOCUMENT).location;
+  readonly joinUrls = computed(() =>
+    this.listeners()
+      .filter((url) => portOf(url) !== this.#location.port)
+      .map((url) => url.replace('://0:', `://${this.#location.hostname}:`)),
+  );
 
   readonly columns: readonly Column[] = [
     { label: 'Name', order: 'name' },
@@ -127,4 +145,9 @@ interface Column {
   /** What its header sorts by. */
   readonly order?: Order;
   readonly isNumber?: boolean;
+}
+
+/** The port of a URL of any scheme; empty where it has none, as `inproc://hub`. */
+function portOf(url: string): string {
+  return /:(\d+)(?:\/|$)/.exec(url)?.[1] ?? '';
 }

@@ -54,6 +54,8 @@ export interface Picture {
   readonly samples: readonly Sample[];
   /** The sums of the last hour, oldest first: those that the hub kept, and those since. */
   readonly past: readonly HistorySample[];
+  /** Where the hub listens, as far as its events tell. */
+  readonly listeners: readonly string[];
   /** Newest first. */
   readonly events: readonly NumberedEvent[];
   /** To be compared with the next one. */
@@ -126,6 +128,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
       -SAMPLES,
     ),
     past,
+    listeners: [...new Set([...(last?.listeners ?? []), ...report.events.flatMap(({ url }) => url ?? [])])],
     events: newestFirst(last?.events ?? [], report.events),
     endpoints: new Map(list.map((endpoint) => [endpoint.name, endpoint])),
   };
