@@ -11,6 +11,7 @@ import { brokenLinks } from './docs/links.js';
 import { play } from './docs/play.js';
 import { isSpec, scenesOf, unproven } from './docs/scenes.js';
 import { ANGULAR_CLI, typeErrors } from './docs/type-errors.js';
+import { startAngular } from './docs/angular-tests.js';
 import { makeWorkspace } from './docs/workspace.js';
 import { INSTALL } from './package/project.js';
 import { chromiumPath } from './support/chromium.js';
@@ -157,6 +158,7 @@ describe.concurrent('the programs in the guides', () => {
 // Specs of the guides, where no command there runs them.
 const commands = blocks.filter(({ language }) => language === 'sh').map((block) => block.code);
 const stage = await workspace.stage(false);
+afterAll(startAngular());
 for (const block of code.filter(isSpec)) {
   const path = valueOf(block, 'file') ?? '';
   if (!commands.some((command) => command.includes(path)))

@@ -49,6 +49,8 @@ export async function makeWorkspace(): Promise<Workspace> {
   const directory = await mkdtemp(join(tmpdir(), 'rxflare-docs-'));
   await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
   await put(join(directory, 'package.json'), '{ "type": "module" }');
+  // Components of Angular have decorators, as in a project of `ng new`.
+  await put(join(directory, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }');
   await makeStartupKit(join(directory, 'startup'));
   const path = await makeCommands(join(directory, 'bin'));
   let stages = 0;
