@@ -13,6 +13,7 @@ import {
   switchMap,
   takeUntil,
   tap,
+  timer,
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
@@ -44,6 +45,8 @@ export interface OutboundParts {
   readonly size: number | undefined;
   /** Lost chunks are sent again. */
   readonly isReliable: boolean;
+  /** How long one that is not reliable waits at its end to be acknowledged, in milliseconds. */
+  readonly confirmMs: number;
   readonly options: Required<StreamOptions>;
   readonly scheduler: SchedulerLike;
   /**
@@ -72,6 +75,7 @@ export class OutboundStream {
   readonly #chunker: Chunker;
   readonly #demand = new Subject<void>();
   readonly #full = new Subject<void>();
+  readonly #allSent = new Subject<void>();
   readonly #progress = new Subject<StreamProgress>();
   /** Chunks of a reliable stream that the receiver may not have. */
   readonly #unconfirmed = new Map<number, Sent>();
@@ -85,17 +89,20 @@ export class OutboundStream {
   #hasLeft = false;
   #isPumping = false;
   #sourceEnded = false;
+  /** Nothing more is expected of the receiver once all is sent. */
+  #isConfirmed: boolean;
   #state: 'sending' | 'sent' | 'over' = 'sending';
 
   constructor(parts: OutboundParts) {
     this.#parts = parts;
     this.#chunker = new Chunker(parts.options.chunkBytes);
     this.#progressAtMs = parts.scheduler.now();
+    this.#isConfirmed = parts.isReliable || parts.confirmMs === 0;
   }
 
   /** Sends the stream. Unsubscribing aborts it. */
   run(): Observable<StreamProgress> {
-    const { feed, options, scheduler } = this.#parts;
+    const { feed, options, scheduler, confirmMs } = this.#parts;
     const over$ = this.#progress.pipe(ignoreElements(), endWith(undefined));
     const fed$ = feed(this.#demand).pipe(
       tap({ next: (piece) => this.#feed(piece), complete: () => this.#endSource() }),
@@ -107,12 +114,19 @@ export class OutboundStream {
         this.#pump();
       }),
     );
+    const confirmed$ = this.#allSent.pipe(
+      switchMap(() => timer(confirmMs, scheduler)),
+      tap(() => this.#confirm()),
+    );
     const watched$ = interval(options.retryMs, scheduler).pipe(tap(() => this.#watch()));
     const started$ = defer(() => {
       this.#pump();
       return EMPTY;
     });
-    const work$ = merge(drained$, watched$, fed$, started$).pipe(ignoreElements(), takeUntil(over$));
+    const work$ = merge(drained$, confirmed$, watched$, fed$, started$).pipe(
+      ignoreElements(),
+      takeUntil(over$),
+    );
     return merge(this.#progress, work$).pipe(
       tap({ error: () => this.#abort('the sender failed') }),
       finalize(() => this.#abort('cancelled by the sender')),
@@ -141,6 +155,12 @@ export class OutboundStream {
       this.#unconfirmed.delete(sent);
     }
     this.#tell();
+    if (this.#state === 'sent' && offset >= this.#sentBytes) this.#confirm();
+    else this.#pump();
+  }
+
+  #confirm(): void {
+    this.#isConfirmed = true;
     this.#pump();
   }
 
@@ -183,7 +203,7 @@ export class OutboundStream {
     } finally {
       this.#isPumping = false;
     }
-    if (this.#state === 'sent' && this.#unconfirmed.size === 0) {
+    if (this.#state === 'sent' && this.#unconfirmed.size === 0 && this.#isConfirmed) {
       this.#become('over');
       this.#progress.complete();
     }
@@ -230,6 +250,7 @@ export class OutboundStream {
     if (isFinal) this.#become('sent');
     this.#transmit(all, bytes);
     this.#tell();
+    if (isFinal && !this.#isConfirmed) this.#allSent.next();
   }
 
   #hasAllAcknowledged(): boolean {

@@ -23,6 +23,11 @@ export interface SendStreamOptions {
    * all is sent. Default: whether the target is known to be able to, from what it sent.
    */
   readonly reliable?: boolean;
+  /**
+   * How long a stream that is not `reliable` waits at its end for the target to acknowledge all of it, or to refuse it, in
+   * milliseconds. NVFlare up to 2.8 acknowledges no end: then it completes after this time all the same. Default: 0.
+   */
+  readonly confirmMs?: number;
   /** Cells on the way do not warn where they cannot pass it on. Default: false. */
   readonly optional?: boolean;
 }
@@ -79,7 +84,7 @@ export class OutboundStreams {
     channel: string,
     topic: string,
     source: StreamSource,
-    { headers, size = sizeOf(source), reliable, optional = false }: SendStreamOptions = {},
+    { headers, size = sizeOf(source), reliable, confirmMs = 0, optional = false }: SendStreamOptions = {},
     lingers = false,
   ): Observable<StreamProgress> {
     return defer(() => {
@@ -102,6 +107,7 @@ export class OutboundStreams {
         feed: feedOf(source),
         size,
         isReliable,
+        confirmMs,
         options: this.#options,
         scheduler: this.#scheduler,
         send: (all, bytes) => this.#wire.send(target, all, bytes, optional),

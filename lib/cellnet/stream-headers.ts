@@ -22,6 +22,8 @@ export const StreamHeader = {
   FAILED_DESTINATION: 'sm__fd',
   CHANNEL: 'sm__ch',
   TOPIC: 'sm__tp',
+  /** What the file of a stream of NVFlare's `FileStreamer` is called, which 2.5 to 2.8 have. */
+  FILE_NAME: 'sm__fn',
   REQUEST_ID: 'sm__ri',
   ENCODING: 'sm__pe',
   RELIABLE: 'sm__rs',

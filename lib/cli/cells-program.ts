@@ -2,6 +2,8 @@ import { type Command, Option } from 'commander';
 
 import { pair } from './arguments.js';
 import { duration } from './cells-options.js';
+import type { PullOptions } from './cells-pull.js';
+import type { PushOptions } from './cells-push.js';
 import type { RequestCommandOptions } from './cells-request.js';
 import type { ServeOptions } from './cells-serve.js';
 
@@ -16,6 +18,8 @@ const STEP = 'each step: seconds, or as 500ms';
 export function addCellCommands(add: AddCommand): void {
   addRequest(add);
   addServe(add);
+  addPush(add);
+  addPull(add);
 }
 
 function addRequest(add: AddCommand): void {
@@ -41,13 +45,42 @@ function addServe(add: AddCommand): void {
       'tcp://localhost:8002 --parent server --name site-2 --channel task --payload idle',
     ]),
   )
-    .option('--topic <topic>', 'the topic; by default all that have no handler', '*')
     .option('--echo', 'answer with what was asked', false)
     .option(...PAYLOAD)
     .option(...VALUE)
     .action(async (urls: readonly string[], options: ServeOptions) => {
       const { serveCommand } = await import('./cells-serve.js');
       await serveCommand(urls, options);
+    });
+}
+
+function addPush(add: AddCommand): void {
+  asking(
+    add('push <words...>', 'sends a file to a cell of NVFlare, as a stream', [
+      'tcp://localhost:8002 model.npz --to site-1 --channel models --topic best',
+      'model.npz --kit site-1/startup --to server --channel models --topic best',
+    ]),
+  )
+    .usage('[options] [url] <file>')
+    .option('--header <key=value>', 'header of the stream; may be repeated', pair, {})
+    .action(async (words: readonly string[], options: PushOptions) => {
+      const { pushCommand } = await import('./cells-push.js');
+      await pushCommand(words, options);
+    });
+}
+
+function addPull(add: AddCommand): void {
+  standing(
+    add('pull <words...>', 'waits for one stream as a cell of NVFlare, and saves it to a file', [
+      'tcp://0:8002 model.npz --channel models --topic best',
+      'tcp://localhost:8002 model.npz --parent server --name site-2 --channel models --from site-1',
+    ]),
+  )
+    .usage('[options] [url...] <file>')
+    .option('--from <name>', 'the cell that sends it; others are refused')
+    .action(async (words: readonly string[], options: PullOptions) => {
+      const { pullCommand } = await import('./cells-pull.js');
+      await pullCommand(words, options);
     });
 }
 
@@ -63,6 +96,7 @@ function asking(command: Command): Command {
 /** The options of what waits for other cells. */
 function standing(command: Command): Command {
   return inPlace(command)
+    .option('--topic <topic>', 'the topic; by default all of the channel', '*')
     .option('--name <name>', 'own cell name; by default server, or with --parent a new one')
     .option(
       '--parent <name>',

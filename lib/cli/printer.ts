@@ -54,6 +54,15 @@ export type Output =
       /** The payload: what JSON has, or bytes. */
       readonly value: unknown;
     }
+  | {
+      readonly event: 'pushed';
+      readonly to: string;
+      readonly file: string;
+      readonly bytes: number;
+      /** The other cell said that all has arrived. */
+      readonly isConfirmed: boolean;
+    }
+  | { readonly event: 'pulled'; readonly from: string; readonly file: string; readonly bytes: number }
   | { readonly event: 'pong'; readonly rttMs: number }
   | {
       readonly event: 'summary';
@@ -135,6 +144,13 @@ function toText(output: Output): string {
       return `${bold(from)} [${channel}/${topic}] ${valueText(value)}`;
     })
     .with({ event: 'reply' }, ({ value }) => valueText(value))
+    .with({ event: 'pushed' }, ({ to, bytes, isConfirmed }) => {
+      const doubt = isConfirmed ? '' : ', which has not said that all has arrived';
+      return `sent ${sizeText(bytes)} to ${bold(to)}${doubt}`;
+    })
+    .with({ event: 'pulled' }, ({ from, file, bytes }) => {
+      return `received ${sizeText(bytes)} from ${bold(from)}: ${file}`;
+    })
     .with({ event: 'pong' }, ({ rttMs }) => `PONG in ${ms(rttMs)}`)
     .with(
       { event: 'summary' },

@@ -23,6 +23,7 @@ function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
     feed: feedOf(pattern(30)),
     size: 30,
     isReliable: true,
+    confirmMs: 0,
     options: { ...STREAM_DEFAULTS, chunkBytes: 10, windowBytes: 40, retryMs: 100, ackTimeoutMs: 1_000 },
     scheduler,
     drained: () => new Subject(),
@@ -148,6 +149,38 @@ describe('a reliable stream', () => {
       }, 10);
       flush();
       expect(end).toEqual([['end', 310]]);
+    });
+  });
+});
+
+describe('the end of a stream that is not reliable', () => {
+  const parts = { isReliable: false, confirmMs: 50 };
+
+  it('waits to be acknowledged, where it is asked to', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { stream } = setUp(scheduler, parts);
+      expectObservable(ended(stream.run())).toBe('20ms (a|)', { a: 'end' });
+      scheduler.schedule(() => stream.acknowledge(20, undefined), 10);
+      scheduler.schedule(() => stream.acknowledge(30, undefined), 20);
+      flush();
+    });
+  });
+
+  it('is taken for well where the receiver says nothing in that time', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { stream, sent } = setUp(scheduler, parts);
+      expectObservable(ended(stream.run())).toBe('50ms (a|)', { a: 'end' });
+      flush();
+      expect(sent).toHaveLength(3);
+    });
+  });
+
+  it('fails where the receiver refuses it in that time', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { stream } = setUp(scheduler, parts);
+      expectObservable(ended(stream.run())).toBe('20ms (a|)', { a: ReturnCode.COMM_ERROR });
+      scheduler.schedule(() => stream.refuse(new CellError(ReturnCode.COMM_ERROR)), 20);
+      flush();
     });
   });
 });

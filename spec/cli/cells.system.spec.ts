@@ -1,19 +1,31 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { lastValueFrom, mergeMap } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { Endpoint, Mode } from '../../lib/index.js';
-import { communicator, startListening, stopAll } from '../support/communicators.js';
+import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
+import { programArgs } from '../support/compiled.js';
 import { freePort } from '../support/free-port.js';
+import { pattern } from '../support/pattern.js';
+import { PtyProcess } from '../support/pty-process.js';
+import { pythonAvailable } from '../support/python.js';
 import { RxflareProcess } from '../support/rxflare-process.js';
 
 const PLACE = ['--channel', 'app', '--topic', 'status'];
 const run = (...args: readonly string[]) => RxflareProcess.run(...args);
 
 afterEach(stopAll);
+
+/** A file with these bytes, in a folder of its own. */
+async function fileOf(bytes: Uint8Array): Promise<string> {
+  const file = join(await mkdtemp(join(tmpdir(), 'rxflare-cells-')), 'a file');
+  await writeFile(file, bytes);
+  return file;
+}
 
 /** A cell that listens, and its URL. */
 async function serverCell() {
@@ -32,9 +44,7 @@ describe('rxflare request', () => {
       return payload;
     });
     const ask = (...args: readonly string[]) => run('request', url, '--to', 'server', ...PLACE, ...args);
-    const directory = await mkdtemp(join(tmpdir(), 'rxflare-request-'));
-    const file = join(directory, 'a file');
-    await writeFile(file, new Uint8Array(1_500));
+    const file = await fileOf(new Uint8Array(1_500));
 
     const outputs = await Promise.all([
       ask('--payload', 'grüße', '--header', 'round=3', '--name', 'js'),
@@ -132,5 +142,86 @@ describe('rxflare serve', () => {
     const two = await run('serve', url, url, '--parent', 'server', ...PLACE);
     expect(two).toMatchObject({ exitCode: 2, stdout: '' });
     expect(two.stderr).toContain('expected one URL with --parent, got several');
+  });
+});
+
+describe('rxflare push and pull', () => {
+  const bytes = pattern(3_000_001);
+
+  it('carry a file from one cell to another, over the server between them', async () => {
+    const { url } = await serverCell();
+    const source = await fileOf(bytes);
+    const target = await fileOf(new TextEncoder().encode('what was there'));
+    const pull = ['pull', url, target, '--parent', 'server', '--name', 'js', '--from', 'sender', '--json'];
+    await using pulling = new RxflareProcess(...pull, ...PLACE);
+    await pulling.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+    const push = (name: string) =>
+      run('push', url, source, '--name', name, '--to', 'js', ...PLACE, '--header', 'round=3', '--json');
+
+    const refused = await push('stranger');
+    expect(refused).toMatchObject({ exitCode: 3, stderr: '' });
+    expect(refused.stdout).toContain('not from the cell that is waited for');
+    const pushed = await push('sender');
+    expect(pushed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(pushed.stdout)).toMatchObject({
+      event: 'pushed',
+      to: 'js',
+      bytes: bytes.length,
+      isConfirmed: true,
+    });
+    const pulled = await pulling.ended();
+    expect(pulled).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await pulling.next(({ event }) => event === 'pulled')).toMatchObject({
+      from: 'sender',
+      bytes: bytes.length,
+      file: target,
+    });
+    expect((await readFile(target)).equals(bytes)).toBe(true);
+    expect(await readdir(join(target, '..'))).toEqual(['a file']);
+  });
+
+  it('leave what was there, and no part, where a stream breaks off', async () => {
+    const target = await fileOf(new TextEncoder().encode('what was there'));
+    await using pulling = new RxflareProcess('pull', 'tcp://127.0.0.1:0', target, ...PLACE, '--json');
+    const { url } = await pulling.next(({ event }) => event === 'listening');
+    const site = communicator(new Endpoint('js', { fqcn: 'js' }));
+    site.addConnector(String(url), Mode.ACTIVE);
+    const cell = new Cell(site);
+    await site.start();
+    await untilState(site, 'server');
+    const sending$ = cell.sendStream('server', 'app', 'status', [bytes], { size: bytes.length + 1 });
+    await expect(lastValueFrom(sending$)).rejects.toThrow('bytes');
+    const { exitCode, stdout } = await pulling.ended();
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('"returnCode":"comm_error"');
+    expect(await readFile(target, 'utf8')).toBe('what was there');
+    expect(await readdir(join(target, '..'))).toEqual(['a file']);
+  });
+
+  it('say before they connect what cannot be read or written', async () => {
+    const file = await fileOf(bytes);
+    const [missing, folder, nowhere] = await Promise.all([
+      run('push', 'tcp://127.0.0.1:1', `${file}.missing`, ...PLACE),
+      run('push', 'tcp://127.0.0.1:1', join(file, '..'), ...PLACE),
+      run('pull', 'tcp://127.0.0.1:0', join(file, 'below'), ...PLACE),
+    ]);
+    expect(missing).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(missing.stderr).toContain('no such file');
+    expect(folder).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(folder.stderr).toContain('expected a file');
+    expect(nowhere).toMatchObject({ exitCode: 2, stdout: '' });
+  });
+
+  it.skipIf(!pythonAvailable())('show on a terminal how far they are', async () => {
+    const { cell, url } = await serverCell();
+    cell
+      .streams('app', 'status')
+      .pipe(mergeMap(({ chunks$ }) => chunks$))
+      .subscribe();
+    const command = [process.execPath, ...programArgs('cli/main'), 'push', url, await fileOf(bytes)];
+    await using terminal = new PtyProcess(100, 10, [...command, ...PLACE]);
+    expect(await terminal.ended()).toMatchObject({ status: 0 });
+    expect(terminal.written).toMatch(/\[#* *\] +\d+ % {2}[\d.]+ MB of 3 MB/);
+    expect(terminal.lines[0]).toBe('sent 3 MB to server');
   });
 });

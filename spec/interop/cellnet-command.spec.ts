@@ -1,10 +1,16 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, inject, it, vi } from 'vitest';
 
 import { Cell } from '../../lib/cellnet/index.js';
+import type { FobsValue } from '../../lib/fobs/index.js';
 import { Endpoint, Mode } from '../../lib/index.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
 import { freePort } from '../support/free-port.js';
+import { pattern, sha256 } from '../support/pattern.js';
 import { RxflareProcess } from '../support/rxflare-process.js';
 import { startCellPeer } from './cell-peer.js';
 import { NVFLARE_VERSIONS } from './set-up.js';
@@ -56,6 +62,47 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
         value: { n: 1 },
       });
       expect(await serving.stop()).toMatchObject(isOk);
+    });
+
+    it('send files to a cell of NVFlare, and save what it sends', async () => {
+      const url = `tcp://127.0.0.1:${await freePort()}`;
+      await startCellPeer(version, 'server', url, 'stream_peer.py');
+      const folder = await mkdtemp(join(tmpdir(), 'rxflare-files-'));
+      const [source, target] = [join(folder, 'source'), join(folder, 'target')];
+      const bytes = pattern(20_000_000);
+      await writeFile(source, bytes);
+
+      const push = ['push', url, source, '--to', 'server', '--channel', 'bytes', '--topic', 'any', '--json'];
+      const pushed = await RxflareProcess.run(...push, '--header', 'name=file', '--header', 'wait=0');
+      expect(pushed).toMatchObject({ exitCode: 0, stderr: '' });
+      const isConfirmed = version >= '2.9';
+      expect(JSON.parse(pushed.stdout)).toMatchObject({ event: 'pushed', bytes: bytes.length, isConfirmed });
+      const asker = communicator(new Endpoint('asker', { fqcn: 'asker' }));
+      asker.addConnector(url, Mode.ACTIVE);
+      const cell = new Cell(asker, { dialect: dialectOf(version) });
+      await asker.start();
+      await untilState(asker, 'server');
+      const ask = async (topic: string, value: FobsValue) =>
+        (await firstValueFrom(cell.request('server', 'task', topic, value))).payload;
+      expect(await vi.waitUntil(() => ask('read', 'file'), 30_000)).toEqual([bytes.length, sha256(bytes)]);
+
+      const pull = [
+        'pull',
+        url,
+        target,
+        '--parent',
+        'server',
+        '--name',
+        'js',
+        '--channel',
+        'blobs',
+        '--json',
+      ];
+      await using pulling = new RxflareProcess(...pull);
+      await pulling.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+      await ask('send blob', { target: 'js', name: 'blob', size: bytes.length });
+      expect(await pulling.ended()).toMatchObject({ exitCode: 0, stderr: '' });
+      expect((await readFile(target)).equals(bytes)).toBe(true);
     });
   },
 );

@@ -1,0 +1,62 @@
+import {
+  catchError,
+  EMPTY,
+  endWith,
+  filter,
+  ignoreElements,
+  map,
+  switchMap,
+  take,
+  takeLast,
+  tap,
+} from 'rxjs';
+
+import { printCellFailure } from './cells-failure.js';
+import { checkFolder, saveStream } from './cells-file.js';
+import type { Place } from './cells-options.js';
+import { showProgress } from './cells-progress.js';
+import { type PlaceOptions, standAsCell } from './cells-serve.js';
+import { Printer } from './printer.js';
+
+/** The options of `rxflare pull`. */
+export interface PullOptions extends PlaceOptions, Place {
+  /** The cell whose stream is taken. Default: any. */
+  readonly from?: string;
+}
+
+/**
+ * `rxflare pull`: waits for a stream, and saves it to a file.
+ *
+ * @param words - the URLs, and the file
+ */
+export async function pullCommand(words: readonly string[], given: PullOptions): Promise<void> {
+  const { channel, topic, from, json } = given;
+  const printer = new Printer(json, { timed: true });
+  const urls = words.slice(0, -1);
+  const file = words.at(-1) ?? '';
+  await checkFolder(file);
+  await standAsCell(urls, given, printer, 'pull', (cell) =>
+    cell.streams(channel, topic).pipe(
+      filter((stream) => {
+        const isWanted = from === undefined || stream.origin === from;
+        if (!isWanted) stream.refuse('it is not from the cell that is waited for');
+        return isWanted;
+      }),
+      take(1),
+      switchMap((stream) =>
+        saveStream(stream, file).pipe(
+          map((bytes) => ({ bytes, size: stream.size })),
+          showProgress,
+          takeLast(1),
+          tap(({ bytes }) => printer.print({ event: 'pulled', from: stream.origin, file, bytes })),
+        ),
+      ),
+      catchError((error: unknown) => {
+        printCellFailure(printer, error);
+        return EMPTY;
+      }),
+      ignoreElements(),
+      endWith(undefined),
+    ),
+  );
+}

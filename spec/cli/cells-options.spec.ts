@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+
+import { duration } from '../../lib/cli/cells-options.js';
+import { plainOf, valueText } from '../../lib/cli/cells-value.js';
+import { type FobsValue, NdArray, OrderedDict, PyFloat, pyEnum, Tuple } from '../../lib/fobs/index.js';
+
+describe('a duration', () => {
+  it.each([
+    ['5', 5_000],
+    ['0.25', 250],
+    ['5s', 5_000],
+    ['500ms', 500],
+  ])('%s is %i ms', (text, ms) => expect(duration(text)).toBe(ms));
+
+  it.each(['', '-1', 'soon', '5m', '1e3', '.5'])('%j is none', (text) => {
+    expect(() => duration(text)).toThrow('Expected seconds, or a duration as 500ms.');
+  });
+});
+
+describe('a payload in words', () => {
+  it.each<[FobsValue, string]>([
+    ['a text', 'a text'],
+    [undefined, '(empty)'],
+    [new TextEncoder().encode('text'), 'text'],
+    [new Uint8Array(2_000), '(2 kB of binary data)'],
+    [[1, 2n ** 60n, true, null], '[1,"1152921504606846976",true,null]'],
+    [Tuple.from([1, new PyFloat(2)]), '[1,2]'],
+    [new Set([1]), '[1]'],
+    [new Map([[1, 'one']]), '[[1,"one"]]'],
+    [new OrderedDict([['a', 1]]), '{"a":1}'],
+    [NdArray.float32([1, 2], [2, 1]), '{"dtype":"float32","shape":[2,1]}'],
+    [{ kind: pyEnum('a.Kind', 'WEIGHTS') }, '{"kind":{"type":"a.Kind","data":"WEIGHTS"}}'],
+    [new Date(0), '1970-01-01T00:00:00.000Z'],
+    [{ at: new Date(Number.NaN), raw: new Uint8Array([0]) }, '{"at":null,"raw":"(1 byte of binary data)"}'],
+  ])('%o', (value, text) => expect(valueText(plainOf(value))).toBe(text));
+});
