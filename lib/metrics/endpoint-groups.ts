@@ -7,7 +7,7 @@ const OTHER = '_other';
 export interface MetricsOptions {
   /**
    * Chooses endpoints that get series of their own, with their name in the attribute `rxflare.endpoint.name`; there
-   * it is `_other` for the sum of all the rest. It is called once for each endpoint that is no watcher, and must not
+   * it is `_other` for the sum of all the rest, an endpoint of that very name included. It is called once for each endpoint that is no watcher, and must not
    * throw. Default: no endpoint is chosen, all are in one sum, and there is no such attribute.
    */
   readonly endpoints?: (name: string) => boolean;
@@ -42,8 +42,9 @@ export class EndpointGroups {
   /** The group of an endpoint that was not there at the last look. */
   of(name: string): string | undefined {
     if (this.#own.has(name)) return name;
-    if (this.#isChosen === undefined || this.#own.size >= this.#max || !this.#isChosen(name))
-      return this.rest;
+    // An endpoint may have that name itself: it is one of the rest then, and takes no place.
+    if (name === OTHER || this.#isChosen === undefined) return this.rest;
+    if (this.#own.size >= this.#max || !this.#isChosen(name)) return this.rest;
     this.#own.add(name);
     return name;
   }

@@ -83,6 +83,12 @@ describe('the sums over endpoints', () => {
     expect(sentOf(sums, 'site-1')).toBe(2 + 32);
     expect(sentOf(sums, '_other')).toBe(17);
   });
+
+  it('give an endpoint that is named as the rest is no series of its own, and no place', () => {
+    const sums = new EndpointSums(new EndpointGroups({ endpoints: () => true, maxEndpoints: 1 }));
+    sums.update([sent('_other', 1), sent('site-1', 2), sent('site-2', 4)]);
+    expect([sentOf(sums, 'site-1'), sentOf(sums, '_other')]).toEqual([2, 1 + 4]);
+  });
 });
 
 describe('the limit of endpoints with series of their own', () => {
