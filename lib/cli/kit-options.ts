@@ -1,9 +1,12 @@
+import { CommanderError } from 'commander';
+
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { checkCredentials } from '../flare/check-credentials.js';
 import { type KitRole, readStartupKit, type StartupKit } from '../flare/startup-kit.js';
 import type { IdentityMap } from '../options.js';
 import { ConnectionSecurity } from '../transport/driver.js';
 import { formatUrl, isMutualTls, parseUrl } from '../transport/url.js';
+import { ExitCode } from './exit-code.js';
 import type { Printer } from './printer.js';
 import { asksForTls, type TlsOptions } from './tls-options.js';
 
@@ -32,7 +35,7 @@ const SERVER_NAME = 'server';
  * Completes a command that connects from `--kit`, where that is given: what the command line says comes first. Then checks
  * the certificates, and prints warnings.
  *
- * @throws CommError `BAD_CONFIG` without a URL, for a server's kit, and for files that cannot work
+ * @throws CommanderError without a URL; CommError `BAD_CONFIG` for a server's kit, and for files that cannot work
  */
 export function completeFromKit<T extends KitOptions>(
   given: string | undefined,
@@ -52,7 +55,8 @@ export function completeFromKit<T extends KitOptions>(
 /**
  * Completes a command that listens from `--kit`, as {@link completeFromKit}. A hub of a kit has NVFlare's name for servers.
  *
- * @throws CommError `BAD_CONFIG` without a URL, for the kit of a site or user, and for files that cannot work
+ * @throws CommanderError without a URL; CommError `BAD_CONFIG` for the kit of a site or user, and for files that cannot
+ * work
  */
 export function completeServerFromKit<T extends KitOptions>(
   given: readonly string[],
@@ -92,7 +96,7 @@ function check({ caCert, cert, key }: TlsOptions, name: string | undefined, prin
     printer.print({ event: 'notice', message: `warning: ${warning}` });
 }
 
-function noUrl(): CommError {
-  const text = 'expected a URL, or --kit and the folder of a startup kit; see rxflare --help';
-  return new CommError(CommErrorCode.BAD_CONFIG, text);
+function noUrl(): CommanderError {
+  const text = 'error: expected a URL, or --kit and the folder of a startup kit';
+  return new CommanderError(ExitCode.USAGE, 'rxflare.noUrl', text);
 }

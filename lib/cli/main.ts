@@ -7,8 +7,9 @@ import { tolerateClosedPipes } from './output-closed.js';
 import { createProgram } from './program.js';
 
 tolerateClosedPipes();
+const program = createProgram();
 try {
-  await createProgram().parseAsync();
+  await program.parseAsync();
 } catch (error) {
   const { Printer } = await import('./printer.js');
   const printer = new Printer(process.argv.includes('--json'));
@@ -24,6 +25,8 @@ try {
 /** A typo gets one line; who wants the help asks for it. */
 function usageError({ message }: CommanderError) {
   const [, ...words] = message.trim().split(/\s+/);
-  const text = `${words.join(' ')}; see rxflare --help`;
+  const names = program.commands.map((command) => command.name());
+  const name = process.argv.slice(2).find((word) => names.includes(word));
+  const text = `${words.join(' ')}; see rxflare ${name === undefined ? '' : `${name} `}--help`;
   return { event: 'error', code: CommErrorCode.BAD_CONFIG, message: text } as const;
 }

@@ -97,8 +97,8 @@ export interface PrinterOptions {
 }
 
 /**
- * Prints to standard output: one JSON object a line, with its time, or text for people. Errors in text go to standard
- * error. No text of a peer can forge a line or command the terminal.
+ * Prints to standard output: one JSON object a line, with its time, or text for people. Errors and warnings in text go to
+ * standard error. No text of a peer can forge a line or command the terminal.
  */
 export class Printer {
   readonly #json: boolean;
@@ -115,9 +115,14 @@ export class Printer {
       process.stdout.write(`${printableJson(JSON.stringify({ time, ...rounded(output) }, plainValue))}\n`);
       return;
     }
-    const stream = output.event === 'error' ? process.stderr : process.stdout;
+    const stream = isAside(output) ? process.stderr : process.stdout;
     stream.write(`${this.#timed ? `${time} ` : ''}${toText(safe(output))}\n`);
   }
+}
+
+/** What nobody asked for: not what a command is there to show. */
+function isAside({ event, ...output }: Output): boolean {
+  return event === 'error' || (event === 'notice' && !('type' in output));
 }
 
 function toText(output: Output): string {

@@ -20,6 +20,7 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
 import { Communicator } from '../index.js';
 import type { Message } from '../message.js';
+import type { ReceivedMessage } from '../received-message.js';
 import { Mode } from '../transport/driver.js';
 import { endRequested } from './end-requested.js';
 import { examine } from './examine.js';
@@ -60,11 +61,11 @@ export async function sendCommand(words: readonly string[], given: SendOptions):
   try {
     const done = firstValueFrom(done$, { defaultValue: undefined });
     await site.start();
-    const output = await done;
+    const result = await done;
     await site.stop();
     const error = await lost;
     if (error !== undefined) throw error;
-    if (output !== undefined) printer.print(output);
+    if (result !== undefined) tell(result, printer, given.json || process.stdout.isTTY);
   } catch (error) {
     await site.stop();
     if (!(error instanceof NotReadyError)) throw error;
@@ -74,22 +75,34 @@ export async function sendCommand(words: readonly string[], given: SendOptions):
   }
 }
 
-/** Sends the message as soon as its receiver is READY. Emits what to print: the answer, or that it is sent. */
-function exchange(site: Communicator, message: Message, options: SendOptions): Observable<Output> {
+/** The answer of a pipe is its bytes and nothing else, so that a script can use them. */
+function tell(result: Sent | ReceivedMessage, printer: Printer, isForPeople: boolean): void {
+  if ('event' in result) printer.print(result);
+  else if (isForPeople) printer.print(tellMessage(result));
+  else process.stdout.write(result.message.payload ?? new Uint8Array(0));
+}
+
+type Sent = Extract<Output, { event: 'sent' }>;
+
+/** Sends the message as soon as its receiver is READY. Emits the answer, or that it is sent. */
+function exchange(
+  site: Communicator,
+  message: Message,
+  options: SendOptions,
+): Observable<Sent | ReceivedMessage> {
   const { app, wait } = options;
   return whenReady(site, options).pipe(
     switchMap((endpoint) => {
       const { name } = endpoint;
       const sent = defer(() => {
         site.send(endpoint, app, message);
-        return of<Output>({ event: 'sent', to: name, app, bytes: message.payload?.length ?? 0 });
+        return of<Sent>({ event: 'sent', to: name, app, bytes: message.payload?.length ?? 0 });
       });
       if (wait === undefined) return sent;
       const late = new CommError(CommErrorCode.TIMEOUT, `${name} did not answer in ${wait} ms`);
       const answer$ = site.messages(app).pipe(
         filter((received) => received.endpoint.name === name),
         take(1),
-        map(tellMessage),
         timeLimit({ first: wait, with: () => throwError(() => late) }),
       );
       return merge(answer$, sent.pipe(ignoreElements()));

@@ -1,8 +1,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { resolveIdentity } from '../sfm/identity.js';
+import { readSmallFile } from './read-small-file.js';
 
 /** Certificates of one side of a connection. */
 export interface Credentials {
@@ -98,23 +99,16 @@ function readersOf(key: string): string[] {
 
 /** All certificates of a PEM file, at least one. */
 function readCertificates(path: string): X509Certificate[] {
-  const blocks = read(path).match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const blocks =
+    readSmallFile(path, 'latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw broken(`${path} has no certificate in PEM`);
   return blocks.map((block) => parsed(path, 'certificate', () => new X509Certificate(block)));
 }
 
 function readKey(path: string): KeyObject {
-  const pem = read(path);
+  const pem = readSmallFile(path, 'latin1');
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw broken(`${path} has no private key in PEM`);
   return parsed(path, 'private key', () => createPrivateKey(pem));
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    throw CommError.from(error, `${path} cannot be read`, CommErrorCode.BAD_CONFIG);
-  }
 }
 
 function parsed<T>(path: string, what: string, parse: () => T): T {

@@ -1,6 +1,7 @@
 import { isMatching, P } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { quoted } from '../quoted.js';
 import { ConnectionSecurity } from '../transport/driver.js';
 
 /** What the JSON file of a kit says. Files are named as they are in it. */
@@ -17,6 +18,22 @@ export interface KitFacts {
 
 /** NVFlare's scheme up to 2.6, whose admin kits name none. */
 const FIRST_SCHEME = 'grpc';
+
+/** Those of NVFlare that have a host and a port. */
+const SCHEMES = [
+  'grpc',
+  'grpcs',
+  'agrpc',
+  'agrpcs',
+  'http',
+  'https',
+  'ws',
+  'wss',
+  'tcp',
+  'stcp',
+  'atcp',
+  'satcp',
+];
 
 const text = P.optional(P.string);
 const security = P.optional(P.union('clear', 'tls', 'mtls'));
@@ -60,7 +77,7 @@ export function clientKit(json: unknown): KitFacts {
   const [server] = json.servers;
   const address = parseAddress(server?.service?.target ?? agent?.args?.sp_end_point);
   return {
-    scheme: server?.service?.scheme ?? FIRST_SCHEME,
+    scheme: schemeOf(server?.service?.scheme),
     ...address,
     security: client.connection_security ?? ConnectionSecurity.MTLS,
     caCert: client.ssl_root_cert,
@@ -83,7 +100,7 @@ export function adminKit(json: unknown): KitFacts {
     host === undefined || port === undefined ? agent?.args?.sp_end_point : `${host}:${port}`,
   );
   return {
-    scheme: admin.scheme ?? FIRST_SCHEME,
+    scheme: schemeOf(admin.scheme),
     ...address,
     security: admin.connection_security ?? ConnectionSecurity.MTLS,
     caCert: admin.ca_cert,
@@ -102,7 +119,7 @@ export function serverKit(json: unknown): KitFacts {
   const [server] = isMatching(SERVER, json) ? json.servers : [];
   if (server === undefined) throw unknownLayout('servers');
   return {
-    scheme: server.service.scheme ?? FIRST_SCHEME,
+    scheme: schemeOf(server.service.scheme),
     ...parseAddress(server.service.target),
     security: server.connection_security ?? ConnectionSecurity.MTLS,
     caCert: server.ssl_root_cert,
@@ -112,13 +129,19 @@ export function serverKit(json: unknown): KitFacts {
   };
 }
 
+function schemeOf(scheme = FIRST_SCHEME): string {
+  if (SCHEMES.includes(scheme)) return scheme;
+  const text = `expected a server that is reached over grpc, http or tcp, and the kit says "scheme": ${quoted(scheme)}`;
+  throw new CommError(CommErrorCode.BAD_CONFIG, text);
+}
+
 /** `host:port`, or `host:port:admin port`; the host may be an IPv6 address in brackets. */
 function parseAddress(address: string | undefined): { host: string; port: number } {
   const { host, port } =
     /^(?<host>\[[^\]]+\]|[^:]+):(?<port>\d+)(?::\d+)?$/.exec(address ?? '')?.groups ?? {};
   if (host !== undefined && Number(port) > 0 && Number(port) <= 0xffff)
     return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
-  const found = address === undefined ? 'none' : JSON.stringify(address);
+  const found = address === undefined ? 'none' : quoted(address);
   throw new CommError(CommErrorCode.BAD_CONFIG, `expected the server's address as host:port, got ${found}`);
 }
 

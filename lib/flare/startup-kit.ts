@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { ConnectionSecurity } from '../transport/driver.js';
 import { adminKit, clientKit, type KitFacts, serverKit } from './kit-layouts.js';
+import { readSmallFile } from './read-small-file.js';
 
 /** Who a startup kit is made for. */
 export type KitRole = 'client' | 'admin' | 'server';
@@ -47,12 +48,14 @@ const ROLES = Object.keys(LAYOUTS) as KitRole[];
  */
 export function readStartupKit(path: string): StartupKit {
   const { role, directory, file } = locate(resolve(path));
+  const text = readSmallFile(file, 'utf8');
   try {
-    const { caCert, cert, key, ...facts } = LAYOUTS[role].read(JSON.parse(readFileSync(file, 'utf8')));
+    const { caCert, cert, key, ...facts } = LAYOUTS[role].read(JSON.parse(text));
     const within = (name: string) => resolve(directory, name);
     return { role, directory, ...facts, caCert: within(caCert), cert: within(cert), key: within(key) };
   } catch (error) {
-    throw CommError.from(error, file, CommErrorCode.BAD_CONFIG);
+    if (error instanceof CommError) throw CommError.within(error, file);
+    throw new CommError(CommErrorCode.BAD_CONFIG, `${file} is no JSON`, { cause: error });
   }
 }
 
@@ -65,6 +68,16 @@ function locate(path: string): { role: KitRole; directory: string; file: string 
         return { role, directory, file };
     }
   }
-  const files = ROLES.map((role) => LAYOUTS[role].file).join(', ');
-  throw new CommError(CommErrorCode.BAD_CONFIG, `${path} is no startup kit: expected one of ${files} in it`);
+  throw new CommError(CommErrorCode.BAD_CONFIG, `${path} ${problemOf(path)}: ${EXPECTED}`);
+}
+
+const EXPECTED =
+  'give the folder of a site, user or server that "nvflare provision" made, or the startup folder in it';
+
+function problemOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  const [client, admin, server] = ROLES.map((role) => LAYOUTS[role].file);
+  if (stats === undefined) return 'is not there';
+  if (stats.isFile()) return `is not ${client ?? ''}, ${admin ?? ''} or ${server ?? ''}`;
+  return `is no startup kit, it has no ${client ?? ''}, ${admin ?? ''} or ${server ?? ''}`;
 }

@@ -32,8 +32,8 @@ describe('--kit', () => {
     const kit = siteKit(site1);
 
     const ping = await run('ping', '--kit', kit, '--count', '1');
-    expect(ping).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(ping.stdout).toMatch(/^warning: the CA certificate .* expires on /);
+    expect(ping.exitCode).toBe(0);
+    expect(ping.stderr).toMatch(/^(warning: the .*certificate .* expires on .*\n){2}$/);
     expect(ping.stdout).toMatch(/^server at .*\nsecurity: TLSv1\.3, certificate hub$/m);
 
     await using site = new RxflareProcess('connect', '--kit', `${kit}/startup`, '--json');
@@ -41,7 +41,7 @@ describe('--kit', () => {
     const message = await hub.next(({ event }) => event === 'message');
     expect(message).toMatchObject({ text: 'from a kit', from: matching(/^site-1\.connect-/) });
 
-    expect(await run('top', '--kit', kit, '--count', '1')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await run('top', '--kit', kit, '--count', '1')).exitCode).toBe(0);
   });
 
   it('says what is wrong with the certificates before it connects, and then what the hub says', async () => {

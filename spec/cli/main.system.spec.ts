@@ -10,14 +10,24 @@ afterAll(() => stop());
 
 describe('rxflare', () => {
   it.each([
-    [['pign'], "unknown command 'pign' (Did you mean ping?)"],
-    [['ping'], 'expected a URL, or --kit'],
-    [['ping', 'tcp://127.0.0.1:1', '--cuont', '3'], "unknown option '--cuont' (Did you mean --count?)"],
-    [['top', 'tcp://127.0.0.1:1', '--count', 'x'], "option '--count <n>' argument 'x' is invalid."],
-  ])('answers a typo with one line and exit code 2: %j', async (args, problem) => {
+    [['pign'], "unknown command 'pign' (Did you mean ping?)", 'rxflare --help'],
+    [['ping'], 'expected a URL, or --kit', 'rxflare ping --help'],
+    [['listen', '--name', 'top'], 'expected a URL, or --kit', 'rxflare listen --help'],
+    [
+      ['ping', 'tcp://127.0.0.1:1', '--cuont', '3'],
+      "unknown option '--cuont' (Did you mean --count?)",
+      'rxflare ping --help',
+    ],
+    [
+      ['top', 'tcp://127.0.0.1:1', '--count', 'x'],
+      "option '--count <n>' argument 'x' is invalid.",
+      'rxflare top --help',
+    ],
+  ])('answers a typo with one line and exit code 2: %j', async (args, problem, help) => {
     const { exitCode, stdout, stderr } = await RxflareProcess.run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toMatch(/^rxflare: .* see rxflare --help\n$/);
+    expect(stderr).toMatch(/^rxflare: .*\n$/);
+    expect(stderr).toContain(`; see ${help}\n`);
     expect(stderr).toContain(problem);
   });
 

@@ -28,6 +28,12 @@ const check = (...args: Parameters<typeof checkCredentials>) =>
   checkCredentials(args[0], args[1] ?? NOW).filter((text) => !text.includes(' expires on '));
 
 describe('checkCredentials', () => {
+  it.each(['caCert', 'cert', 'key'])('reads no device as %s', (name) => {
+    expect(() => check({ [name]: '/dev/zero' })).toThrow(
+      '/dev/zero is a pipe or a device: expected a file of at most 1 MiB',
+    );
+  });
+
   it('finds nothing wrong with what fits', () => {
     expect(check({ caCert: ca, ...site1, name: 'site-1.ping-1' })).toEqual([]);
     expect(check({})).toEqual([]);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -114,10 +114,21 @@ describe('readStartupKit', () => {
   });
 
   it.each([
-    ['no JSON', 'fed_client.json', '{', /fed_client\.json: /],
+    ['no JSON', 'fed_client.json', '{', /fed_client\.json is no JSON$/],
+    [
+      'a scheme without ports',
+      'fed_client.json',
+      client({ service: { scheme: 'uds', target: 'h:1' } }),
+      /fed_client\.json: expected a server .* grpc, http or tcp, and the kit says "scheme": "uds"$/,
+    ],
     ['another layout', 'fed_client.json', { servers: [] }, /expected the layout of NVFlare 2\.5 to 2\.9/],
     ['no server', 'fed_server.json', { servers: [] }, /expected the layout/],
-    ['no address', 'fed_client.json', client({}), /expected the server's address as host:port, got none/],
+    [
+      'no address',
+      'fed_client.json',
+      client({}),
+      /fed_client\.json: expected the server's address as host:port, got none/,
+    ],
     ['no port', 'fed_client.json', client({ service: { target: 'h' } }), /got "h"/],
     ['port 0', 'fed_client.json', client({ service: { target: 'h:0' } }), /got "h:0"/],
     [
@@ -133,6 +144,43 @@ describe('readStartupKit', () => {
   });
 
   it('refuses a folder without a kit', () => {
-    expect(() => readStartupKit(tmpdir())).toThrow(/is no startup kit: expected one of fed_client\.json/);
+    expect(() => readStartupKit(tmpdir())).toThrow(
+      /^\/.* is no startup kit, it has no fed_client\.json, fed_admin\.json or fed_server\.json: give the folder/,
+    );
+    expect(() => readStartupKit('nowhere')).toThrow(/^\/.*\/nowhere is not there: give the folder/);
+    expect(() => readStartupKit('/dev/zero')).toThrow(/^\/dev\/zero is no startup kit/);
+  });
+
+  it.each([
+    [
+      'a pipe or a device',
+      (file: string) => {
+        symlinkSync('/dev/zero', file);
+      },
+    ],
+    [
+      'a folder',
+      (file: string) => {
+        mkdirSync(file);
+      },
+    ],
+    [
+      '1048577 bytes',
+      (file: string) => {
+        writeFileSync(file, ' '.repeat(1_048_577));
+      },
+    ],
+  ])('reads nothing that blocks or has no end: %s', (problem, make) => {
+    const directory = kit('fed_client.json', {});
+    rmSync(join(directory, 'startup', 'fed_client.json'));
+    make(join(directory, 'startup', 'fed_client.json'));
+    expect(() => readStartupKit(directory)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_CONFIG',
+        message: expect.stringMatching(
+          `/fed_client\\.json (is|has) ${problem}.*: expected a file of at most`,
+        ) as unknown,
+      }),
+    );
   });
 });
