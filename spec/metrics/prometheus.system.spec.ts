@@ -17,6 +17,12 @@ const CONFIG = readFileSync(new URL('../../docs/examples/grafana/prometheus.yml'
 
 const path = await prometheusPath();
 
+it('is scraped by the configuration, in the first program of the guide', () => {
+  const guide = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const [, port] = /new PrometheusExporter\(\{ .*port: (\d+)/.exec(guide) ?? [];
+  expect(CONFIG).toContain(`targets: ['localhost:${port}']`);
+});
+
 describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () => {
   const [hub, site] = [communicator('hub'), communicator('site-1')];
   let prometheus: Prometheus;
@@ -32,7 +38,7 @@ describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () =
     hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
     url = await startListening(hub);
     site.addConnector(url, Mode.ACTIVE);
-    const config = CONFIG.replace('15s', '100ms').replace('localhost:9464', `127.0.0.1:${port}`);
+    const config = CONFIG.replace('15s', '100ms').replace('localhost:8064', `127.0.0.1:${port}`);
     prometheus = await Prometheus.start(path ?? '', config);
     await site.start();
     await untilState(hub, 'site-1');
