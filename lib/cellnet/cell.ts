@@ -31,6 +31,7 @@ import { CELL_CHANNEL, CellTopic, readBulk } from './bulk.js';
 import { CellError } from './cell-error.js';
 import type { CellMessage, CellReply, CellRequest } from './cell-message.js';
 import { CellRouter } from './cell-router.js';
+import { type KnownCell, KnownCells } from './known-cells.js';
 import { HandlerTable } from './handler-table.js';
 import {
   CELL_APP_ID,
@@ -129,11 +130,17 @@ const ANSWERED = Symbol('answered');
 export class Cell {
   /** What the cell sends and receives by, under app ID 1. */
   readonly communicator: Communicator;
+  /**
+   * The cells that are known, by name: neighbours by their connections, others, at most 1,000, by what came from them. Emits
+   * at once and after each change; completes when the cell ends. Others are there as they say themselves.
+   */
+  readonly cells$: Observable<ReadonlyMap<string, KnownCell>>;
 
   readonly #router: CellRouter;
   readonly #pending: PendingRequests;
   readonly #handlers = new HandlerTable<(request: CellRequest, answer: Answer) => unknown>();
   readonly #dialects = new PeerDialects();
+  readonly #known = new KnownCells();
   readonly #inbound: InboundStreams;
   readonly #outbound: OutboundStreams;
   readonly #requestTimeoutMs: number;
@@ -149,6 +156,7 @@ export class Cell {
   constructor(communicator: Communicator, options: CellOptions = {}) {
     const { requestTimeoutMs = 10_000, dialect = '2.7', scheduler = asyncScheduler } = options;
     this.communicator = communicator;
+    this.cells$ = this.#known.cells(communicator.endpoints$).pipe(takeUntil(this.#end$));
     this.#router = new CellRouter(communicator, () => scheduler.now());
     this.#pending = new PendingRequests(scheduler);
     this.#requestTimeoutMs = requestTimeoutMs;
@@ -388,6 +396,7 @@ export class Cell {
       this.#forged += 1;
       return undefined;
     }
+    this.#known.note(headers.cn__origin, endpoint.name);
     if (headers.cn__destination !== this.fqcn) return this.#router.forward(received, headers);
     if (headers.cn__msg_type === MessageType.REQUEST) return this.#dispatch(endpoint.name, headers, message);
     this.#settle(endpoint.name, headers, message);

@@ -12,8 +12,10 @@ export {
   type OpenRequest,
   type RequestOptions,
 } from './cell.js';
+export { CellDiagnostics, type CellRoute, type DiagnosticsOptions } from './cell-diagnostics.js';
 export { CellError } from './cell-error.js';
 export type { CellMessage, CellReply, CellRequest } from './cell-message.js';
+export type { KnownCell } from './known-cells.js';
 export type { IncomingStream } from './incoming-stream.js';
 export type { StreamProgress } from './outbound-stream.js';
 export type { SendStreamOptions } from './outbound-streams.js';

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 
 import { pair } from './arguments.js';
 import { duration } from './cells-options.js';
+import type { AskOptions } from './cells-ask.js';
 import type { PullOptions } from './cells-pull.js';
 import type { PushOptions } from './cells-push.js';
 import type { RequestCommandOptions } from './cells-request.js';
@@ -20,6 +21,7 @@ export function addCellCommands(add: AddCommand): void {
   addServe(add);
   addPush(add);
   addPull(add);
+  addCells(add);
 }
 
 function addRequest(add: AddCommand): void {
@@ -46,6 +48,7 @@ function addServe(add: AddCommand): void {
     ]),
   )
     .option('--echo', 'answer with what was asked', false)
+    .option('--diagnostics', 'tell others, as rxflare cells, who is connected here', false)
     .option(...PAYLOAD)
     .option(...VALUE)
     .action(async (urls: readonly string[], options: ServeOptions) => {
@@ -84,10 +87,26 @@ function addPull(add: AddCommand): void {
     });
 }
 
-/** The options of what connects and asks. */
+function addCells(add: AddCommand): void {
+  asCell(
+    add('cells [url]', 'shows the cells of NVFlare that can be seen from here, with their round trips', [
+      'tcp://localhost:8002',
+      '--kit site-1/startup --json',
+    ]),
+  ).action(async (url: string | undefined, options: AskOptions) => {
+    const { cellsCommand } = await import('./cells-tree.js');
+    await cellsCommand(url, options);
+  });
+}
+
+/** The options of what asks for something. */
 function asking(command: Command): Command {
-  return inPlace(command)
-    .requiredOption('--topic <topic>', 'the topic')
+  return asCell(inPlace(command)).requiredOption('--topic <topic>', 'the topic');
+}
+
+/** The options of what connects and asks. */
+function asCell(command: Command): Command {
+  return inDialect(command)
     .option('--name <name>', 'own cell name; by default a new one, below the name of --cert under mtls')
     .option('--to <name>', 'the cell to ask, however far; by default the one at the other end')
     .option('--timeout <s>', `the most for ${STEP}`, duration, 10_000);
@@ -95,7 +114,7 @@ function asking(command: Command): Command {
 
 /** The options of what waits for other cells. */
 function standing(command: Command): Command {
-  return inPlace(command)
+  return inDialect(inPlace(command))
     .option('--topic <topic>', 'the topic; by default all of the channel', '*')
     .option('--name <name>', 'own cell name; by default server, or with --parent a new one')
     .option(
@@ -105,14 +124,16 @@ function standing(command: Command): Command {
 }
 
 function inPlace(command: Command): Command {
-  return command
-    .requiredOption('--channel <channel>', 'the channel')
-    .addOption(
-      new Option(
-        '--dialect <release>',
-        'how to write values to cells that have not spoken: as NVFlare from 2.4 to 2.6, or from 2.7',
-      )
-        .choices(['2.4', '2.7'])
-        .default('2.7'),
-    );
+  return command.requiredOption('--channel <channel>', 'the channel');
+}
+
+function inDialect(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--dialect <release>',
+      'how to write values to cells that have not spoken: as NVFlare from 2.4 to 2.6, or from 2.7',
+    )
+      .choices(['2.4', '2.7'])
+      .default('2.7'),
+  );
 }

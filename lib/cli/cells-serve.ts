@@ -1,6 +1,6 @@
 import { filter, firstValueFrom, merge, NEVER, type Observable } from 'rxjs';
 
-import { Cell } from '../cellnet/index.js';
+import { Cell, CellDiagnostics } from '../cellnet/index.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
 import { Communicator } from '../index.js';
@@ -24,6 +24,7 @@ export interface PlaceOptions extends CellCommandOptions {
 /** The options of `rxflare serve`. */
 export interface ServeOptions extends PlaceOptions, Place, PayloadOptions {
   readonly echo: boolean;
+  readonly diagnostics: boolean;
 }
 
 /** NVFlare's name for the root that all families of cells connect to. */
@@ -31,10 +32,11 @@ const ROOT = 'server';
 
 /** `rxflare serve`: answers the requests of a topic, and prints them, until a signal comes. */
 export async function serveCommand(urls: readonly string[], given: ServeOptions): Promise<void> {
-  const { channel, topic, echo, json } = given;
+  const { channel, topic, echo, diagnostics, json } = given;
   const printer = new Printer(json, { timed: true });
   const reply = payloadOf(given);
   await standAsCell(urls, given, printer, 'serve', (cell) => {
+    if (diagnostics) new CellDiagnostics(cell).answer();
     cell.handle(channel, topic, (request) => {
       printer.print(tellCellMessage('request', request));
       return echo ? request.payload : reply;

@@ -63,6 +63,16 @@ export type Output =
       readonly isConfirmed: boolean;
     }
   | { readonly event: 'pulled'; readonly from: string; readonly file: string; readonly bytes: number }
+  | {
+      readonly event: 'cell';
+      readonly name: string;
+      /** How far below the root it stands; the server and its jobs have 0 and more, sites 1 and more. */
+      readonly depth: number;
+      /** The round trip; `null` where it did not answer. */
+      readonly rttMs: number | null;
+      /** Why it did not answer. */
+      readonly returnCode?: ReturnCode;
+    }
   | { readonly event: 'pong'; readonly rttMs: number }
   | {
       readonly event: 'summary';
@@ -155,6 +165,9 @@ function toText(output: Output): string {
     })
     .with({ event: 'pulled' }, ({ from, file, bytes }) => {
       return `received ${sizeText(bytes)} from ${bold(from)}: ${file}`;
+    })
+    .with({ event: 'cell' }, ({ name, depth, rttMs, returnCode }) => {
+      return `${'  '.repeat(depth)}${bold(name)}  ${rttMs === null ? `no answer: ${returnCode}` : ms(rttMs)}`;
     })
     .with({ event: 'pong' }, ({ rttMs }) => `PONG in ${ms(rttMs)}`)
     .with(

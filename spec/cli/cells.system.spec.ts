@@ -225,3 +225,25 @@ describe('rxflare push and pull', () => {
     expect(terminal.lines[0]).toBe('sent 3 MB to server');
   });
 });
+
+describe('rxflare cells', () => {
+  it('shows the cells below the other end, and what does not answer', async () => {
+    await using server = new RxflareProcess(
+      ...['serve', 'tcp://127.0.0.1:0', ...PLACE, '--diagnostics', '--json'],
+    );
+    const { url } = await server.next(({ event }) => event === 'listening');
+    const child = ['--parent', 'server', '--name', 'site-1', ...PLACE, '--json'];
+    await using site = new RxflareProcess('serve', String(url), ...child);
+    await site.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+    const { stdout, stderr, exitCode } = await run('cells', String(url), '--name', 'asker');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 0,
+      stderr: 'no reply from site-1: process_exception\n',
+    });
+    expect(stdout.split('\n').map((line) => line.replace(/[\d.]+ ms/, 'N ms'))).toEqual([
+      'server  N ms',
+      '  site-1  no answer: process_exception',
+      '',
+    ]);
+  });
+});

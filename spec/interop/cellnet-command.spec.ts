@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, inject, it, vi } from 'vitest';
 
-import { Cell } from '../../lib/cellnet/index.js';
+import { Cell, CellDiagnostics } from '../../lib/cellnet/index.js';
 import type { FobsValue } from '../../lib/fobs/index.js';
 import { Endpoint, Mode } from '../../lib/index.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
@@ -62,6 +62,45 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
         value: { n: 1 },
       });
       expect(await serving.stop()).toMatchObject(isOk);
+    });
+
+    it('show the cells of NVFlare, and are shown to it', async () => {
+      const url = `tcp://127.0.0.1:${await freePort()}`;
+      await startCellPeer(version, 'server', url);
+      await startCellPeer(version, 'py', url);
+      const js = ['serve', url, '--parent', 'server', '--name', 'js', '--channel', 'task', '--json'];
+      await using serving = new RxflareProcess(...js, '--diagnostics', '--dialect', dialectOf(version));
+      await serving.next(({ event, state }) => event === 'endpoint' && state === 'READY');
+      const asker = communicator(new Endpoint('asker', { fqcn: 'asker' }));
+      asker.addConnector(url, Mode.ACTIVE);
+      const diagnostics = new CellDiagnostics(new Cell(asker));
+      await asker.start();
+      await untilState(asker, 'server');
+      const peers = () => firstValueFrom(diagnostics.peers('server'));
+      await vi.waitUntil(async () => (await peers()).length === 3, 30_000);
+      expect(await firstValueFrom(diagnostics.route('py'))).toEqual({
+        there: ['asker', 'server'],
+        back: ['py', 'server'],
+      });
+      expect(await firstValueFrom(diagnostics.conns('server'))).toHaveProperty('ext_listeners');
+      // The server asks those below it: our own asker answers no diagnostics.
+      const below = await firstValueFrom(diagnostics.cells('server'));
+      expect([...below].sort()).toEqual([
+        'js',
+        expect.stringContaining('no reply from asker'),
+        'py',
+        'server',
+      ]);
+      await asker.stop();
+
+      const { stdout } = await RxflareProcess.run('cells', url, '--timeout', '5', '--json');
+      const shown = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(
+        shown.filter(({ event, rttMs }) => event === 'cell' && rttMs !== null).map(({ name }) => name),
+      ).toEqual(['server', 'js', 'py']);
     });
 
     it('send files to a cell of NVFlare, and save what it sends', async () => {
