@@ -7,19 +7,24 @@ import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import { diagnose } from '../monitor/diagnose.js';
 import { hideSecrets } from '../monitor/hide-secrets.js';
+import { ProbeError } from '../monitor/probe.js';
 import { describeEvent } from '../monitor/reported-event.js';
 import type { ReceivedMessage } from '../received-message.js';
 import type { Connection } from '../transport/connection.js';
 import { ConnectionLimitError } from '../transport/connection-limiter.js';
+import { factsOf, type Noticed } from './notice-facts.js';
 import type { Output } from './printer.js';
 import { textOfPayload } from './text-of-payload.js';
 
 /** The lifecycle of a communicator in the words of the command. */
-export function narrate(communicator: Communicator): Observable<Output> {
-  return withoutEnds(communicator.lifecycle$).pipe(
-    map(outputOf),
-    filter((output) => output !== undefined),
-  );
+export function narrate({ lifecycle$ }: Pick<Communicator, 'lifecycle$'>): Observable<Output> {
+  return defer(() => {
+    const seen = new Seen();
+    return lifecycle$.pipe(
+      map((event) => outputOf(event, seen.add(event))),
+      filter((output) => output !== undefined),
+    );
+  });
 }
 
 /** The messages of an app ID in the words of the command. */
@@ -27,42 +32,73 @@ export function narrateMessages(communicator: Communicator, appId: number): Obse
   return communicator.messages(appId).pipe(map(tellMessage));
 }
 
-/** Without the ends of connections that were refused: the refusal has told the reason. */
-function withoutEnds(event$: Observable<LifecycleEvent>): Observable<LifecycleEvent> {
-  return defer(() => {
-    const refused = new WeakSet<Connection>();
-    return event$.pipe(
-      filter((event) => {
-        if (event.type === 'refused') refused.add(event.connection);
-        return event.type !== 'disconnected' || !refused.has(event.connection);
-      }),
-    );
-  });
+/** What earlier events have told, so that nothing is told twice. */
+class Seen {
+  /** Connections that an event has told the end of. */
+  readonly #ended = new WeakSet<Connection>();
+  /** Our attempts, by their connections. An attempt that failed is told when it is repeated. */
+  readonly #attempts = new WeakMap<Connection, string>();
+  /** Connectors whose last attempt ended with a READY endpoint. */
+  readonly #joined = new Set<string>();
+
+  add(event: LifecycleEvent): this {
+    if (event.type === 'connected' && event.attemptedAt !== undefined) {
+      this.#attempts.set(event.connection, event.handle);
+      this.#joined.delete(event.handle);
+    }
+    const handle = event.type === 'endpoint' ? this.#attempts.get(event.connection) : undefined;
+    if (handle !== undefined) this.#joined.add(handle);
+    if (event.type === 'refused') this.#ended.add(event.connection);
+    if (event.type === 'evicted') this.#ended.add(event.evicted);
+    return this;
+  }
+
+  /** Whether another event tells why this connection ended. */
+  isTold(connection: Connection): boolean {
+    return this.#ended.has(connection) || this.isAttempt(connection);
+  }
+
+  isAttempt(connection: Connection): boolean {
+    return this.#attempts.has(connection);
+  }
+
+  hasJoined(handle: string): boolean {
+    return this.#joined.has(handle);
+  }
 }
 
 /** What to print about an event; `undefined` for what is no news, or what another event says. */
-function outputOf(event: LifecycleEvent): Output | undefined {
+function outputOf(event: LifecycleEvent, seen: Seen): Output | undefined {
   return (
     match(event)
       .returnType<Output | undefined>()
+      .with({ type: 'refused', by: 'peer' }, (refused) =>
+        seen.isAttempt(refused.connection) ? undefined : tellNotice(refused),
+      )
       .with({ type: 'listening' }, ({ url }) => ({ event: 'listening', url }))
       .with({ type: 'endpoint' }, ({ endpoint }) => tellEndpoint(endpoint))
-      .with({ type: P.union('handshake-failed', 'limited', 'refused', 'evicted', 'dropped') }, (notice) => ({
-        event: 'notice',
-        type: notice.type,
-        message: describeEvent(notice),
-      }))
-      .with({ type: 'retrying', error: P.nonNullable }, ({ error, delayMs }) => ({
-        ...tellAttempt(error),
+      .with({ type: P.union('handshake-failed', 'limited', 'refused', 'evicted', 'dropped') }, tellNotice)
+      .with({ type: 'retrying', error: P.nonNullable }, ({ error, handle, attemptedAt, delayMs }) => ({
+        ...tellAttempt(
+          attemptedAt === undefined && seen.hasJoined(handle) ? new ProbeError('ping', error) : error,
+        ),
         retryMs: Math.round(delayMs),
       }))
       .with({ type: 'callback-error' }, ({ error }) => tellError(error))
+      .with(
+        { type: 'disconnected', connection: P.when((connection: Connection) => seen.isTold(connection)) },
+        () => undefined,
+      )
       // One `limited` event stands for many such connections.
       .with({ type: 'disconnected', error: P.instanceOf(ConnectionLimitError) }, () => undefined)
       .with({ type: 'disconnected', error: P.nonNullable }, ({ error }) => tellError(error))
       .with({ type: P.union('connected', 'retrying', 'disconnected') }, () => undefined)
       .exhaustive()
   );
+}
+
+function tellNotice(notice: Noticed): Output {
+  return { event: 'notice', type: notice.type, message: describeEvent(notice), ...factsOf(notice) };
 }
 
 function tellError({ code, message }: CommError): Extract<Output, { event: 'error' }> {

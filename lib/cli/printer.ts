@@ -10,6 +10,7 @@ import type { LifecycleEvent } from '../lifecycle.js';
 import type { Diagnosis } from '../monitor/diagnosis.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { valueText } from './cells-value.js';
+import type { NoticeFacts } from './notice-facts.js';
 import { printable, printableJson } from './printable.js';
 import { sizeText } from './text-of-payload.js';
 import { summarize } from './top-lines.js';
@@ -82,12 +83,12 @@ export type Output =
       readonly maxMs: number;
     }
   | ({ readonly event: 'stats' } & StatsReport)
-  | {
+  | ({
       readonly event: 'notice';
       /** The type of the lifecycle event, where it is one. */
       readonly type?: LifecycleEvent['type'];
       readonly message: string;
-    }
+    } & NoticeFacts)
   | {
       readonly event: 'error';
       readonly code: CommErrorCode;
