@@ -56,7 +56,8 @@ export function requireAppId(appId: number): number {
 /**
  * The user may not use TypeScript, and what is not a message would arrive empty.
  *
- * @throws CommError `BAD_DATA` where it is not an object, has other fields than a message, or a payload that is not bytes
+ * @throws CommError `BAD_DATA` where it is not an object, has other fields than a message, a payload that is not bytes,
+ * or one that was given back
  */
 export function requireMessage(message: Message): void {
   const given: unknown = message;
@@ -68,6 +69,21 @@ export function requireMessage(message: Message): void {
   const payload: unknown = message.payload;
   if (payload !== undefined && !isBytes(payload)) {
     throw badMessage(`expected a Uint8Array as payload, got ${typeof payload}`);
+  }
+  if (payload?.length === 0 && isDetached(payload)) {
+    throw new CommError(
+      CommErrorCode.BAD_DATA,
+      'message: the memory of its payload was given back: copy what is needed after a receiver that borrows is done',
+    );
+  }
+}
+
+/** The memory of a view belongs to somebody else by now. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    return new Uint8Array(buffer).length > 0;
+  } catch {
+    return true;
   }
 }
 

@@ -10,6 +10,7 @@ import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { KeyedSource } from '../transport/keyed-source.js';
 import { isPowerOfTwo } from '../transport/power-of-two.js';
+import { giveBack, shareMemory } from '../wire/frame-memory.js';
 import { type Hold, PendingMemory } from './pending-memory.js';
 
 const log = logger('router');
@@ -44,6 +45,7 @@ export class MessageRouter {
    * @returns whether anybody listens
    */
   route(received: ReceivedMessage): boolean {
+    if (this.#apps.isShared(received.appId)) shareAll(received);
     const isHeard = this.#apps.next(received.appId, received);
     if (!isHeard) this.#drop(received);
     return isHeard;
@@ -62,10 +64,11 @@ export class MessageRouter {
   /**
    * Registers the receiver of an app ID.
    *
+   * @param isBorrowing - it is done with a message when it returns, or its promise settles
    * @returns unsubscribing takes it away
    * @throws CommError `BAD_CONFIG` where the app ID has one, or the receiver cannot be called
    */
-  register(appId: number, receiver: MessageReceiver): Subscription {
+  register(appId: number, receiver: MessageReceiver, isBorrowing = false): Subscription {
     const process = processOf(receiver);
     if (this.#receivers.has(appId)) {
       const hint =
@@ -75,7 +78,8 @@ export class MessageRouter {
       throw new CommError(CommErrorCode.BAD_CONFIG, `app ID ${appId} has a receiver already${hint}`);
     }
     this.#receivers.add(appId);
-    const subscription = this.messages(appId).subscribe((received) => this.#process(received, process));
+    const done = isBorrowing ? release : undefined;
+    const subscription = this.messages(appId).subscribe((received) => this.#process(received, process, done));
     subscription.add(() => this.#receivers.delete(appId));
     return subscription;
   }
@@ -86,25 +90,38 @@ export class MessageRouter {
     this.#events.complete();
   }
 
-  #process(received: ReceivedMessage, process: (received: ReceivedMessage) => unknown): void {
+  /** @param done - called once the receiver is done with the message */
+  #process(
+    received: ReceivedMessage,
+    process: (received: ReceivedMessage) => unknown,
+    done?: (received: ReceivedMessage) => void,
+  ): void {
+    let work: unknown;
     try {
-      const work = process(received);
-      if (isPromise(work)) this.#await(work, received);
+      work = process(received);
     } catch (error) {
       this.#reportError(received, error);
     }
+    if (isPromise(work)) this.#await(work, received, done);
+    else done?.(received);
   }
 
   /** Counts a message as pending until its receiver is done with it. The work may be any thenable, a bad one too. */
-  #await(work: PromiseLike<unknown>, received: ReceivedMessage): void {
+  #await(
+    work: PromiseLike<unknown>,
+    received: ReceivedMessage,
+    whenDone?: (received: ReceivedMessage) => void,
+  ): void {
     const { connection } = received;
     const pending = this.#pendingOf(connection);
     const held = pending.memory.hold(received);
     this.#pauseIfFull(connection, pending);
     let isPending = true;
     const done = (): void => {
-      if (isPending) this.#release(connection, pending, held);
+      if (!isPending) return;
       isPending = false;
+      this.#release(connection, pending, held);
+      whenDone?.(received);
     };
     const failed = (error: unknown): void => {
       if (isPending) this.#reportError(received, error);
@@ -161,6 +178,16 @@ export class MessageRouter {
     const error = new CommError(CommErrorCode.ERROR, detail, { cause: thrown });
     this.#events.next({ type: 'callback-error', callback: 'receiver', error });
   }
+}
+
+/** Others refer to the message too. */
+function shareAll({ message: { payload } }: ReceivedMessage): void {
+  if (payload !== undefined) shareMemory(payload);
+}
+
+/** Gives the memory of a message back, where it is large and nobody else refers to it. */
+function release({ message: { payload } }: ReceivedMessage): void {
+  if (payload !== undefined) giveBack(payload);
 }
 
 /** The user may not use TypeScript. */

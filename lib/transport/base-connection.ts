@@ -13,6 +13,7 @@ import {
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { logger } from '../log.js';
+import { shareMemory } from '../wire/frame-memory.js';
 import { PREFIX_BYTES } from '../wire/prefix.js';
 import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
 import { HotSource } from './hot-source.js';
@@ -199,7 +200,9 @@ export abstract class BaseConnection implements Connection {
 
   /** Passes on a whole frame. A connection that is closing drops it. */
   protected receive(frame: Uint8Array): void {
-    if (this.#state === 'open') this.#frames.next(frame);
+    if (this.#state !== 'open') return;
+    if (this.#frames.isShared) shareMemory(frame);
+    this.#frames.next(frame);
   }
 
   /** Notes a sign of life of the peer. */

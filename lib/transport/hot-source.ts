@@ -25,6 +25,11 @@ export class HotSource<T> implements Observer<T> {
     return this.#subscribers.length > 0;
   }
 
+  /** Whether there are several. */
+  get isShared(): boolean {
+    return this.#subscribers.length > 1;
+  }
+
   /** Emits a value to all subscribers. */
   next(value: T): void {
     const [only] = this.#subscribers;

@@ -23,6 +23,11 @@ export class KeyedSource<K, V> {
     });
   }
 
+  /** Whether several listen to a key. */
+  isShared(key: K): boolean {
+    return this.#sources.get(key)?.isShared === true;
+  }
+
   /**
    * Emits a value under its key.
    *

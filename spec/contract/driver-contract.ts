@@ -1,9 +1,10 @@
-import { filter, firstValueFrom, take, toArray } from 'rxjs';
+import { filter, firstValueFrom, map, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode, type Connection } from '../../lib/index.js';
 import type { Driver, DriverParams } from '../../lib/transport/driver.js';
 import { parseUrl } from '../../lib/transport/url.js';
+import { giveBack, MAX_READ_BYTES } from '../../lib/wire/frame-memory.js';
 import { PREFIX_BYTES } from '../../lib/wire/prefix.js';
 import { encodedHead, frameOf, pair, type Pair } from './pair.js';
 
@@ -69,6 +70,37 @@ export function driverContract(name: string, subject: ContractSubject): void {
       const [atActive, atPassive] = await received;
       expect(atActive.map(numberOf)).toEqual(Array.from({ length: count }, (_, index) => index));
       expect(atPassive.map(numberOf)).toEqual(Array.from({ length: count }, (_, index) => index));
+    });
+
+    it('uses the memory of a large frame that is given back, and of no other', async () => {
+      const { active, passive } = await open();
+      passive.maxFrameBytes = MIB;
+      const count = 30;
+      const sizes = Array.from(
+        { length: count },
+        (_, index) => MAX_READ_BYTES + 1 + ((index * 7_919) % 90_000),
+      );
+      const kept: Uint8Array[] = [];
+      const empty: Uint8Array[] = [];
+      const seen = passive.frames$.pipe(
+        take(count),
+        map((frame) => {
+          const index = numberOf(frame);
+          expect(Buffer.compare(frame, frameOf(index, sizes[index] ?? 0))).toBe(0);
+          if (index % 3 === 0) kept.push(frame);
+          else if (giveBack(frame.subarray(PREFIX_BYTES))) empty.push(frame);
+        }),
+        toArray(),
+      );
+      const done = firstValueFrom(seen);
+      for (const [index, size] of sizes.entries()) await sendPaced(active, index, size);
+      await done;
+      expect(empty.map(({ length }) => length)).toEqual(empty.map(() => 0));
+      expect(empty.length).toBe(20);
+      for (const frame of kept) {
+        const index = numberOf(frame);
+        expect(Buffer.compare(frame, frameOf(index, sizes[index] ?? 0))).toBe(0);
+      }
     });
 
     it('has copied the head when send returns', async () => {

@@ -6,6 +6,7 @@ import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import type { Message } from '../../lib/message.js';
 import type { MessageReceiver, ReceivedMessage } from '../../lib/received-message.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
+import { ownFrame } from '../../lib/wire/frame-memory.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
 const endpoint = new Endpoint('site-1');
@@ -411,5 +412,72 @@ describe('messages without a receiver', () => {
     router.messages(5).subscribe();
     route(5);
     expect(events).toEqual([]);
+  });
+});
+
+describe('a receiver that borrows', () => {
+  /** A message whose payload has its memory alone, as a large one of a transport. */
+  const large = () => {
+    const frame = ownFrame(new Uint8Array(300_000).fill(7));
+    return { frame, message: { payload: frame.subarray(20) } };
+  };
+
+  it('has a large payload until it returns, and finds what it kept empty', () => {
+    const { router, route } = setUp();
+    const seen: number[] = [];
+    const kept: (Uint8Array | undefined)[] = [];
+    router.register(
+      1,
+      ({ message: { payload } }) => {
+        seen.push(payload?.[0] ?? 0, payload?.length ?? 0);
+        kept.push(payload);
+      },
+      true,
+    );
+    const { frame, message } = large();
+    route(1, message);
+    expect([...seen, kept[0]?.length, frame.length]).toEqual([7, 299_980, 0, 0]);
+  });
+
+  it.each(['fulfilled', 'rejected'])('has it until its promise is %s', async (end) => {
+    const { router, route, connection } = setUp();
+    let settle = (): void => undefined;
+    const work = () =>
+      new Promise<void>((resolve, reject) => {
+        settle = end === 'fulfilled' ? resolve : () => reject(new Error('boom'));
+      });
+    router.register(1, work, true);
+    const { frame, message } = large();
+    route(1, message);
+    expect([frame.length, router.pendingBytes(connection) > 0]).toEqual([300_000, true]);
+    settle();
+    await settled();
+    expect([frame.length, router.pendingBytes(connection)]).toEqual([0, 0]);
+  });
+
+  it('has it until it throws', () => {
+    const { router, route, events } = setUp();
+    router.register(1, fail, true);
+    const { frame, message } = large();
+    route(1, message);
+    expect([frame.length, events.length]).toEqual([0, 1]);
+  });
+
+  it('empties nothing that others see as well', () => {
+    const { router, route } = setUp();
+    router.messages(1).subscribe();
+    router.register(1, () => undefined, true);
+    const { frame, message } = large();
+    route(1, message);
+    expect(frame.length).toBe(300_000);
+  });
+
+  it('is one that says so', () => {
+    const { router, route } = setUp();
+    router.register(1, () => undefined);
+    const { frame, message } = large();
+    route(1, message);
+    route(1, {});
+    expect(frame.length).toBe(300_000);
   });
 });

@@ -1,6 +1,6 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { Assembly } from '../../wire/assembly.js';
-import { allocateUnsafe } from '../node/allocate-unsafe.js';
+import { allocateFrame } from '../node/allocate-unsafe.js';
 import { decodeFrameMessage, MESSAGE_OVERHEAD_BYTES, PREFIX_BYTES } from './frame-message.js';
 
 const NOTHING = new Uint8Array(0);
@@ -16,7 +16,7 @@ export class MessageSplitter {
   #chunk: Uint8Array = NOTHING;
   #consumed = 0;
   /** A message that straddles chunks. */
-  readonly #straddling = new Assembly(allocateUnsafe);
+  readonly #straddling = new Assembly(allocateFrame);
 
   /** Bytes that wait for the rest of their message. */
   get pendingBytes(): number {

@@ -3,7 +3,7 @@ import { BehaviorSubject, EMPTY, filter, merge, type Observable, skip, Subscript
 import { logger } from '../../log.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { FrameSplitter } from '../../wire/frame-splitter.js';
-import { allocateUnsafe } from '../node/allocate-unsafe.js';
+import { allocateFrame } from '../node/allocate-unsafe.js';
 import { fromFileError } from './file-errors.js';
 import { createFile, exists, removeFile, touch } from './files.js';
 import { CLOSED_MARKER, closedPath, leasePath, otherSide, type Side } from './layout.js';
@@ -43,7 +43,7 @@ export class FileConnection extends BaseConnection {
   readonly #place: ConnectionPlace;
   readonly #outbox: LogOutbox;
   readonly #reader: LogReader;
-  readonly #splitter = new FrameSplitter(allocateUnsafe);
+  readonly #splitter = new FrameSplitter(allocateFrame);
   readonly #open = new BehaviorSubject(true);
   /** Everything that runs until the end. */
   readonly #life = new Subscription();

@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, lstat } from 'node:fs/promises';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { MAX_READ_BYTES } from '../../wire/frame-memory.js';
 import { logger } from '../../log.js';
 import { systemCode } from '../node/node-errors.js';
 import { isMissing } from './file-errors.js';
@@ -12,7 +13,7 @@ import { type Owners, requireFile, requireSame } from './trust.js';
 const log = logger('shared-file');
 
 /** The most that is read at once. */
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = MAX_READ_BYTES;
 
 /** A seal has a number, and Python's may end with a line break. */
 const SEAL_BYTES = 32;

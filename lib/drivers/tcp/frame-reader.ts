@@ -1,13 +1,14 @@
 import type { OnReadOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import { MAX_READ_BYTES } from '../../wire/frame-memory.js';
 import { FrameSplitter } from '../../wire/frame-splitter.js';
-import { allocateUnsafe } from '../node/allocate-unsafe.js';
+import { allocateFrame, allocateUnsafe } from '../node/allocate-unsafe.js';
 import { plainBytes } from '../node/plain-bytes.js';
 import { ReadSlab } from './read-slab.js';
 
 /** The read buffer that sockets share. Each read is copied out of it before the next begins. */
-const sharedBuffer = new Uint8Array(256 * 1024);
+const sharedBuffer = new Uint8Array(MAX_READ_BYTES);
 
 /** Read behind a large frame: enough to see the next frame's prefix, and little to copy. */
 const peekBuffer = sharedBuffer.subarray(0, 4 * 1024);
@@ -39,7 +40,7 @@ export class FrameReader {
     buffer: () => this.#nextBuffer(),
     callback: (bytes: number, buffer: Uint8Array) => this.#read(bytes, buffer),
   } satisfies OnReadOpts;
-  readonly #splitter = new FrameSplitter(allocateUnsafe);
+  readonly #splitter = new FrameSplitter(allocateFrame);
   readonly #slab = new ReadSlab();
   #host: ReaderHost | undefined;
   #isInPlace = false;

@@ -1,6 +1,7 @@
+import { MAX_READ_BYTES } from '../../wire/frame-memory.js';
 import { allocateUnsafe } from '../node/allocate-unsafe.js';
 
-const SLAB_BYTES = 256 * 1024;
+const SLAB_BYTES = MAX_READ_BYTES;
 
 /** A read of this many bytes makes a socket busy. A slab with less room is replaced. */
 const BUSY_BYTES = 32 * 1024;

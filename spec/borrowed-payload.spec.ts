@@ -1,0 +1,134 @@
+import { firstValueFrom } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { CommErrorCode, type Communicator, Mode, type ReceivedMessage } from '../lib/index.js';
+import { communicator, startListening, stopAll, untilState } from './support/communicators.js';
+import { pattern } from './support/pattern.js';
+
+const BORROWED = 100;
+const KEPT = 101;
+
+afterEach(stopAll);
+
+/** A hub, and sites that are connected to it. */
+async function starOf(...names: string[]): Promise<{ hub: Communicator; sites: Communicator[] }> {
+  const hub = communicator('hub');
+  hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+  const url = await startListening(hub);
+  const sites = names.map((name) => communicator(name));
+  for (const site of sites) {
+    site.addConnector(url, Mode.ACTIVE);
+    await site.start();
+    await untilState(site, 'hub');
+    await untilState(hub, site.localEndpoint.name);
+  }
+  return { hub, sites };
+}
+
+const isWhole = (payload: Uint8Array | undefined, size: number, seed: number) =>
+  payload !== undefined && Buffer.compare(payload, pattern(size, seed)) === 0;
+
+describe('a borrowed payload', () => {
+  it('is whole while it is lent, and its memory is never that of a payload that was kept', async () => {
+    const { hub, sites } = await starOf('site-1', 'site-2');
+    const count = 60;
+    const sizeOf = (index: number) => 270_000 + ((index * 104_729) % 900_000);
+    const wrong: string[] = [];
+    const late: Uint8Array[] = [];
+    const kept: ReceivedMessage[] = [];
+    const check = ({ endpoint, message: { headers, payload } }: ReceivedMessage) => {
+      const index = Number(headers?.index);
+      if (!isWhole(payload, sizeOf(index), index)) wrong.push(`${endpoint.name} ${index}`);
+    };
+    const all = new Promise<void>((resolve) => {
+      const note = () => kept.length + late.length === count * 2 && resolve();
+      hub.registerMessageReceiver(KEPT, (received) => {
+        kept.push(received);
+        note();
+      });
+      hub.registerMessageReceiver(
+        BORROWED,
+        async (received) => {
+          await new Promise((resume) => setImmediate(resume));
+          check(received);
+          late.push(received.message.payload ?? new Uint8Array(1));
+          note();
+        },
+        { borrow: true },
+      );
+    });
+    await Promise.all(
+      sites.map((site) =>
+        Promise.all(
+          [BORROWED, KEPT].map((appId, half) =>
+            site.sendAll(
+              'hub',
+              appId,
+              (function* () {
+                for (let index = half; index < count; index += 2) {
+                  yield { headers: { index }, payload: pattern(sizeOf(index), index) };
+                }
+              })(),
+            ),
+          ),
+        ),
+      ),
+    );
+    await all;
+    for (const received of kept) check(received);
+    expect(wrong).toEqual([]);
+    expect([kept.length, late.length]).toEqual([count, count]);
+    await expect.poll(() => late.every(({ length }) => length === 0)).toBe(true);
+  });
+
+  it('that is sent on arrives as it was', async () => {
+    const { hub, sites } = await starOf('site-1', 'site-2');
+    const [from, to] = sites as [Communicator, Communicator];
+    hub.registerMessageReceiver(BORROWED, ({ message }) => void hub.send('site-2', KEPT, message), {
+      borrow: true,
+    });
+    const wrong: number[] = [];
+    const arrived = new Promise<void>((resolve) => {
+      let count = 0;
+      to.registerMessageReceiver(KEPT, ({ message: { headers, payload } }) => {
+        const index = Number(headers?.index);
+        if (!isWhole(payload, 400_000, index)) wrong.push(index);
+        if ((count += 1) === 20) resolve();
+      });
+    });
+    for (let index = 0; index < 20; index += 1)
+      from.send('hub', BORROWED, { headers: { index }, payload: pattern(400_000, index) });
+    await arrived;
+    expect(wrong).toEqual([]);
+  });
+
+  it('that is sent on too late is refused, and not sent empty', async () => {
+    const { hub, sites } = await starOf('site-1');
+    const received = new Promise<Uint8Array | undefined>((resolve) => {
+      hub.registerMessageReceiver(BORROWED, ({ message }) => resolve(message.payload), { borrow: true });
+    });
+    sites[0]?.send('hub', BORROWED, { payload: pattern(400_000) });
+    const payload = await received;
+    const refused = expect.objectContaining({
+      code: CommErrorCode.BAD_DATA,
+      message: expect.stringContaining('given back') as string,
+    }) as Error;
+    expect(() => hub.send('site-1', KEPT, { payload })).toThrow(refused);
+    expect(hub.send('site-1', KEPT, { payload: new Uint8Array(0) })).toBe(true);
+  });
+
+  it('stays as it is where a subscriber of frames$ has seen it too', async () => {
+    const { hub, sites } = await starOf('site-1');
+    const [handle = ''] = new Set(hub.stats().connections.map((connection) => connection.handle));
+    const frames: Uint8Array[] = [];
+    hub.findConnector(handle)?.frames$.subscribe((frame) => frames.push(frame));
+    const lent = firstValueFrom(hub.messages(KEPT));
+    const payloads: (Uint8Array | undefined)[] = [];
+    hub.registerMessageReceiver(BORROWED, ({ message }) => payloads.push(message.payload), { borrow: true });
+    sites[0]?.send('hub', BORROWED, { payload: pattern(400_000) });
+    sites[0]?.send('hub', KEPT, {});
+    await lent;
+    expect(payloads.map((payload) => isWhole(payload, 400_000, 0))).toEqual([true]);
+    expect(frames.some(({ length }) => length > 400_000)).toBe(true);
+  });
+});
