@@ -8,18 +8,21 @@ import {
   isObservable,
   lastValueFrom,
   map,
+  mergeMap,
   Observable,
+  of,
   type SchedulerLike,
   type Subscription,
   take,
   takeUntil,
   tap,
+  timer,
 } from 'rxjs';
 import { isMatching, P } from 'ts-pattern';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
-import { type Endpoint, isReady } from '../endpoint.js';
+import { type Endpoint, EndpointState, isReady } from '../endpoint.js';
 import type { FobsDialect } from '../fobs/sections.js';
 import type { FobsValue } from '../fobs/value.js';
 import { isPromise } from '../is-promise.js';
@@ -63,6 +66,12 @@ const log = logger('cellnet');
 export interface CellOptions {
   /** How long a request waits for its reply, in milliseconds. Default: 10,000. NVFlare waits an hour. */
   readonly requestTimeoutMs?: number;
+  /**
+   * How long a request to a neighbour goes on waiting after that has disconnected, in milliseconds; it fails then, unless
+   * the neighbour is back. Default: 0. A reply that a neighbour has ready after it came back is lost without this.
+   * NVFlare waits for the whole time-out.
+   */
+  readonly reconnectGraceMs?: number;
   /** The FOBS dialect for cells of which nothing has come yet; later each is answered in its own. Default: `2.7`. */
   readonly dialect?: FobsDialect;
   /** How streams are sent and received. */
@@ -154,7 +163,8 @@ export class Cell {
 
   /** @throws CommError `BAD_CONFIG` where app ID 1 has a receiver already, `CLOSED` where the communicator has stopped */
   constructor(communicator: Communicator, options: CellOptions = {}) {
-    const { requestTimeoutMs = 10_000, dialect = '2.7', scheduler = asyncScheduler } = options;
+    const { requestTimeoutMs = 10_000, reconnectGraceMs = 0 } = options;
+    const { dialect = '2.7', scheduler = asyncScheduler } = options;
     this.communicator = communicator;
     this.cells$ = this.#known.cells(communicator.endpoints$).pipe(takeUntil(this.#end$));
     this.#router = new CellRouter(communicator, () => scheduler.now());
@@ -180,7 +190,17 @@ export class Cell {
       this.#receive(received),
     );
     this.#end$.subscribe(() => receiving.unsubscribe());
-    communicator.lifecycle$.pipe(takeUntil(this.#end$)).subscribe({ complete: () => this.#end() });
+    const gone$ = communicator.lifecycle$.pipe(
+      map((event) => (event.type === 'endpoint' ? event.endpoint : undefined)),
+      filter((endpoint) => endpoint?.state === EndpointState.DISCONNECTED),
+      filter((endpoint) => endpoint !== undefined),
+      mergeMap(({ name }) =>
+        reconnectGraceMs === 0 ? of(name) : timer(reconnectGraceMs, scheduler).pipe(map(() => name)),
+      ),
+      filter((name) => !isReady(communicator.findEndpoint(name))),
+      takeUntil(this.#end$),
+    );
+    gone$.subscribe({ next: (name) => this.#pending.lose(name), complete: () => this.#end() });
     if (this.#hasEnded.value)
       throw new CommError(CommErrorCode.CLOSED, `cell ${this.fqcn}: its communicator has stopped`);
     this.handle(CELL_CHANNEL, CellTopic.BYE, () => undefined);
@@ -209,7 +229,7 @@ export class Cell {
    * Asks a cell. Cold: each subscription is a request. Emits the one reply and completes; unsubscribing gives up.
    *
    * Errors with CellError: `timeout`, `invalid_target`, `target_unreachable`, `comm_error` where a cell on the way could
-   * not pass it on, our own cell is closed, or a queue is full (`code` is `NOT_READY` then), or the return code that the
+   * not pass it on, the target is a neighbour that disconnects, our own cell is closed, or a queue is full (`code` is `NOT_READY` then), or the return code that the
    * other cell answered with; CommError `BAD_DATA` for a payload or headers that cannot be sent.
    */
   request(

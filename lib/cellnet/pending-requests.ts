@@ -31,6 +31,8 @@ export class PendingRequests {
   readonly #moves = new KeyedSource<string, undefined>();
   /** The targets that have not replied. */
   readonly #left = new Map<string, Set<string>>();
+  /** The requests of one message each: a stream goes on when a neighbour comes back. */
+  readonly #messages = new Set<string>();
   readonly #scheduler: SchedulerLike;
   #isClosed = false;
 
@@ -64,6 +66,7 @@ export class PendingRequests {
     return defer(() => {
       const left = new Set(targets);
       this.#left.set(id, left);
+      if (!restarts) this.#messages.add(id);
       const failed$ = from(targets).pipe(
         map((target) => ({ target, error: send(target) })),
         filter((outcome): outcome is Outcome & { error: CellError } => outcome.error !== undefined),
@@ -75,7 +78,12 @@ export class PendingRequests {
       );
       const givenUp$ = defer(() => from([...left].map((target) => this.#giveUp(target, timeoutMs))));
       return concat(settled$, givenUp$);
-    }).pipe(finalize(() => this.#left.delete(id)));
+    }).pipe(
+      finalize(() => {
+        this.#left.delete(id);
+        this.#messages.delete(id);
+      }),
+    );
   }
 
   /** Something of a request has moved, or of its reply. */
@@ -86,6 +94,14 @@ export class PendingRequests {
   /** Whether a reply of this target is waited for. */
   isWaiting(id: string, target: string): boolean {
     return this.#left.get(id)?.has(target) === true;
+  }
+
+  /** Ends the wait for a neighbour that has gone, but for requests that are streams. */
+  lose(target: string): void {
+    for (const id of this.#messages) {
+      const text = `cell ${target}: it disconnected before it replied`;
+      this.settle(id, { target, error: new CellError(ReturnCode.COMM_ERROR, text, target) });
+    }
   }
 
   /** Gives up all that wait. */
