@@ -1,5 +1,6 @@
 import { type FobsValue, NdArray, PyFloat, PyObject, RemoteItem } from '../fobs/index.js';
 import { isBytes } from '../is-bytes.js';
+import { printable } from './printable.js';
 import { sizeText, textOfPayload } from './text-of-payload.js';
 
 /** A payload as what JSON has; bytes stay as they are, for the printer. */
@@ -20,7 +21,10 @@ export function plainOf(value: FobsValue): unknown {
 
 /** A payload in one line for people: a text as it is, bytes that are text too, and all else as JSON. */
 export function valueText(value: unknown): string {
-  if (isBytes(value)) return textOfPayload(value) ?? `(${sizeText(value.length)} of binary data)`;
+  if (isBytes(value)) {
+    const text = textOfPayload(value)?.trimEnd();
+    return text === undefined ? `(${sizeText(value.length)} of binary data)` : printable(text);
+  }
   if (value === null) return '(empty)';
   return typeof value === 'string' ? value : JSON.stringify(value, plainInText);
 }

@@ -45,13 +45,20 @@ function outputs(unsafe: string): readonly Output[] {
     { event: 'ready', connectMs: 1, handshakeMs: 1, ...endpoint },
     { event: 'error', code: CommErrorCode.CLOSED, message: text, retryMs: 1 },
     { event: 'notice', message: text },
+    { event: 'request', from: text, channel: text, topic: text, value: properties },
+    { event: 'reply', from: text, channel: text, topic: text, value: text },
+    { event: 'cell', name: text, depth: 1, rttMs: null, returnCode: 'timeout' },
+    { event: 'pushed', to: text, file: text, bytes: 1, isConfirmed: false },
+    { event: 'pulled', from: text, file: text, bytes: 1 },
     { event: 'listening', url: text },
   ];
 }
 
 describe('what the command prints', () => {
   it.each(UNSAFE)('has no %j of a peer, and no line that a peer has made', (unsafe) => {
-    for (const output of outputs(unsafe)) {
+    const bytes = new TextEncoder().encode(`a${unsafe}${FORGED}`);
+    const reply = { event: 'reply', from: 'js', channel: 'c', topic: 't', value: bytes } as const;
+    for (const output of [...outputs(unsafe), reply]) {
       const lines = printed(false, output).split('\n');
       expect(lines.pop()).toBe('');
       expect(lines).toHaveLength(output.event === 'ready' ? 3 : 1);
