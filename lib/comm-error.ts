@@ -35,6 +35,7 @@ export type CommErrorCode = (typeof CommErrorCode)[keyof typeof CommErrorCode];
  * - `certificate-wanted`: the peer demands a certificate, and we showed none
  * - `no-tls`: the peer did not complete a TLS handshake, nor did it send a TLS alert
  * - `other-protocol`: the peer speaks, or expects, another protocol than that of the scheme
+ * - `replaced`: another connection presents itself under the same name, and takes the place of this one
  * - `turned-away`: the peer ended the connection by a close code or status that names a fault or a refusal
  */
 export type CommErrorDetail =
@@ -46,6 +47,7 @@ export type CommErrorDetail =
   | 'certificate-wanted'
   | 'no-tls'
   | 'other-protocol'
+  | 'replaced'
   | 'turned-away';
 
 /** The options of an Error (`cause`), and the detail. */

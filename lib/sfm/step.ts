@@ -97,7 +97,7 @@ function evict(older: Session, newer: Session, endpointName: string, count: numb
   const [evicted, newcomer] = [older.connection, newer.connection];
   return [
     { type: 'tell', event: { type: 'evicted', endpointName, evicted, newcomer, count, message } },
-    close(older, new CommError(CommErrorCode.CLOSED, message)),
+    close(older, new CommError(CommErrorCode.CLOSED, message, { detail: 'replaced' })),
   ];
 }
 

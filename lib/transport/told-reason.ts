@@ -13,3 +13,6 @@ export function cleanReason(text: string): string {
   const { read } = encoder.encodeInto(line, new Uint8Array(MAX_REASON_BYTES));
   return line.slice(0, read);
 }
+
+/** What a peer is told whose place another connection takes, over transports that tell why a connection ends. */
+export const REPLACED = 'another connection presents itself under this name';

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 import { CommError, CommErrorCode, type CommErrorDetail } from '../../comm-error.js';
+import { REPLACED } from '../../transport/told-reason.js';
 import { fromNodeError, systemCode } from '../node/node-errors.js';
 
 /** The gRPC status codes that are used here. */
@@ -64,7 +65,8 @@ export interface GrpcStatus {
 /** The status for a connection that ends cleanly, or with an error. */
 export function toStatus(reason: CommError | undefined): GrpcStatus {
   if (reason === undefined) return { code: GrpcCode.OK, details: 'OK' };
-  return { code: STATUS_CODES[reason.code], details: DETAILS[reason.code] ?? reason.message };
+  const details = reason.detail === 'replaced' ? REPLACED : (DETAILS[reason.code] ?? reason.message);
+  return { code: STATUS_CODES[reason.code], details };
 }
 
 /** The status for a client that is refused. */
@@ -78,7 +80,8 @@ export function fromStatus({ code, details }: GrpcStatus, context: string): Comm
   const cause = new Error(`gRPC status ${code}: ${details}`);
   const text = details === '' ? `the peer ended the stream with gRPC status ${code}` : details;
   const commCode = COMM_CODES[code] ?? CommErrorCode.ERROR;
-  return new CommError(commCode, `${context}: ${text}`, { cause, detail: detailOf(commCode) });
+  const detail = details === REPLACED ? 'replaced' : detailOf(commCode);
+  return new CommError(commCode, `${context}: ${text}`, { cause, detail });
 }
 
 function detailOf(code: CommErrorCode): CommErrorDetail | undefined {

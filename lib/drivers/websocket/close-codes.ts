@@ -1,4 +1,5 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
+import { REPLACED } from '../../transport/told-reason.js';
 
 /** WebSocket close codes (RFC 6455, 7.4.1). */
 export const CloseCode = {
@@ -44,7 +45,12 @@ const ERRORS: Readonly<Record<number, readonly [CommErrorCode, string]>> = {
 /** The error of a close code; `undefined` for a clean end. */
 export function closeError(code: number, reason: string, context: string): CommError | undefined {
   const standard = isPrivate(code) ? code - PRIVATE_CODES + STANDARD_CODES : code;
-  if (CLEAN.has(standard)) return undefined;
+  if (CLEAN.has(standard)) {
+    const text = `${context}: ${REPLACED}; each party needs a name of its own`;
+    return reason === REPLACED
+      ? new CommError(CommErrorCode.CLOSED, text, { detail: 'replaced' })
+      : undefined;
+  }
   const [errorCode, meaning] = ERRORS[standard] ?? [CommErrorCode.CLOSED, 'the peer closed the connection'];
   const words = reason === '' ? '' : `: ${JSON.stringify(reason)}`;
   const detail = standard === CloseCode.ABNORMAL ? undefined : 'turned-away';
@@ -67,6 +73,14 @@ export function closeCodeOf(reason: CommError | undefined): CloseCode {
     default:
       return CloseCode.INTERNAL_ERROR;
   }
+}
+
+/**
+ * The reason beside the close code, which the peer reads; mostly empty. Where it is replaced the code is that of a clean end,
+ * which NVFlare does not take for an error.
+ */
+export function closeReasonOf(reason: CommError | undefined): string {
+  return reason?.detail === 'replaced' ? REPLACED : '';
 }
 
 /** The same code in the range that a browser may send. */

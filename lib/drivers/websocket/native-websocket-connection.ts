@@ -4,7 +4,7 @@ import { CommError, CommErrorCode } from '../../comm-error.js';
 import { ownFrame } from '../../wire/frame-memory.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
-import { CloseCode, closeCodeOf, closeError, privateCodeOf } from './close-codes.js';
+import { CloseCode, closeCodeOf, closeError, closeReasonOf, privateCodeOf } from './close-codes.js';
 import { FrameInbox } from './frame-inbox.js';
 import { faultOf, type MessageFault, TEXT_FAULT } from './message-fault.js';
 
@@ -31,6 +31,7 @@ export class NativeWebSocketConnection extends BaseConnection {
   readonly #ws: WebSocket;
   readonly #inbox: FrameInbox;
   #closeCode: CloseCode | undefined;
+  #closeReason = '';
   /** Sizes of the frames that may still be buffered, the oldest first. */
   #sizes: number[] = [];
   /** Runs while something is buffered. */
@@ -90,6 +91,7 @@ export class NativeWebSocketConnection extends BaseConnection {
 
   protected override end(reason?: CommError): void {
     this.#closeCode ??= closeCodeOf(reason);
+    this.#closeReason = closeReasonOf(reason);
     super.end(reason);
   }
 
@@ -98,7 +100,7 @@ export class NativeWebSocketConnection extends BaseConnection {
     this.#inbox.clear();
     if (this.#ws.readyState === this.#ws.CLOSED) return;
     const closed = firstValueFrom(race(fromEvent(this.#ws, 'close'), timer(LINGER_MS)));
-    this.#ws.close(privateCodeOf(this.#closeCode ?? CloseCode.NORMAL));
+    this.#ws.close(privateCodeOf(this.#closeCode ?? CloseCode.NORMAL), this.#closeReason);
     await closed;
   }
 

@@ -12,7 +12,7 @@ import { plainBytes } from '../node/plain-bytes.js';
 import { SocketWriter } from '../node/socket-writer.js';
 import { untilClosed } from '../node/until-closed.js';
 import { Arrival } from './arrival.js';
-import { CloseCode, closeCodeOf, closeError } from './close-codes.js';
+import { CloseCode, closeCodeOf, closeError, closeReasonOf } from './close-codes.js';
 import { faultOf, type MessageFault, TEXT_FAULT } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
 
@@ -40,6 +40,7 @@ export class WebSocketConnection extends BaseConnection {
   readonly #writer: SocketWriter;
   readonly #arrival = new Arrival();
   #closeCode: CloseCode | undefined;
+  #closeReason = '';
   #socketError: Error | undefined;
   #lastSentBytes = 0;
   /** A pong was queued since the last write. */
@@ -112,6 +113,7 @@ export class WebSocketConnection extends BaseConnection {
 
   protected override end(reason?: CommError): void {
     this.#closeCode ??= closeCodeOf(reason);
+    this.#closeReason = closeReasonOf(reason);
     super.end(reason);
   }
 
@@ -119,7 +121,7 @@ export class WebSocketConnection extends BaseConnection {
     if (this.#socket.closed) return;
     if (this.bufferedBytes === 0 && this.#ws.readyState === this.#ws.OPEN) {
       // Tells the peer why. `ws` destroys the socket if the peer does not answer in time.
-      this.#ws.close(this.#closeCode);
+      this.#ws.close(this.#closeCode, this.#closeReason);
       this.#socket.end(() => this.#ws.terminate());
     } else {
       this.#ws.terminate();

@@ -4,6 +4,7 @@ import {
   CloseCode,
   closeCodeOf,
   closeError,
+  closeReasonOf,
   privateCodeOf,
 } from '../../../lib/drivers/websocket/close-codes.js';
 import { CommError, CommErrorCode } from '../../../lib/index.js';
@@ -30,6 +31,21 @@ describe('closeError', () => {
     const error = closeError(code, 'too bad', 'CN00001');
     expect(error).toMatchObject({ code: expected });
     expect(error?.message).toMatch(new RegExp(`^CN00001: .*${code}.*"too bad"$`));
+  });
+});
+
+describe('closeReasonOf', () => {
+  it('tells a peer that another connection takes its place, and nothing else', () => {
+    const replaced = new CommError(CommErrorCode.CLOSED, 'by 10.0.0.7', { detail: 'replaced' });
+    expect(closeReasonOf(replaced)).not.toContain('10.0.0.7');
+    for (const code of [CloseCode.GOING_AWAY, CloseCode.NORMAL])
+      expect(closeError(code, closeReasonOf(replaced), 'CN00001')).toMatchObject({
+        code: CommErrorCode.CLOSED,
+        detail: 'replaced',
+        message: expect.stringContaining('CN00001: another connection') as string,
+      });
+    for (const reason of [undefined, new CommError(CommErrorCode.CLOSED, 'secret')])
+      expect(closeReasonOf(reason)).toBe('');
   });
 });
 
