@@ -48,6 +48,7 @@ export class CellDiagnostics {
   readonly #cell: Cell;
   readonly #timeoutMs: number;
 
+  /** The questions go out through this cell. */
   constructor(cell: Cell, { timeoutMs = 2_000 }: DiagnosticsOptions = {}) {
     this.#cell = cell;
     this.#timeoutMs = timeoutMs;

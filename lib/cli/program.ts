@@ -13,6 +13,9 @@ import { version } from './version.js';
 
 const NEW_NAME = 'own endpoint name; by default a new one, below the name of --cert under mtls';
 
+/** The default application ID, as in the guides: cells have 1. */
+const APP_ID = 100;
+
 const HEADER = ['--header <key=value>', 'header of each message sent; may be repeated', pair, {}] as const;
 
 /** The command line. The code of a command is loaded when it runs: `--version` and `--help` need no transport. */
@@ -41,7 +44,7 @@ function addListen(program: Command): void {
     '--kit server/startup',
   ])
     .option('--name <name>', 'own endpoint name; by default hub, or server with --kit')
-    .option('--app <id>', 'application ID to listen to', integer(0), 1)
+    .option('--app <id>', 'application ID to listen to', integer(0), APP_ID)
     .option('--echo', 'send each message back', false)
     .option('--stats', 'let every endpoint watch this hub, with rxflare top for example', false)
     .option('--dashboard', 'serve a page that shows this hub, to browsers on this machine', false)
@@ -59,12 +62,12 @@ function addConnect(program: Command): void {
     'connects, sends each line of standard input as a message, and prints those received',
     [
       'tcp://hub.example.com:8002 --name site-1 --property site=munich',
-      'http://localhost:8002 --name site-1 --app 100 --json',
+      'http://localhost:8002 --name site-1 --app 7 --json',
     ],
   )
     .option('--name <name>', NEW_NAME)
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
-    .option('--app <id>', 'application ID to send and listen to', integer(0), 1)
+    .option('--app <id>', 'application ID to send and listen to', integer(0), APP_ID)
     .option(
       '--linger <ms>',
       'after the end of standard input, leave when this long nothing was received',
@@ -82,11 +85,11 @@ function addConnect(program: Command): void {
 function addSend(program: Command): void {
   command(program, 'send [url] [text]', 'sends one message: the text, or all of standard input', [
     'tcp://hub.example.com:8002 hello',
-    'tcp://hub.example.com:8002 status --app 100 --header round=3 --wait 5000 --json',
+    'tcp://hub.example.com:8002 status --app 7 --header round=3 --wait 5000 --json',
   ])
     .option('--name <name>', NEW_NAME)
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
-    .option('--app <id>', 'application ID to send to', integer(0), 1)
+    .option('--app <id>', 'application ID to send to', integer(0), APP_ID)
     .option(...HEADER)
     .option('--wait <ms>', 'print the first answer, and fail when none has come in that time', integer(1))
     .option('--timeout <ms>', 'to connect; 0 tries for ever', integer(0), 5_000)

@@ -5,7 +5,7 @@ import { firstValueFrom, Subject } from 'rxjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Dashboard, serveDashboard } from '../../lib/cli/dashboard.js';
-import { AppIds, type Communicator, type LifecycleEvent, Mode, textMessage } from '../../lib/index.js';
+import { type Communicator, type LifecycleEvent, Mode, textMessage } from '../../lib/index.js';
 import { sendThrough, serveStats, watchStats } from '../../lib/monitor/index.js';
 import { BUILD_TIMEOUT_MS, preparePage } from '../dashboard/prepare-page.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
@@ -33,7 +33,7 @@ describe('the dashboard, to a user who has no link', { timeout: 60_000 }, () => 
 
   beforeEach(async () => {
     hub = communicator('hub');
-    dashboard = await serveDashboard(hub, 0, AppIds.DEFAULT);
+    dashboard = await serveDashboard(hub, 0, 100);
     serveStats(hub, { allow: dashboard.isPage });
     await hub.start();
     url = new URL(dashboard.newLink());
@@ -120,9 +120,9 @@ describe('the dashboard, to a user who has no link', { timeout: 60_000 }, () => 
     await untilState(page, 'hub');
     const report = await firstValueFrom(watchStats(page, 'hub', 1_000));
     expect(report.stats.name).toBe('hub');
-    await expect(
-      firstValueFrom(sendThrough(page, 'hub', 'nobody', AppIds.DEFAULT, textMessage('x'))),
-    ).rejects.toThrow('nobody');
+    await expect(firstValueFrom(sendThrough(page, 'hub', 'nobody', 100, textMessage('x')))).rejects.toThrow(
+      'nobody',
+    );
     const told = JSON.stringify(report);
     for (const secret of [session, linkOf(url.href)]) expect(told).not.toContain(secret);
   });

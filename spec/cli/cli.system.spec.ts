@@ -25,7 +25,7 @@ describe('rxflare listen and connect', () => {
     site.write('grüße');
     expect(await hub.next(({ event }) => event === 'message')).toMatchObject({
       from: 'site-1',
-      app: 1,
+      app: 100,
       bytes: 7,
       text: 'grüße',
     });
@@ -176,7 +176,7 @@ describe('rxflare send', () => {
 
   async function echoHub(): Promise<string> {
     const hub = communicator('hub');
-    hub.registerMessageReceiver(1, ({ endpoint, message }) => void hub.send(endpoint, 1, message));
+    hub.registerMessageReceiver(100, ({ endpoint, message }) => void hub.send(endpoint, 100, message));
     hub.registerMessageReceiver(2, () => undefined);
     hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
     return startListening(hub);
@@ -186,7 +186,7 @@ describe('rxflare send', () => {
     const { exitCode, stdout, stderr } = await run('send', await echoHub(), 'hello');
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 0,
-      stdout: 'sent 5 bytes to hub [app 1]\n',
+      stdout: 'sent 5 bytes to hub [app 100]\n',
       stderr: '',
     });
   });

@@ -5,7 +5,7 @@ import type { AxeResults, default as Axe } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { AppIds, Endpoint, textMessage } from '../../lib/index.js';
+import { Endpoint, textMessage } from '../../lib/index.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { communicator, stopAll } from '../support/communicators.js';
 import { ExampleHub } from './example-hub.js';
@@ -81,7 +81,7 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     await gone.stop();
     await untilShown('site-1');
     await untilShown(LONG_NAME);
-    site.send('hub', AppIds.DEFAULT, textMessage('x'.repeat(300)));
+    site.send('hub', 100, textMessage('x'.repeat(300)));
     await page.getByRole('log').getByText('xxx').waitFor();
     await page.getByLabel('App ID').fill('9');
     await page.getByLabel('Text').fill('hello');

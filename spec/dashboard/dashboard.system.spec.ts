@@ -4,15 +4,7 @@ import { EMPTY, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
-import {
-  AppIds,
-  type Communicator,
-  Endpoint,
-  EndpointState,
-  Mode,
-  textMessage,
-  textOf,
-} from '../../lib/index.js';
+import { type Communicator, Endpoint, EndpointState, Mode, textMessage, textOf } from '../../lib/index.js';
 import { serveStats, WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { blocks } from '../docs/blocks.js';
 import { play } from '../docs/play.js';
@@ -27,7 +19,8 @@ import { ExampleHub, type Scheme } from './example-hub.js';
 import { BUILD_TIMEOUT_MS, preparePage } from './prepare-page.js';
 
 const executablePath = await chromiumPath();
-const { DEFAULT } = AppIds;
+/** What the page shows and sends by itself. */
+const APP_ID = 100;
 
 describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -98,7 +91,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
   it('shows what goes through, as figures and as a chart', async () => {
     const site = await join('site-1', 'tcp');
     await untilShown('site-1', 'READY');
-    const traffic = setInterval(() => site.send('hub', DEFAULT, { payload: new Uint8Array(1_000) }), 10);
+    const traffic = setInterval(() => site.send('hub', APP_ID, { payload: new Uint8Array(1_000) }), 10);
     try {
       await row('site-1')
         .locator('[data-label="Received"]')
@@ -117,8 +110,8 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
 
   it('sends a message to an endpoint in the name of the hub, and shows the answer', async () => {
     const site = await join('site-1', 'grpc');
-    site.messages(DEFAULT).subscribe(({ endpoint, message }) => {
-      site.send(endpoint, DEFAULT, textMessage(`${endpoint.name} said ${textOf(message)}`));
+    site.messages(APP_ID).subscribe(({ endpoint, message }) => {
+      site.send(endpoint, APP_ID, textMessage(`${endpoint.name} said ${textOf(message)}`));
     });
     await untilShown('site-1', 'READY');
     await page.getByRole('button', { name: 'Write to site-1' }).click();
@@ -132,7 +125,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     const sites = await Promise.all([join('site-1', 'tcp'), join('site-2', 'http')]);
     await untilShown('site-1', 'READY');
     await untilShown('site-2', 'READY');
-    const heard = Promise.all(sites.map((site) => firstValueFrom(site.messages(DEFAULT))));
+    const heard = Promise.all(sites.map((site) => firstValueFrom(site.messages(APP_ID))));
     await page.locator('rxf-conversation select').selectOption('all endpoints');
     await page.getByLabel('Text').fill('to everyone');
     await page.getByRole('button', { name: 'Send' }).click();
@@ -144,7 +137,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     const site = await join('site-1', 'tcp');
     await untilShown('site-1', 'READY');
     await page.getByRole('button', { name: 'Pause', exact: true }).click();
-    site.send('hub', DEFAULT, textMessage('held back'));
+    site.send('hub', APP_ID, textMessage('held back'));
     await page.getByRole('button', { name: 'Paused, 1 new' }).waitFor();
     expect(await page.getByRole('log').getByText('held back').count()).toBe(0);
     await page.getByRole('button', { name: 'Paused, 1 new' }).click();
@@ -211,14 +204,14 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('alert').getByText('app ID 9 is not relayed, only 1').waitFor();
     expect(await page.getByLabel('Text').inputValue()).toBe('hello');
-    await page.getByLabel('App ID').fill(String(DEFAULT));
+    await page.getByLabel('App ID').fill(String(APP_ID));
   });
 
   it.skipIf(!pythonAvailable())(
     'shows a real NVFlare site: what it sends, and that it is killed',
     async () => {
       await using peer = await NvflarePeer.start({ version: '2.9.0', name: 'python-site' });
-      await peer.receive(DEFAULT, true);
+      await peer.receive(APP_ID, true);
       await peer.connect(await hub.url('tcp'));
       await untilShown('python-site', 'READY');
       await page.getByRole('button', { name: 'Write to python-site' }).click();
@@ -264,7 +257,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     const site = await join('site-1', 'tcp');
     await untilShown('site-1', 'READY');
     for (let number = 1; number <= 60; number += 1)
-      site.send('hub', DEFAULT, textMessage(`line ${number} of ${width}`));
+      site.send('hub', APP_ID, textMessage(`line ${number} of ${width}`));
     await page.getByRole('log').getByText(`line 60 of ${width}`).waitFor();
     await page.setViewportSize({ width, height });
     const { document, content } = await page.evaluate(() => ({
@@ -349,7 +342,7 @@ describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout
 
   it('that tells little of many endpoints, finds the others when asked, and then ends its service, is shown so', async () => {
     const hub = communicator('hub');
-    const dashboard = await serveDashboard(hub, 0, DEFAULT);
+    const dashboard = await serveDashboard(hub, 0, APP_ID);
     const allow = dashboard.isPage;
     const service = serveStats(hub, { allow, maxEndpoints: 3 });
     hub.addConnector('inproc://many', Mode.PASSIVE);
@@ -381,7 +374,7 @@ describe.skipIf(executablePath === undefined)('a hub of its own kind', { timeout
       await page.getByText('No endpoint has “nobody” in its name.').waitFor();
       await search.fill('');
       await page.getByText('the busiest 2 of 5', { exact: true }).waitFor();
-      const message = firstValueFrom(sites[names.indexOf(hidden)]?.messages(DEFAULT) ?? EMPTY);
+      const message = firstValueFrom(sites[names.indexOf(hidden)]?.messages(APP_ID) ?? EMPTY);
       await page.getByLabel('Text').fill('to whom I chose');
       await page.getByRole('button', { name: 'Send' }).click();
       expect(textOf((await message).message)).toBe('to whom I chose');

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 import { serveDashboard } from '../../lib/cli/dashboard.js';
-import { AppIds, Communicator, Endpoint, Mode, textMessage } from '../../lib/index.js';
+import { Communicator, Endpoint, Mode, textMessage } from '../../lib/index.js';
 import { serveStats } from '../../lib/monitor/index.js';
 import { testCertificates } from '../support/certificates.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
@@ -17,7 +17,8 @@ import { untilState } from '../support/communicators.js';
 import { preparePage } from './prepare-page.js';
 
 const [directory = fileURLToPath(new URL('../../docs/images', import.meta.url))] = process.argv.slice(2);
-const { DEFAULT } = AppIds;
+/** What the page shows and sends by itself. */
+const APP_ID = 100;
 const TRAFFIC = 9;
 const SITES = [
   { name: 'site-1', scheme: 'stcp', pace: 0.5 },
@@ -46,7 +47,7 @@ hub.registerMessageReceiver(TRAFFIC, ({ endpoint, message: { payload } }) => {
   if (received % 3 === 0) return; // Two of three are answered.
   hub.send(endpoint, TRAFFIC, { payload: payload?.subarray(0, payload.length / 3) });
 });
-const dashboard = await serveDashboard(hub, 0, DEFAULT);
+const dashboard = await serveDashboard(hub, 0, APP_ID);
 serveStats(hub, { allow: dashboard.isPage, history: true });
 await hub.start();
 
@@ -59,8 +60,8 @@ async function joinHub(name: string, scheme: string): Promise<Communicator> {
     ),
   );
   site.addConnector(urls.get(scheme) ?? '', Mode.ACTIVE);
-  site.messages(DEFAULT).subscribe(({ endpoint }) => {
-    site.send(endpoint, DEFAULT, textMessage('accuracy 0.94 after round 12'));
+  site.messages(APP_ID).subscribe(({ endpoint }) => {
+    site.send(endpoint, APP_ID, textMessage('accuracy 0.94 after round 12'));
   });
   site.messages(TRAFFIC).subscribe();
   await site.start();

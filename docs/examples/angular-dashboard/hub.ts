@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import express from 'express';
-import { AppIds, Communicator, Endpoint, Mode } from 'rxflare';
+import { Communicator, Endpoint, Mode } from 'rxflare';
 import { serveRelay, serveStats } from 'rxflare/monitor';
 
 import { PAGE } from './build.js';
@@ -26,11 +26,14 @@ const { port } = server.address() as AddressInfo;
 const origins = ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${port}`);
 const isPage = ({ connProps }: Endpoint) => connProps.local_addr === `127.0.0.1:${port}`;
 
+/** What the page shows and sends. */
+const APP_ID = 100;
+
 const hub = new Communicator(new Endpoint('hub'));
 for (const url of joinUrls) hub.addConnector(url, Mode.PASSIVE);
 hub.attach(server, { path: `/${PAGE_PATH}/f3`, origins });
 serveStats(hub, { allow: isPage, history: true });
-serveRelay(hub, { allow: isPage, apps: [AppIds.DEFAULT], disconnect: true });
+serveRelay(hub, { allow: isPage, apps: [APP_ID], disconnect: true });
 
 hub.lifecycle$.subscribe((event) => {
   if (event.type === 'listening') console.log(`listening on ${event.url}`);

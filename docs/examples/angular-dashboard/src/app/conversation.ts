@@ -11,7 +11,7 @@ import {
   viewChild,
 } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
-import { AppIds, textOf } from 'rxflare';
+import { textOf } from 'rxflare';
 import { EVERYONE } from 'rxflare/monitor';
 
 import { formatBytes, formatClock } from './format';
@@ -51,7 +51,7 @@ export class Conversation {
   readonly isPart = input.required<boolean>();
 
   readonly text = signal('');
-  readonly appId = signal<number>(AppIds.DEFAULT);
+  readonly appId = signal(100);
   readonly fault = signal('');
   readonly lines = signal<readonly Line[]>([]);
   #number = 0;
