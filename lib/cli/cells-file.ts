@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
 
 import { concat, defer, finalize, ignoreElements, mergeMap, type Observable } from 'rxjs';
 
 import type { IncomingStream } from '../cellnet/index.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
+
+/** Bits of a file mode: what owner, group and all may do. */
+const PERMISSIONS = 0o777;
 
 /**
  * Opens a file to send.
@@ -25,25 +28,43 @@ export async function openToSend(path: string): Promise<{ handle: FileHandle; si
   throw new CommError(CommErrorCode.BAD_CONFIG, `${path}: expected a file, which has a size`);
 }
 
-/** @throws CommError `BAD_CONFIG` where no file can be made in the folder of this one */
-export async function checkFolder(path: string): Promise<void> {
-  await access(join(dirname(path), '/'), constants.W_OK).catch((error: unknown) => {
-    throw CommError.from(error, path, CommErrorCode.BAD_CONFIG);
-  });
+/**
+ * Whether a file may be saved under this path: what is there already must be a regular file, and no link to one.
+ *
+ * @returns the permissions of the file that is there; `undefined` where none is
+ * @throws CommError `BAD_CONFIG` for anything else, and where no file can be made in the folder
+ */
+export async function checkTarget(path: string): Promise<number | undefined> {
+  const target = await lstat(path).catch(ignoreMissing).catch(asBadConfig(path));
+  if (target?.isFile() === false) {
+    const kind = target.isDirectory()
+      ? 'folder'
+      : target.isSymbolicLink()
+        ? 'symbolic link'
+        : 'pipe or a device';
+    throw new CommError(CommErrorCode.BAD_CONFIG, `${path} is a ${kind}: expected a new or a regular file`);
+  }
+  if (path === '' || path.endsWith('/') || path.endsWith(sep))
+    throw new CommError(CommErrorCode.BAD_CONFIG, `${path}: expected a file, got the name of a folder`);
+  await access(join(dirname(path), '/'), constants.W_OK).catch(asBadConfig(path));
+  return target === undefined ? undefined : target.mode & PERMISSIONS;
 }
 
 /**
  * Writes a stream to a file beside the one that is asked for, and renames it when it is whole: nobody sees a part of it
- * under its name. What was there is replaced. Emits the number of bytes written. Unsubscribing removes the part.
+ * under its name. A regular file that was there is replaced, and its permissions stay. Emits the number of bytes written.
+ * Unsubscribing removes the part.
  *
  * Errors as the stream does; with CommError where the file cannot be written, and the sender learns that it is refused.
  */
 export function saveStream(stream: IncomingStream, path: string): Observable<number> {
   const part = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`);
-  return defer(() => openPart(stream, part)).pipe(
+  return defer(() => openPart(stream, part, path)).pipe(
     mergeMap((handle) => {
       let isWhole = false;
       const finished$ = defer(async () => {
+        const mode = await checkTarget(path);
+        if (mode !== undefined) await handle.chmod(mode);
         await handle.sync();
         await handle.close();
         await rename(part, path);
@@ -61,9 +82,9 @@ export function saveStream(stream: IncomingStream, path: string): Observable<num
   );
 }
 
-async function openPart(stream: IncomingStream, part: string): Promise<FileHandle> {
+async function openPart(stream: IncomingStream, part: string, path: string): Promise<FileHandle> {
   try {
-    return await open(part, 'wx');
+    return await open(part, 'wx', await checkTarget(path));
   } catch (error) {
     stream.refuse('it cannot be written');
     throw CommError.from(error, part, CommErrorCode.BAD_CONFIG);
@@ -73,4 +94,15 @@ async function openPart(stream: IncomingStream, part: string): Promise<FileHandl
 async function discard(handle: FileHandle, part: string): Promise<void> {
   await handle.close().catch(() => undefined); // It may be closed already.
   await rm(part, { force: true });
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+  throw error;
+}
+
+function asBadConfig(path: string) {
+  return (error: unknown): never => {
+    throw CommError.from(error, path, CommErrorCode.BAD_CONFIG);
+  };
 }

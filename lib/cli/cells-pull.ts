@@ -12,7 +12,7 @@ import {
 } from 'rxjs';
 
 import { printCellFailure } from './cells-failure.js';
-import { checkFolder, saveStream } from './cells-file.js';
+import { checkTarget, saveStream } from './cells-file.js';
 import type { Place } from './cells-options.js';
 import { showProgress } from './cells-progress.js';
 import { type PlaceOptions, standAsCell } from './cells-serve.js';
@@ -34,7 +34,7 @@ export async function pullCommand(words: readonly string[], given: PullOptions):
   const printer = new Printer(json, { timed: true });
   const urls = words.slice(0, -1);
   const file = words.at(-1) ?? '';
-  await checkFolder(file);
+  await checkTarget(file);
   await standAsCell(urls, given, printer, 'pull', (cell) =>
     cell.streams(channel, topic).pipe(
       filter((stream) => {

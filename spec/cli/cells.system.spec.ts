@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, lstat, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -152,6 +153,7 @@ describe('rxflare push and pull', () => {
     const { url } = await serverCell();
     const source = await fileOf(bytes);
     const target = await fileOf(new TextEncoder().encode('what was there'));
+    await chmod(target, 0o660); // Which no umask gives.
     const pull = ['pull', url, target, '--parent', 'server', '--name', 'js', '--from', 'sender', '--json'];
     await using pulling = new RxflareProcess(...pull, ...PLACE);
     await pulling.next(({ event, state }) => event === 'endpoint' && state === 'READY');
@@ -177,6 +179,7 @@ describe('rxflare push and pull', () => {
       file: target,
     });
     expect((await readFile(target)).equals(bytes)).toBe(true);
+    expect((await lstat(target)).mode & 0o777).toBe(0o660);
     expect(await readdir(join(target, '..'))).toEqual(['a file']);
   });
 
@@ -200,16 +203,37 @@ describe('rxflare push and pull', () => {
 
   it('say before they connect what cannot be read or written', async () => {
     const file = await fileOf(bytes);
-    const [missing, folder, nowhere] = await Promise.all([
+    const link = `${file}.link`;
+    const pipe = `${file}.pipe`;
+    await symlink(file, link);
+    execFileSync('mkfifo', [pipe]);
+    const pullTo = (target: string) => run('pull', 'tcp://127.0.0.1:0', target, ...PLACE);
+    const [missing, folder, nowhere, ...refused] = await Promise.all([
       run('push', 'tcp://127.0.0.1:1', `${file}.missing`, ...PLACE),
       run('push', 'tcp://127.0.0.1:1', join(file, '..'), ...PLACE),
-      run('pull', 'tcp://127.0.0.1:0', join(file, 'below'), ...PLACE),
+      pullTo(join(file, 'below')),
+      pullTo(join(file, '..')),
+      pullTo('/dev/null'),
+      pullTo(link),
+      pullTo(pipe),
+      pullTo(join(file, '../missing/file')),
+      pullTo(join(file, '../new/')),
     ]);
     expect(missing).toMatchObject({ exitCode: 2, stdout: '' });
     expect(missing.stderr).toContain('no such file');
     expect(folder).toMatchObject({ exitCode: 2, stdout: '' });
     expect(folder.stderr).toContain('expected a file');
     expect(nowhere).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.map(({ exitCode, stdout }) => [exitCode, stdout])).toEqual(refused.map(() => [2, '']));
+    expect(refused.map(({ stderr }) => stderr)).toEqual([
+      expect.stringMatching(/^.* is a folder: expected a new or a regular file\n$/),
+      expect.stringMatching(/^.* is a pipe or a device: .*\n$/),
+      expect.stringMatching(/^.* is a symbolic link: .*\n$/),
+      expect.stringMatching(/^.* is a pipe or a device: .*\n$/),
+      expect.stringMatching(/^.*no such file or directory.*\n$/),
+      expect.stringMatching(/^.*expected a file, got the name of a folder\n$/),
+    ]);
+    expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true);
   });
 
   it.skipIf(!pythonAvailable())('show on a terminal how far they are', async () => {
