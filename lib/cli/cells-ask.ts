@@ -6,7 +6,7 @@ import { Communicator } from '../index.js';
 import { Mode } from '../transport/driver.js';
 import { printCellFailure } from './cells-failure.js';
 import type { CellCommandOptions } from './cells-options.js';
-import { endRequested } from './end-requested.js';
+import { interrupted } from './end-requested.js';
 import { examine } from './examine.js';
 import { completeFromKit } from './kit-options.js';
 import type { Output, Printer } from './printer.js';
@@ -43,7 +43,7 @@ export async function askAsCell(
   const cell = new Cell(site, { dialect: options.dialect, requestTimeoutMs: options.timeout });
   const done$ = whenReady(site, { timeout: options.timeout }).pipe(
     switchMap((neighbour) => work(cell, options.to ?? neighbour.name)),
-    takeUntil(endRequested()),
+    takeUntil(interrupted()),
   );
   try {
     const done = done$.forEach((output) => printer.print(output));

@@ -5,6 +5,7 @@ import {
   filter,
   ignoreElements,
   map,
+  merge,
   switchMap,
   take,
   takeLast,
@@ -16,6 +17,7 @@ import { checkTarget, saveStream } from './cells-file.js';
 import type { Place } from './cells-options.js';
 import { showProgress } from './cells-progress.js';
 import { type PlaceOptions, standAsCell } from './cells-serve.js';
+import { interrupted } from './end-requested.js';
 import { Printer } from './printer.js';
 
 /** The options of `rxflare pull`. */
@@ -36,27 +38,30 @@ export async function pullCommand(words: readonly string[], given: PullOptions):
   const file = words.at(-1) ?? '';
   await checkTarget(file);
   await standAsCell(urls, given, printer, 'pull', (cell) =>
-    cell.streams(channel, topic).pipe(
-      filter((stream) => {
-        const isWanted = from === undefined || stream.origin === from;
-        if (!isWanted) stream.refuse('it is not from the cell that is waited for');
-        return isWanted;
-      }),
-      take(1),
-      switchMap((stream) =>
-        saveStream(stream, file).pipe(
-          map((bytes) => ({ bytes, size: stream.size })),
-          showProgress,
-          takeLast(1),
-          tap(({ bytes }) => printer.print({ event: 'pulled', from: stream.origin, file, bytes })),
+    merge(
+      cell.streams(channel, topic).pipe(
+        filter((stream) => {
+          const isWanted = from === undefined || stream.origin === from;
+          if (!isWanted) stream.refuse('it is not from the cell that is waited for');
+          return isWanted;
+        }),
+        take(1),
+        switchMap((stream) =>
+          saveStream(stream, file).pipe(
+            map((bytes) => ({ bytes, size: stream.size })),
+            showProgress,
+            takeLast(1),
+            tap(({ bytes }) => printer.print({ event: 'pulled', from: stream.origin, file, bytes })),
+          ),
         ),
+        catchError((error: unknown) => {
+          printCellFailure(printer, error);
+          return EMPTY;
+        }),
+        ignoreElements(),
+        endWith(undefined),
       ),
-      catchError((error: unknown) => {
-        printCellFailure(printer, error);
-        return EMPTY;
-      }),
-      ignoreElements(),
-      endWith(undefined),
+      interrupted(),
     ),
   );
 }

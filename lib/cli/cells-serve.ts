@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, merge, NEVER, type Observable } from 'rxjs';
+import { filter, firstValueFrom, type Observable } from 'rxjs';
 
 import { Cell, CellDiagnostics } from '../cellnet/index.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
@@ -41,7 +41,7 @@ export async function serveCommand(urls: readonly string[], given: ServeOptions)
       printer.print(tellCellMessage('request', request));
       return echo ? request.payload : reply;
     });
-    return NEVER;
+    return endRequested();
   });
 }
 
@@ -77,7 +77,7 @@ export async function standAsCell(
   narrate(site)
     .pipe(filter((output) => isUp || !isAttempt(output)))
     .subscribe((output) => printer.print(output));
-  const ended = firstValueFrom(merge(until(cell), endRequested()), { defaultValue: undefined });
+  const ended = firstValueFrom(until(cell), { defaultValue: undefined });
   try {
     await Promise.all([site.start().then(() => (isUp = true)), ended]);
     await cell.close();

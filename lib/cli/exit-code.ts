@@ -1,7 +1,10 @@
 import type { CommErrorCode } from '../comm-error.js';
 import type { Diagnosis } from '../monitor/diagnosis.js';
 
-/** How the command ended. A signal ends a command that is at work with `OK`. */
+/**
+ * How the command ended. A signal ends with `OK` what goes on until one comes, and with 128 and its number, as a shell has
+ * it, what is there for a result and has none yet.
+ */
 export const ExitCode = {
   OK: 0,
   FAILED: 1,
@@ -12,6 +15,8 @@ export const ExitCode = {
   NOT_F3: 6,
   TIMEOUT: 7,
   ANSWERED: 8,
+  INTERRUPTED: 130,
+  TERMINATED: 143,
 } as const;
 
 /** One of the values of {@link ExitCode}. */
@@ -19,8 +24,8 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** Each exit code in plain words. */
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
-  [ExitCode.OK]: 'all is well, or a signal ended it',
-  [ExitCode.FAILED]: 'any other failure',
+  [ExitCode.OK]: 'all is well, or a signal ended what goes on until one comes',
+  [ExitCode.FAILED]: 'any other failure, such as a full disk',
   [ExitCode.USAGE]:
     'cannot work as given: an unknown option, a bad URL, a missing file, a port that is taken',
   [ExitCode.UNREACHABLE]: 'no connection: no such host, no route, nothing listens there, or it was lost',
@@ -29,6 +34,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.NOT_F3]: 'something else has that port, or another transport',
   [ExitCode.TIMEOUT]: 'no answer in time',
   [ExitCode.ANSWERED]: 'the cell that was asked answered with an error',
+  [ExitCode.INTERRUPTED]: 'Ctrl-C (SIGINT) came before the result',
+  [ExitCode.TERMINATED]: 'SIGTERM came before the result',
 };
 
 const EXIT_CODES: Readonly<Record<Diagnosis, ExitCode>> = {

@@ -3,10 +3,10 @@ import { CommanderError } from 'commander';
 
 import { CommErrorCode } from '../comm-error.js';
 import { ExitCode } from './exit-code.js';
-import { tolerateClosedPipes } from './output-closed.js';
+import { tolerateOutputFailures } from './output-failure.js';
 import { createProgram } from './program.js';
 
-tolerateClosedPipes();
+tolerateOutputFailures();
 const program = createProgram();
 try {
   await program.parseAsync();

@@ -5,6 +5,7 @@ import { nodeDrivers } from '../index.js';
 import { probe } from '../monitor/probe.js';
 import { WATCHER_PROPERTIES } from '../watcher.js';
 import { endRequested } from './end-requested.js';
+import { ExitCode } from './exit-code.js';
 import { explainFailure } from './explain-failure.js';
 import { narrateProbe } from './narrate-probe.js';
 import { Printer } from './printer.js';
@@ -30,7 +31,11 @@ export async function pingCommand(url: string | undefined, given: PingOptions): 
   });
   const driver = nodeDrivers().find(params.scheme);
   const { count, interval: intervalMs, timeout: timeoutMs } = options;
-  const until$ = endRequested().pipe(share());
+  let ended = ExitCode.OK as ExitCode;
+  const until$ = endRequested().pipe(
+    tap((exitCode) => (ended = exitCode)),
+    share(),
+  );
   const outputs$ = probe({ driver, params, local, identityMap, count, intervalMs, timeoutMs, until$ }).pipe(
     narrateProbe, // Which sums up what was seen until the end was requested.
     tap((output) => printer.print(output)),
@@ -38,5 +43,6 @@ export async function pingCommand(url: string | undefined, given: PingOptions): 
       explainFailure(printer, thrown, { params, local, identityMap, timeoutMs }).pipe(takeUntil(until$)),
     ),
   );
-  await lastValueFrom(outputs$, { defaultValue: undefined });
+  const last = await lastValueFrom(outputs$, { defaultValue: undefined });
+  if (ended !== ExitCode.OK && last?.event !== 'summary') process.exitCode = ended;
 }

@@ -177,6 +177,6 @@ function withExamples(added: Command, examples: readonly string[]): Command {
 
 function exitCodes(): string {
   return Object.entries(EXIT_MEANINGS)
-    .map(([code, meaning]) => `  ${code}  ${meaning}\n`)
+    .map(([code, meaning]) => `  ${code.padEnd(3)}  ${meaning}\n`)
     .join('');
 }

@@ -22,7 +22,7 @@ import { Communicator } from '../index.js';
 import type { Message } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { Mode } from '../transport/driver.js';
-import { endRequested } from './end-requested.js';
+import { interrupted } from './end-requested.js';
 import { examine } from './examine.js';
 import { completeFromKit, type KitOptions } from './kit-options.js';
 import { tellMessage } from './narrate.js';
@@ -57,7 +57,7 @@ export async function sendCommand(words: readonly string[], given: SendOptions):
   const site = new Communicator(local, { identityMap });
   site.addConnector(url, Mode.ACTIVE, asksForTls(options), tlsResources(options, 'client'));
   const lost = firstValueFrom(undelivered(site), { defaultValue: undefined });
-  const done$ = exchange(site, { headers, payload }, options).pipe(takeUntil(endRequested()));
+  const done$ = exchange(site, { headers, payload }, options).pipe(takeUntil(interrupted()));
   try {
     const done = firstValueFrom(done$, { defaultValue: undefined });
     await site.start();

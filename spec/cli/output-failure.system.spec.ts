@@ -1,8 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { EndpointState, Mode, textMessage } from '../../lib/index.js';
 import { serveStats } from '../../lib/monitor/index.js';
 import { communicator, startListening, stopAll, untilState } from '../support/communicators.js';
+import { programArgs } from '../support/compiled.js';
 import { freePort } from '../support/free-port.js';
 import { RxflareProcess } from '../support/rxflare-process.js';
 
@@ -65,5 +70,28 @@ describe('a command whose output nobody reads any more', () => {
     await using command = new RxflareProcess('ping', `tcp://127.0.0.1:${await freePort()}`);
     command.closeOutput('stderr');
     expect((await command.ended()).exitCode).toBe(3);
+  });
+});
+
+describe('a command whose output is on a full disk', () => {
+  /** Runs a command with its standard output there. */
+  async function full(...args: readonly string[]) {
+    const words = [process.execPath, ...programArgs('cli/main'), ...args];
+    const child = spawn('sh', ['-c', 'exec "$@" > /dev/full', 'sh', ...words]);
+    const [stderr, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    return { stderr, exitCode: exitCode as number };
+  }
+
+  const FAILED = {
+    exitCode: 1,
+    stderr: 'rxflare: standard output: ENOSPC: no space left on device, write\n',
+  };
+
+  it('ends with one line, a hub as well', async () => {
+    const { url } = await listeningHub();
+    expect(await full('ping', url, '--count', '1')).toEqual(FAILED);
+    expect(await full('connect', url)).toEqual(FAILED);
+    expect(await full('listen', 'tcp://127.0.0.1:0')).toEqual(FAILED);
+    expect(await full('--help')).toEqual(FAILED);
   });
 });
