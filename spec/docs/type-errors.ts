@@ -4,21 +4,8 @@ import ts from 'typescript';
 
 import { type Block, ROOT, valueOf } from './blocks.js';
 
-/** What the tsconfig.json of `ng new` asks for of every file. */
-export const ANGULAR_CLI: ts.CompilerOptions = {
-  strict: true,
-  noImplicitOverride: true,
-  noPropertyAccessFromIndexSignature: true,
-  noImplicitReturns: true,
-  noFallthroughCasesInSwitch: true,
-};
-
-/**
- * Checks blocks in one program, each as a module of its own, as if they were files of this package.
- *
- * @param more - options of the compiler, before those of this package
- */
-export function typeErrors(blocks: readonly Block[], more: ts.CompilerOptions = {}): string[] {
+/** Checks blocks in one program, each as a module of its own, as if they were files of this package. */
+export function typeErrors(blocks: readonly Block[]): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
     config: unknown;
   };
@@ -28,7 +15,8 @@ export function typeErrors(blocks: readonly Block[], more: ts.CompilerOptions = 
     // An example may name what it does not use.
     noUnusedLocals: false,
     noUnusedParameters: false,
-    ...more,
+    // A project of `ng new` has it.
+    noPropertyAccessFromIndexSignature: true,
   };
   const files = new Map(
     blocks.map((block, index) => [join(ROOT, valueOf(block, 'file') ?? `block-${index}.ts`), block]),
