@@ -78,8 +78,8 @@ describe('a command whose output is on a full disk', () => {
   async function full(...args: readonly string[]) {
     const words = [process.execPath, ...programArgs('cli/main'), ...args];
     const child = spawn('sh', ['-c', 'exec "$@" > /dev/full', 'sh', ...words]);
-    const [stderr, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'close')]);
-    return { stderr, exitCode: exitCode as number };
+    const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    return { stderr, exitCode: child.exitCode };
   }
 
   const FAILED = {

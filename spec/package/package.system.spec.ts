@@ -85,6 +85,15 @@ describe('the packed package', () => {
     expect(readdirSync(root)).not.toContain('spec');
   });
 
+  it('runs nothing when it is installed', () => {
+    const path = join(project.directory, 'node_modules', 'rxflare', 'package.json');
+    const { scripts } = JSON.parse(readFileSync(path, 'utf8')) as {
+      scripts: Readonly<Record<string, string>>;
+    };
+    const ofInstallation = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare'];
+    expect(Object.keys(scripts).filter((name) => ofInstallation.includes(name))).toEqual([]);
+  });
+
   it('has nothing that an earlier build left', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'rxflare-build-'));
     try {
