@@ -302,8 +302,8 @@ export class Communicator {
    *
    * A receiver that borrows is faster with large messages, since the memory of a payload is used for the next one: a
    * payload of more than 256 KiB is its own until it returns or its promise settles. Then all views on it are empty, also one
-   * that was kept by mistake; what is needed for longer is copied (`payload.slice()`). A payload that was sent on, or that
-   * subscribers of `messages` or `frames$` have seen too, stays as it is.
+   * that was kept by mistake; what is needed for longer is copied (`payload.slice()`). A payload that is sent on
+   * is whole until it is written; one that subscribers of `messages` or `frames$` have seen too stays as it is.
    *
    * @param options - `borrow`: whether it borrows. Default: false, payloads are the receiver's for ever
    * @throws CommError `BAD_CONFIG` where the app ID has one already or is no integer from 0 to 65,535, or the receiver

@@ -81,7 +81,8 @@ export function requireMessage(message: Message): void {
 /** The memory of a view belongs to somebody else by now. */
 function isDetached({ buffer }: Uint8Array): boolean {
   try {
-    return new Uint8Array(buffer).length > 0;
+    new Uint8Array(buffer);
+    return false;
   } catch {
     return true;
   }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { MessageChannel } from 'node:worker_threads';
+
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -81,12 +84,18 @@ describe('a borrowed payload', () => {
     await expect.poll(() => late.every(({ length }) => length === 0)).toBe(true);
   });
 
-  it('that is sent on arrives as it was', async () => {
+  it('that is sent on arrives as it was, and its memory is used again when it is written', async () => {
     const { hub, sites } = await starOf('site-1', 'site-2');
     const [from, to] = sites as [Communicator, Communicator];
-    hub.registerMessageReceiver(BORROWED, ({ message }) => void hub.send('site-2', KEPT, message), {
-      borrow: true,
-    });
+    const sentOn: Uint8Array[] = [];
+    hub.registerMessageReceiver(
+      BORROWED,
+      ({ message }) => {
+        hub.send('site-2', KEPT, message);
+        if (message.payload !== undefined) sentOn.push(message.payload);
+      },
+      { borrow: true },
+    );
     const wrong: number[] = [];
     const arrived = new Promise<void>((resolve) => {
       let count = 0;
@@ -100,6 +109,38 @@ describe('a borrowed payload', () => {
       from.send('hub', BORROWED, { headers: { index }, payload: pattern(400_000, index) });
     await arrived;
     expect(wrong).toEqual([]);
+    await expect.poll(() => sentOn.map(({ length }) => length)).toEqual(sentOn.map(() => 0));
+    expect(sentOn.length).toBe(20);
+  });
+
+  it("that its receiver transfers to a worker is the worker's, and breaks nothing", async () => {
+    const { hub, sites } = await starOf('site-1');
+    const { port1, port2 } = new MessageChannel();
+    const atWorker = once(port2, 'message');
+    hub.registerMessageReceiver(
+      BORROWED,
+      ({ message: { payload } }) => payload && port1.postMessage(payload, [payload.buffer as ArrayBuffer]),
+      { borrow: true },
+    );
+    sites[0]?.send('hub', BORROWED, { payload: pattern(400_000) });
+    const [payload] = (await atWorker) as [Uint8Array];
+    expect(isWhole(payload, 400_000, 0)).toBe(true);
+    port1.close();
+  });
+
+  it('that is sent to ourselves stays as it is', async () => {
+    const { hub, sites } = await starOf('site-1');
+    const received = new Promise<Uint8Array | undefined>((resolve) => {
+      hub.registerMessageReceiver(KEPT, ({ message }) => resolve(message.payload));
+    });
+    hub.registerMessageReceiver(BORROWED, ({ message }) => void hub.send('hub', KEPT, message), {
+      borrow: true,
+    });
+    sites[0]?.send('hub', BORROWED, { payload: pattern(400_000) });
+    const payload = await received;
+    sites[0]?.send('hub', BORROWED, { payload: pattern(400_000, 1) });
+    await firstValueFrom(hub.messages(KEPT));
+    expect(isWhole(payload, 400_000, 0)).toBe(true);
   });
 
   it('that is sent on too late is refused, and not sent empty', async () => {
@@ -114,7 +155,8 @@ describe('a borrowed payload', () => {
       message: expect.stringContaining('given back') as string,
     }) as Error;
     expect(() => hub.send('site-1', KEPT, { payload })).toThrow(refused);
-    expect(hub.send('site-1', KEPT, { payload: new Uint8Array(0) })).toBe(true);
+    for (const empty of [new Uint8Array(0), new Uint8Array(10).subarray(10), Buffer.from('abc').subarray(3)])
+      expect(hub.send('site-1', KEPT, { payload: empty })).toBe(true);
   });
 
   it('stays as it is where a subscriber of frames$ has seen it too', async () => {

@@ -1,3 +1,4 @@
+import { concatMap, filter, firstValueFrom, take } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { CommErrorCode, ConnectionLimitError, EndpointState, Mode } from '../lib/index.js';
@@ -39,6 +40,29 @@ describe('a listener at its limit', () => {
     await Promise.all([silent.closed(), untilState(hub, 'site-1')]);
     expect((await ended).error).toBeInstanceOf(ConnectionLimitError);
     expect((await ended).error).toMatchObject({ code: CommErrorCode.NOT_READY });
+  });
+
+  it.each([
+    ['stop', 'disconnected'],
+    ['stop', 'limited'],
+    ['removeConnector', 'disconnected'],
+    ['removeConnector', 'limited'],
+  ] as const)('lets nobody in any more where %s is called when it hears of %s', async (method, type) => {
+    const hub = communicator('hub', { maxUnauthenticatedConnections: 1 });
+    const handle = hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
+    const url = await startListening(hub);
+    const ended = firstValueFrom(
+      hub.lifecycle$.pipe(
+        filter((event) => event.type === type),
+        concatMap(() => (method === 'stop' ? hub.stop() : hub.removeConnector(handle))),
+        take(1),
+      ),
+    );
+    using first = await RawPeer.connect(url);
+    using second = await RawPeer.connect(url);
+    second.send(hello({ endpoint_name: 'site-1' }));
+    await Promise.all([ended, first.closed(), second.closed()]);
+    expect([hub.stats().connections, hub.findEndpoint('site-1')]).toEqual([[], undefined]);
   });
 
   it('tells a WebSocket to try again later', async () => {

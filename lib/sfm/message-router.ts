@@ -10,7 +10,7 @@ import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { KeyedSource } from '../transport/keyed-source.js';
 import { isPowerOfTwo } from '../transport/power-of-two.js';
-import { giveBack, shareMemory } from '../wire/frame-memory.js';
+import { frameMemory } from '../wire/frame-memory.js';
 import { type Hold, PendingMemory } from './pending-memory.js';
 
 const log = logger('router');
@@ -182,12 +182,12 @@ export class MessageRouter {
 
 /** Others refer to the message too. */
 function shareAll({ message: { payload } }: ReceivedMessage): void {
-  if (payload !== undefined) shareMemory(payload);
+  if (payload !== undefined) frameMemory.share(payload);
 }
 
 /** Gives the memory of a message back, where it is large and nobody else refers to it. */
 function release({ message: { payload } }: ReceivedMessage): void {
-  if (payload !== undefined) giveBack(payload);
+  if (payload !== undefined) frameMemory.giveBack(payload);
 }
 
 /** The user may not use TypeScript. */

@@ -2,6 +2,7 @@ import { Observable, Subject } from 'rxjs';
 
 import { addTallies, type SendTimes, type Tally } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
+import { frameMemory } from '../wire/frame-memory.js';
 import { SendTimer } from './send-timer.js';
 
 /** Where the messages of an endpoint go out: its live session. */
@@ -37,6 +38,12 @@ interface WaitingFrame {
  */
 type Room = 'open' | 'full' | 'blocked';
 
+interface LentPayload {
+  readonly payload: Uint8Array;
+  /** Its number among all accepted messages. */
+  readonly position: number;
+}
+
 /** What a waiting frame takes in memory beside its bytes, about. */
 const WAITING_OVERHEAD_BYTES = 128;
 
@@ -56,6 +63,8 @@ export class Outbound {
   readonly #timer: SendTimer;
   #accepted = 0;
   readonly #waiting = new Fifo<WaitingFrame>();
+  /** What was received and is sent on: its memory is used again once it is written. */
+  readonly #lent = new Fifo<LentPayload>();
   #waitingBytes = 0;
   #sink: Sink | undefined;
   #room: Room = 'open';
@@ -103,8 +112,11 @@ export class Outbound {
   next(head: Uint8Array, payload: Uint8Array | undefined): boolean {
     this.#accepted += 1;
     this.#timer.accepted(this.#accepted);
+    if (payload !== undefined && frameMemory.holdUntilWritten(payload))
+      this.#lent.push({ payload, position: this.#accepted });
     const sink = this.#sink;
-    if (sink === undefined || this.#room === 'blocked' || !sink.isOpen) {
+    // What waits goes first, also where a sink calls back while that is written.
+    if (sink === undefined || this.#room === 'blocked' || this.#waiting.length > 0 || !sink.isOpen) {
       const frame = { head: head.slice(), payload };
       this.#waiting.push(frame);
       this.#waitingBytes += costOf(frame);
@@ -116,6 +128,7 @@ export class Outbound {
   /** Drains into a sink, first what waits, until unsubscribed; then frames wait for the next sink. */
   writeInto(sink: Sink): Observable<never> {
     return new Observable<never>((subscriber) => {
+      this.#abandonLent(this.#accepted - this.#waiting.length);
       this.#sink = sink;
       subscriber.add(sink.written$.subscribe(() => this.#noteWritten(sink)));
       subscriber.add(sink.drained$.subscribe(() => this.#flush()));
@@ -128,6 +141,7 @@ export class Outbound {
   clear(): Tally {
     const { waiting } = this;
     this.#timer.abandon();
+    this.#abandonLent(this.#accepted);
     this.#waiting.clear();
     this.#waitingBytes = 0;
     this.#become('open');
@@ -136,7 +150,17 @@ export class Outbound {
   }
 
   #noteWritten({ bufferedMessages }: Sink): void {
-    this.#timer.written(this.#accepted - this.#waiting.length - bufferedMessages);
+    const position = this.#accepted - this.#waiting.length - bufferedMessages;
+    this.#timer.written(position);
+    while ((this.#lent.peek()?.position ?? Infinity) <= position) {
+      const lent = this.#lent.shift();
+      if (lent !== undefined) frameMemory.written(lent.payload);
+    }
+  }
+
+  /** What a transport has taken that has ended, it may write yet: that memory is not used again. */
+  #abandonLent(position: number): void {
+    while ((this.#lent.peek()?.position ?? Infinity) <= position) this.#lent.shift();
   }
 
   /** Goes on at the start, and after the sink was full. */

@@ -7,7 +7,6 @@ import type { ResolvedOptions } from '../options.js';
 import type { EndpointStats, Tally } from '../stats.js';
 import { isWatcher } from '../watcher.js';
 import { encodeHead } from '../wire/frame.js';
-import { shareMemory } from '../wire/frame-memory.js';
 import { FrameType } from '../wire/prefix.js';
 import { Outbound, type Sink } from './outbound.js';
 import { clockOf } from './send-timer.js';
@@ -97,7 +96,6 @@ export class Peer {
       payloadBytes,
     );
     if (this.outbound.isFull) this.#requireRoom(head.length + payloadBytes);
-    if (payload !== undefined) shareMemory(payload);
     return this.outbound.next(head, payload);
   }
 

@@ -2,6 +2,8 @@ import { defer, EMPTY, filter, ignoreElements, merge, type Observable, Subject, 
 
 import type { Endpoint } from '../endpoint.js';
 import type { UndeliveredEvent } from '../lifecycle.js';
+import type { Message } from '../message.js';
+import { frameMemory } from '../wire/frame-memory.js';
 import type { ResolvedOptions } from '../options.js';
 import { NOTHING } from '../stats.js';
 import { Loopback } from './loopback.js';
@@ -25,6 +27,12 @@ export class SelfPeer extends Peer {
     this.#loopback = new Loopback(local, router, options.highWaterMarkBytes);
     this.events$ = this.#events.asObservable();
     this.drainInto(this.#loopback);
+  }
+
+  /** {@inheritDoc Peer.send} A local receiver gets the payload itself, which the sender may keep. */
+  override send(appId: number, message: Message): boolean {
+    if (message.payload !== undefined) frameMemory.share(message.payload);
+    return super.send(appId, message);
   }
 
   /** Completes when all messages have arrived, at most after `drainTimeoutMs`: those that have not are reported. */

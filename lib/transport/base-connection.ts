@@ -13,7 +13,7 @@ import {
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { logger } from '../log.js';
-import { shareMemory } from '../wire/frame-memory.js';
+import { frameMemory } from '../wire/frame-memory.js';
 import { PREFIX_BYTES } from '../wire/prefix.js';
 import { type Connection, type ConnectionProperties, nextConnectionName } from './connection.js';
 import { HotSource } from './hot-source.js';
@@ -201,7 +201,7 @@ export abstract class BaseConnection implements Connection {
   /** Passes on a whole frame. A connection that is closing drops it. */
   protected receive(frame: Uint8Array): void {
     if (this.#state !== 'open') return;
-    if (this.#frames.isShared) shareMemory(frame);
+    if (this.#frames.isShared) frameMemory.share(frame);
     this.#frames.next(frame);
   }
 

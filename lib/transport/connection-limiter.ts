@@ -59,8 +59,8 @@ export class ConnectionLimiter {
     this.reports$ = this.#reports.asObservable();
   }
 
-  /** Counts a new connection and answers true; or closes it and answers false. */
-  hasRoomFor(connection: Connection): boolean {
+  /** Lets a new connection in, in the place of the oldest stranger where there is no room; or closes it and answers false. */
+  enter(connection: Connection): boolean {
     const address = addressOf(connection);
     const limit = this.#reached(address);
     if (limit !== undefined) {

@@ -228,7 +228,13 @@ export class Connector implements ConnectorView {
   }
 
   #show(connection: Connection): void {
-    if (this.mode === Mode.PASSIVE && !this.#limiter.hasRoomFor(connection)) return;
+    if (this.mode === Mode.PASSIVE && !this.#limiter.enter(connection)) return;
+    if (this.#state.value.type === 'stopped') {
+      // Who heard that another connection made room for this one has stopped the connector.
+      this.#limiter.leave(connection);
+      void connection.close(new CommError(CommErrorCode.CLOSED, `${this.url}: the connector is stopped`));
+      return;
+    }
     this.#live.add(connection);
     this.#connections.next(connection);
     this.#attemptedAt = undefined;

@@ -12,6 +12,11 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** The oldest item. */
+  peek(): T | undefined {
+    return this.#items[this.#first];
+  }
+
   /** Takes the oldest item out. */
   shift(): T | undefined {
     const item = this.#items[this.#first];

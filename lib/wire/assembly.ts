@@ -1,3 +1,5 @@
+import { frameMemory } from './frame-memory.js';
+
 /** A unit up to this size gets its memory as soon as its length is known. */
 const EAGER_BYTES = 1024 * 1024;
 
@@ -9,11 +11,8 @@ const ROOM_BYTES = 64 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
-/**
- * Allocates `bytes` bytes, which may have any content; or `wanted` bytes, how many are needed in the end, where these cost
- * nothing.
- */
-export type Allocate = (bytes: number, wanted: number) => Uint8Array;
+/** Allocates that many bytes. They may have any content. */
+export type Allocate = (bytes: number) => Uint8Array;
 
 /** Puts together in memory of its own what straddles chunks: a frame, or a message with a frame in it. */
 export class Assembly {
@@ -69,8 +68,9 @@ export class Assembly {
 
   #reserve(needed: number, target: number): void {
     if (needed <= this.#memory.length) return;
-    const grown = this.#allocate(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)), target);
-    grown.set(this.#memory.subarray(0, this.#collected));
-    this.#memory = grown;
+    const outgrown = this.#memory;
+    this.#memory = this.#allocate(Math.min(target, Math.max(EAGER_BYTES, needed * GROWTH)));
+    this.#memory.set(outgrown.subarray(0, this.#collected));
+    frameMemory.giveBack(outgrown);
   }
 }

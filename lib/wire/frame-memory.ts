@@ -9,100 +9,159 @@ const MAX_IDLE_PIECES = 64;
 const IDLE_MS = 5_000;
 
 /** A piece may be this many times as large as what it is used for. */
-const MAX_WASTE = 2;
+const MAX_WASTE = 1.25;
 
-/** ArrayBuffers that one large frame has to itself. */
-const owned = new WeakSet<ArrayBufferLike>();
+/** Who still needs the memory of a large frame. */
+interface Holders {
+  /** How many sends have not been written yet. */
+  sends: number;
+  /** The receiver is done with it. */
+  isGivenBack: boolean;
+  /** It came from here, so the next frame of its transport has use for it. */
+  readonly isReusable: boolean;
+}
 
-/** Pieces to be used again, the longest idle first. */
-const idle: ArrayBuffer[] = [];
-let idleBytes = 0;
-let isTrimming = false;
-let wasUsed = false;
+/** Memory that nobody needs. */
+interface IdlePiece {
+  readonly piece: ArrayBuffer;
+  /** By the monotonic clock, in milliseconds. */
+  readonly since: number;
+}
+
+/** Makes fresh memory of that many bytes, with any content. */
+type Fresh = (bytes: number) => Uint8Array;
 
 /**
- * Memory for a large frame: a piece that is used again, or a fresh one. A used piece is preferred, since the system must
- * map and clear each page of a fresh one, which takes longer than to fill it.
- *
- * @param bytes - how much is needed now
- * @param wanted - how much is needed in the end; a used piece of that size costs nothing
- * @param allocate - makes fresh memory of `bytes` bytes
- * @returns `bytes` bytes, or `wanted`; any content
+ * The memory of large frames, used again when nobody needs it. Used memory is preferred, since the system must map and clear
+ * each page of a fresh piece, which takes longer than to fill it.
  */
-export function frameMemory(
-  bytes: number,
-  wanted: number,
-  allocate: (bytes: number) => Uint8Array,
-): Uint8Array {
-  if (wanted <= MAX_READ_BYTES) return allocate(bytes);
-  const used = takeIdle(wanted);
-  if (used === undefined) return ownFrame(allocate(bytes));
-  owned.add(used);
-  return new Uint8Array(used, 0, wanted);
+export class FrameMemory {
+  /** ArrayBuffers that one large frame has to itself. */
+  readonly #owned = new WeakMap<ArrayBufferLike, Holders>();
+  /** The longest idle first. */
+  readonly #idle: IdlePiece[] = [];
+  #idleBytes = 0;
+  #isTrimming = false;
+
+  /** What waits to be used again, in bytes. */
+  get idleBytes(): number {
+    return this.#idleBytes;
+  }
+
+  /** Memory of `bytes` bytes for a frame, with any content that is not another frame's beyond them. */
+  take(bytes: number, fresh: Fresh): Uint8Array {
+    if (bytes <= MAX_READ_BYTES) return fresh(bytes);
+    const used = this.#takeIdle(bytes);
+    if (used !== undefined) new Uint8Array(used, bytes).fill(0);
+    const frame = used === undefined ? fresh(bytes) : new Uint8Array(used, 0, bytes);
+    this.#owned.set(frame.buffer, { sends: 0, isGivenBack: false, isReusable: true });
+    return frame;
+  }
+
+  /**
+   * Notes that nothing but this frame of a transport with memory of its own refers to its memory, where it is large and
+   * fills that. Given back, it is detached as well, and left to the garbage collector.
+   */
+  own(frame: Uint8Array): Uint8Array {
+    const { buffer } = frame;
+    if (frame.length > MAX_READ_BYTES && frame.length === buffer.byteLength)
+      this.#owned.set(buffer, { sends: 0, isGivenBack: false, isReusable: false });
+    return frame;
+  }
+
+  /** Notes that somebody else refers to the memory of a view as well, so that it is not used again. */
+  share({ buffer }: Uint8Array): void {
+    if (buffer.byteLength > MAX_READ_BYTES) this.#owned.delete(buffer);
+  }
+
+  /**
+   * Notes that a view is sent, which needs its memory until `written`.
+   *
+   * @returns whether that is the memory of a large frame
+   */
+  holdUntilWritten({ buffer }: Uint8Array): boolean {
+    const holders = buffer.byteLength > MAX_READ_BYTES ? this.#owned.get(buffer) : undefined;
+    if (holders === undefined) return false;
+    holders.sends += 1;
+    return true;
+  }
+
+  /** Notes that what `holdUntilWritten` noted is written, so that no transport reads it any more. */
+  written({ buffer }: Uint8Array): void {
+    const holders = this.#owned.get(buffer);
+    if (holders === undefined) return;
+    holders.sends -= 1;
+    if (holders.isGivenBack) this.#useAgain(buffer, holders);
+  }
+
+  /**
+   * Gives back the memory of a large frame by any view on it, for the next one: all views on it are empty from now on, or
+   * when what was sent of it is written. Does nothing where others refer to that memory too.
+   *
+   * @returns whether it is given back, now or then
+   */
+  giveBack({ buffer }: Uint8Array): boolean {
+    const holders = this.#owned.get(buffer);
+    if (holders === undefined) return false;
+    holders.isGivenBack = true;
+    this.#useAgain(buffer, holders);
+    return true;
+  }
+
+  #useAgain(buffer: ArrayBufferLike, { sends, isReusable }: Holders): void {
+    if (sends > 0) return;
+    this.#owned.delete(buffer);
+    const piece = detached(buffer);
+    if (piece === undefined || !isReusable) return;
+    this.#idle.push({ piece, since: performance.now() });
+    this.#idleBytes += piece.byteLength;
+    while (this.#idleBytes > MAX_IDLE_BYTES || this.#idle.length > MAX_IDLE_PIECES) this.#removeIdle(0);
+    this.#trimLater();
+  }
+
+  /** Of the pieces that fit, the last one used: a part of it may still be in the caches of the processor. */
+  #takeIdle(bytes: number): ArrayBuffer | undefined {
+    const index = this.#idle.findLastIndex(
+      ({ piece: { byteLength } }) => byteLength >= bytes && byteLength <= bytes * MAX_WASTE,
+    );
+    return index === -1 ? undefined : this.#removeIdle(index);
+  }
+
+  #removeIdle(index: number): ArrayBuffer | undefined {
+    const [removed] = this.#idle.splice(index, 1);
+    this.#idleBytes -= removed?.piece.byteLength ?? 0;
+    return removed?.piece;
+  }
+
+  /** Lets go of pieces that nobody has used for a while. The timer keeps no process alive. */
+  #trimLater(): void {
+    if (this.#isTrimming || this.#idle.length === 0) return;
+    this.#isTrimming = true;
+    const timer: unknown = setTimeout(() => {
+      this.#isTrimming = false;
+      const latest = performance.now() - IDLE_MS;
+      while ((this.#idle[0]?.since ?? Infinity) <= latest) this.#removeIdle(0);
+      this.#trimLater();
+    }, IDLE_MS);
+    if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref();
+  }
 }
 
-/** Notes that nothing but this frame refers to its memory, where it is large and fills that. */
-export function ownFrame(frame: Uint8Array): Uint8Array {
-  if (frame.length > MAX_READ_BYTES && frame.length === frame.buffer.byteLength) owned.add(frame.buffer);
-  return frame;
-}
-
-/** Notes that somebody else refers to the memory of a view as well, so that it is not used again. */
-export function shareMemory(view: Uint8Array): void {
-  if (view.buffer.byteLength > MAX_READ_BYTES) owned.delete(view.buffer);
-}
+/** That of the process. */
+export const frameMemory = new FrameMemory();
 
 /**
- * Gives back the memory of a large frame by any view on it, for the next one: all views on it are empty from now on.
- * Does nothing where others refer to that memory too.
+ * The same memory under a new ArrayBuffer. Views on the old one are empty, so that no view sees another frame's bytes.
  *
- * @returns whether it was given back
+ * `undefined` where the receiver has given the memory to somebody else, a worker for example, or it cannot be detached.
  */
-export function giveBack(view: Uint8Array): boolean {
-  const { buffer } = view;
-  if (!owned.delete(buffer)) return false;
-  const piece = detached(buffer as ArrayBuffer);
-  if (idleBytes + piece.byteLength > MAX_IDLE_BYTES || idle.length === MAX_IDLE_PIECES) return true;
-  idle.push(piece);
-  idleBytes += piece.byteLength;
-  trimLater();
-  return true;
-}
-
-/** What waits to be used again, in bytes. */
-export function idleMemory(): number {
-  return idleBytes;
-}
-
-/** Of the pieces that fit, the last one used: what of it is in the caches of the processor is still warm. */
-function takeIdle(bytes: number): ArrayBuffer | undefined {
-  const index = idle.findLastIndex(
-    ({ byteLength }) => byteLength >= bytes && byteLength <= bytes * MAX_WASTE,
-  );
-  if (index === -1) return undefined;
-  const [piece] = idle.splice(index, 1);
-  idleBytes -= piece?.byteLength ?? 0;
-  wasUsed = true;
-  return piece;
-}
-
-/** The same memory under a new ArrayBuffer. Views on the old one are empty, so that no view sees another frame's bytes. */
-function detached(buffer: ArrayBuffer): ArrayBuffer {
-  return structuredClone(buffer, { transfer: [buffer] });
-}
-
-/** Lets go of all pieces once none of them has been used for a while. The timer keeps no process alive. */
-function trimLater(): void {
-  if (isTrimming) return;
-  isTrimming = true;
-  wasUsed = false;
-  const timer: unknown = setTimeout(() => {
-    isTrimming = false;
-    if (wasUsed) trimLater();
-    else {
-      idle.length = 0;
-      idleBytes = 0;
-    }
-  }, IDLE_MS);
-  if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref();
+function detached(buffer: ArrayBufferLike): ArrayBuffer | undefined {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) return undefined;
+  try {
+    const piece = structuredClone(buffer, { transfer: [buffer] });
+    // Node 20 copies what is marked as untransferable.
+    return buffer.byteLength === 0 ? piece : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CommError, CommErrorCode, type Connection } from '../../lib/index.js';
 import type { Driver, DriverParams } from '../../lib/transport/driver.js';
 import { parseUrl } from '../../lib/transport/url.js';
-import { giveBack, MAX_READ_BYTES } from '../../lib/wire/frame-memory.js';
+import { frameMemory, MAX_READ_BYTES } from '../../lib/wire/frame-memory.js';
 import { PREFIX_BYTES } from '../../lib/wire/prefix.js';
 import { encodedHead, frameOf, pair, type Pair } from './pair.js';
 
@@ -88,7 +88,7 @@ export function driverContract(name: string, subject: ContractSubject): void {
           const index = numberOf(frame);
           expect(Buffer.compare(frame, frameOf(index, sizes[index] ?? 0))).toBe(0);
           if (index % 3 === 0) kept.push(frame);
-          else if (giveBack(frame.subarray(PREFIX_BYTES))) empty.push(frame);
+          else if (frameMemory.giveBack(frame.subarray(PREFIX_BYTES))) empty.push(frame);
         }),
         toArray(),
       );

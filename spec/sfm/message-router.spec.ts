@@ -6,7 +6,7 @@ import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import type { Message } from '../../lib/message.js';
 import type { MessageReceiver, ReceivedMessage } from '../../lib/received-message.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
-import { ownFrame } from '../../lib/wire/frame-memory.js';
+import { frameMemory } from '../../lib/wire/frame-memory.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
 const endpoint = new Endpoint('site-1');
@@ -418,7 +418,7 @@ describe('messages without a receiver', () => {
 describe('a receiver that borrows', () => {
   /** A message whose payload has its memory alone, as a large one of a transport. */
   const large = () => {
-    const frame = ownFrame(new Uint8Array(300_000).fill(7));
+    const frame = frameMemory.own(new Uint8Array(300_000).fill(7));
     return { frame, message: { payload: frame.subarray(20) } };
   };
 

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Outbound } from '../../lib/sfm/outbound.js';
 import { encodeHead } from '../../lib/wire/frame.js';
+import { frameMemory } from '../../lib/wire/frame-memory.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { FakeConnection, sessionOn } from '../support/fake-connection.js';
 
@@ -328,5 +329,58 @@ describe('an outbound on a connection that takes no more frames', () => {
     older.unsubscribe();
     outbound.writeInto(sessionOn(newer)).subscribe();
     expect(sentOn(newer)).toEqual([2, 3]);
+  });
+});
+
+describe('a payload that was received and is sent on', () => {
+  /** Sends payloads that have their memory to themselves, and that their receivers are done with. */
+  function sendOn(outbound: Outbound, count: number): Uint8Array[] {
+    return Array.from({ length: count }, () => {
+      const payload = frameMemory.own(new Uint8Array(300_000));
+      outbound.next(encodeHead({ type: FrameType.DATA, appId: 1, streamId: 1 }, payload.length), payload);
+      expect(frameMemory.giveBack(payload)).toBe(true);
+      return payload;
+    });
+  }
+  const areEmpty = (payloads: readonly Uint8Array[]) => payloads.map(({ length }) => length === 0);
+
+  it('has its memory used again when it is written, and not before', () => {
+    const { outbound, connection, session } = setUp();
+    const [waited = new Uint8Array(0)] = sendOn(outbound, 1);
+    outbound.writeInto(session).subscribe();
+    expect(connection.sent).toHaveLength(1);
+    const payloads = [waited, ...sendOn(outbound, 2)];
+    connection.bufferedFrames = 3;
+    connection.advance();
+    expect(areEmpty(payloads)).toEqual([false, false, false]);
+    connection.bufferedFrames = 1;
+    connection.advance();
+    expect(areEmpty(payloads)).toEqual([true, true, false]);
+    connection.bufferedFrames = 0;
+    connection.advance();
+    expect(areEmpty(payloads)).toEqual([true, true, true]);
+  });
+
+  it('keeps it where its connection ended before, since that may write it yet', () => {
+    const { outbound, connection, session } = setUp();
+    const writing = outbound.writeInto(session).subscribe();
+    const taken = sendOn(outbound, 2);
+    connection.bufferedFrames = 2;
+    connection.finish(reset);
+    writing.unsubscribe();
+    const waiting = sendOn(outbound, 1);
+    const next = new FakeConnection();
+    outbound.writeInto(sessionOn(next)).subscribe();
+    next.advance();
+    expect(areEmpty([...taken, ...waiting])).toEqual([false, false, true]);
+  });
+
+  it('keeps it where the endpoint goes', () => {
+    const { outbound, connection, session } = setUp();
+    outbound.writeInto(session).subscribe();
+    const taken = sendOn(outbound, 1);
+    outbound.clear();
+    connection.advance();
+    expect(areEmpty(taken)).toEqual([false]);
   });
 });

@@ -25,7 +25,7 @@ function setUp(options: CommunicatorOptions = {}) {
   const router = new MessageRouter(1_000);
   const table = new SessionTable({
     local: new Endpoint('hub'),
-    options: resolveOptions({ settleTimeoutMs: 0, ...options }),
+    options: resolveOptions({ settleTimeoutMs: 0, scheduler: new VirtualTimeScheduler(), ...options }),
     router,
     decide: admitAll,
   });

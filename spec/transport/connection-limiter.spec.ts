@@ -19,7 +19,7 @@ function setUp(options: CommunicatorOptions) {
     const connection = new FakeConnection({ local_addr: '', peer_addr: `${host}:${(port += 1)}` });
     const ended = { error: undefined as unknown };
     connection.closed$.subscribe({ error: (error: unknown) => (ended.error = error) });
-    const isIn = limiter.hasRoomFor(connection);
+    const isIn = limiter.enter(connection);
     return { connection, isIn, ended };
   };
   const site = (host?: string) => {

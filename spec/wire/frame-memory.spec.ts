@@ -1,14 +1,17 @@
+import { markAsUntransferable } from 'node:worker_threads';
+
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { frameMemory, giveBack, idleMemory, ownFrame, shareMemory } from '../../lib/wire/frame-memory.js';
+import { FrameMemory } from '../../lib/wire/frame-memory.js';
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
 
 /** Memory for a frame whose size is known from the start; counts what is fresh. */
 let fresh = 0;
-const take = (bytes: number, wanted = bytes) =>
-  frameMemory(bytes, wanted, (length) => {
+let memory = new FrameMemory();
+const take = (bytes: number) =>
+  memory.take(bytes, (length) => {
     fresh += 1;
     return new Uint8Array(length);
   });
@@ -16,11 +19,12 @@ const take = (bytes: number, wanted = bytes) =>
 beforeEach(() => {
   vi.useFakeTimers();
   fresh = 0;
+  memory = new FrameMemory();
 });
 
 afterEach(() => {
   vi.advanceTimersByTime(20_000);
-  expect(idleMemory()).toBe(0);
+  expect(memory.idleBytes).toBe(0);
   vi.useRealTimers();
 });
 
@@ -28,58 +32,97 @@ describe('memory that is given back', () => {
   it('is empty in every view, and used for the next frame that fits', () => {
     const frame = take(300 * KIB).fill(7);
     const payload = frame.subarray(20);
-    expect(giveBack(payload)).toBe(true);
+    expect(memory.giveBack(payload)).toBe(true);
     expect([frame.length, payload.length, frame.buffer.byteLength]).toEqual([0, 0, 0]);
     expect(() => payload.slice().set([1])).toThrow(TypeError);
     const next = take(270 * KIB);
     expect([fresh, next.length, next.buffer.byteLength]).toEqual([1, 270 * KIB, 300 * KIB]);
     next.fill(8);
     expect(frame.length).toBe(0);
-    expect(giveBack(next)).toBe(true);
+    expect(memory.giveBack(next)).toBe(true);
   });
 
   it('is given back once', () => {
     const frame = take(300 * KIB);
     const view = frame.subarray(1);
-    expect([giveBack(frame), giveBack(frame), giveBack(view)]).toEqual([true, false, false]);
-    expect(idleMemory()).toBe(300 * KIB);
+    expect([memory.giveBack(frame), memory.giveBack(frame), memory.giveBack(view)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(memory.idleBytes).toBe(300 * KIB);
   });
 
-  it('is not used for a frame that is larger, or less than half as large', () => {
-    giveBack(take(600 * KIB));
-    const frames = [take(600 * KIB + 1), take(300 * KIB - 1)];
-    expect([fresh, idleMemory()]).toEqual([3, 600 * KIB]);
-    expect(take(300 * KIB).buffer.byteLength).toBe(600 * KIB);
+  it('is not used for a frame that is larger, or much smaller', () => {
+    memory.giveBack(take(500 * KIB));
+    const frames = [take(500 * KIB + 1), take(399 * KIB)];
+    expect([fresh, memory.idleBytes]).toEqual([3, 500 * KIB]);
+    expect(take(400 * KIB).buffer.byteLength).toBe(500 * KIB);
     expect([fresh, frames.length]).toEqual([3, 2]);
   });
 
-  it('is used at once for a frame that would grow to its size', () => {
-    giveBack(take(16 * MIB));
-    expect(take(MIB, 16 * MIB).length).toBe(16 * MIB);
-    expect(take(MIB, 16 * MIB).length).toBe(MIB);
+  it('shows nothing of the frame before behind the next one', () => {
+    memory.giveBack(take(310 * KIB).fill(7));
+    const next = take(300 * KIB).fill(8);
+    expect(new Uint8Array(next.buffer, 300 * KIB)).toEqual(new Uint8Array(10 * KIB));
   });
 
-  it('waits in 64 MiB at most, and in 64 pieces', () => {
-    const large = Array.from({ length: 5 }, () => take(15 * MIB));
-    expect(large.map((frame) => giveBack(frame))).toEqual([true, true, true, true, true]);
-    expect([idleMemory(), ...large.map(({ length }) => length)]).toEqual([60 * MIB, 0, 0, 0, 0, 0]);
-    vi.advanceTimersByTime(20_000);
-    const small = Array.from({ length: 70 }, () => take(300 * KIB));
-    for (const frame of small) giveBack(frame);
-    expect(idleMemory()).toBe(64 * 300 * KIB);
+  it('waits in 64 MiB at most, and in 64 pieces: the longest idle goes first', () => {
+    for (const frame of [15, 15, 15, 16, 16].map((size) => take(size * MIB))) memory.giveBack(frame);
+    expect(memory.idleBytes).toBe(62 * MIB);
+    for (const frame of Array.from({ length: 64 }, () => take(300 * KIB))) memory.giveBack(frame);
+    expect(memory.idleBytes).toBe(64 * 300 * KIB);
   });
 
-  it('is let go of when none was used for five to ten seconds', () => {
-    giveBack(take(300 * KIB));
-    giveBack(take(900 * KIB));
-    vi.advanceTimersByTime(4_000);
-    const frame = take(300 * KIB);
+  it('is let go of, each piece for itself, when it was not used for five to ten seconds', () => {
+    memory.giveBack(take(300 * KIB));
+    memory.giveBack(take(900 * KIB));
+    for (let second = 1; second <= 4; second += 1) {
+      vi.advanceTimersByTime(1_000);
+      memory.giveBack(take(300 * KIB));
+    }
+    expect([fresh, memory.idleBytes]).toEqual([2, 1_200 * KIB]);
     vi.advanceTimersByTime(1_000);
-    expect(idleMemory()).toBe(900 * KIB);
+    expect(memory.idleBytes).toBe(300 * KIB);
     vi.advanceTimersByTime(5_000);
-    expect(idleMemory()).toBe(0);
-    giveBack(frame);
-    expect(idleMemory()).toBe(300 * KIB);
+    expect(memory.idleBytes).toBe(0);
+    memory.giveBack(take(300 * KIB));
+    expect(memory.idleBytes).toBe(300 * KIB);
+  });
+
+  it('is not kept where its receiver has given it to somebody else, or it cannot be detached', () => {
+    const transferred = take(300 * KIB);
+    structuredClone(transferred.buffer, { transfer: [transferred.buffer as ArrayBuffer] });
+    memory.giveBack(transferred);
+    const pinned = take(300 * KIB);
+    markAsUntransferable(pinned.buffer);
+    memory.giveBack(pinned);
+    expect([memory.idleBytes, pinned.length]).toEqual([0, 300 * KIB]);
+  });
+});
+
+describe('memory that is sent', () => {
+  it.each(['before', 'after'])('is used again when every send is written, %s it is given back', (order) => {
+    const frame = take(300 * KIB);
+    const [head, rest] = [frame.subarray(0, 10), frame.subarray(10)];
+    expect([memory.holdUntilWritten(head), memory.holdUntilWritten(rest)]).toEqual([true, true]);
+    if (order === 'after') expect(memory.giveBack(frame)).toBe(true);
+    memory.written(head);
+    expect([frame.length, memory.idleBytes]).toEqual([300 * KIB, 0]);
+    if (order === 'before') {
+      memory.written(rest);
+      expect(frame.length).toBe(300 * KIB);
+      expect(memory.giveBack(frame)).toBe(true);
+    } else memory.written(rest);
+    expect([frame.length, memory.idleBytes]).toEqual([0, 300 * KIB]);
+  });
+
+  it("is nobody else's", () => {
+    const mine = new Uint8Array(300 * KIB);
+    expect(memory.holdUntilWritten(mine)).toBe(false);
+    memory.written(mine);
+    const seen = shared(take(300 * KIB));
+    expect([memory.holdUntilWritten(seen), memory.giveBack(seen)]).toEqual([false, false]);
   });
 });
 
@@ -87,23 +130,26 @@ describe('memory that is not given back', () => {
   it.each<[string, () => Uint8Array]>([
     ['that of a small frame', () => take(256 * KIB)],
     ['that of others', () => new Uint8Array(300 * KIB)],
-    ['that a frame does not fill', () => ownFrame(new Uint8Array(new ArrayBuffer(600 * KIB), 0, 300 * KIB))],
+    [
+      'that a frame does not fill',
+      () => memory.own(new Uint8Array(new ArrayBuffer(600 * KIB), 0, 300 * KIB)),
+    ],
     ['that somebody else sees', () => shared(take(300 * KIB))],
     ['that somebody else sees a part of', () => shared(take(300 * KIB), 1)],
   ])('is %s', (_, make) => {
     const frame = make();
     const { length } = frame;
-    expect(giveBack(frame)).toBe(false);
-    expect([frame.length, idleMemory()]).toEqual([length, 0]);
+    expect(memory.giveBack(frame)).toBe(false);
+    expect([frame.length, memory.idleBytes]).toEqual([length, 0]);
   });
 
-  it('is used again where a transport says that a frame has it alone', () => {
-    const frame = ownFrame(new Uint8Array(300 * KIB));
-    expect([giveBack(frame), frame.length, take(300 * KIB).length, fresh]).toEqual([true, 0, 300 * KIB, 0]);
+  it('is empty too where a transport has memory of its own, but is not kept', () => {
+    const frame = memory.own(new Uint8Array(300 * KIB));
+    expect([memory.giveBack(frame), frame.length, memory.idleBytes]).toEqual([true, 0, 0]);
   });
 });
 
 function shared(frame: Uint8Array, bytes = frame.length): Uint8Array {
-  shareMemory(frame.subarray(0, bytes));
+  memory.share(frame.subarray(0, bytes));
   return frame;
 }

@@ -184,7 +184,7 @@ export class InProcessConnection extends BaseConnection {
   /** Copies the frame, since `head` is only lent and the receiver may keep it. */
   #join(head: Uint8Array, payload: Uint8Array | undefined): Uint8Array {
     const length = head.length + (payload?.length ?? 0);
-    const frame = length > BLOCK_BYTES / 4 ? frameMemory(length, length, allocate) : this.#allocate(length);
+    const frame = length > BLOCK_BYTES / 4 ? frameMemory.take(length, allocate) : this.#allocate(length);
     frame.set(head);
     if (payload !== undefined) frame.set(payload, head.length);
     return frame;

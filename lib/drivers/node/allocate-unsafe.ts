@@ -6,6 +6,6 @@ export function allocateUnsafe(bytes: number): Uint8Array {
 }
 
 /** Memory for a frame that is put together from chunks, which may be used again later. */
-export function allocateFrame(bytes: number, wanted: number): Uint8Array {
-  return frameMemory(bytes, wanted, allocateUnsafe);
+export function allocateFrame(bytes: number): Uint8Array {
+  return frameMemory.take(bytes, allocateUnsafe);
 }

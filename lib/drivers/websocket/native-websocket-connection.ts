@@ -1,7 +1,7 @@
 import { firstValueFrom, fromEvent, race, type Subscription, timer } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
-import { ownFrame } from '../../wire/frame-memory.js';
+import { frameMemory } from '../../wire/frame-memory.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { CloseCode, closeCodeOf, closeError, closeReasonOf, privateCodeOf } from './close-codes.js';
@@ -133,7 +133,7 @@ export class NativeWebSocketConnection extends BaseConnection {
     }
     const frame = new Uint8Array(data);
     const fault = faultOf(frame, this.maxFrameBytes);
-    if (fault === undefined) this.#keep(ownFrame(frame));
+    if (fault === undefined) this.#keep(frameMemory.own(frame));
     else this.#refuse(fault);
   }
 

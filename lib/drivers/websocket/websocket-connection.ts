@@ -4,7 +4,7 @@ import type { RawData, WebSocket } from 'ws';
 
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { isBytes } from '../../is-bytes.js';
-import { ownFrame } from '../../wire/frame-memory.js';
+import { frameMemory } from '../../wire/frame-memory.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { fromNodeError } from '../node/node-errors.js';
@@ -150,7 +150,7 @@ export class WebSocketConnection extends BaseConnection {
     }
     const frame = plainBytes(data);
     const fault = faultOf(frame, this.maxFrameBytes);
-    if (fault === undefined) this.receive(ownFrame(frame));
+    if (fault === undefined) this.receive(frameMemory.own(frame));
     else this.#refuse(fault);
   }
 
