@@ -13,7 +13,7 @@ import type { Communicator } from '../communicator.js';
 import { Endpoint } from '../endpoint.js';
 import type { CommunicatorOptions } from '../options.js';
 import type { DriverRegistry } from '../transport/driver-registry.js';
-import { Mode } from '../transport/driver.js';
+import { connectTo, reconnect } from './connectors.js';
 
 /** What {@link provideCommunicator} makes a communicator of. */
 export interface CommunicatorConfig {
@@ -58,6 +58,18 @@ export function injectCommunicator(): Communicator {
   return inject(COMMUNICATOR);
 }
 
+/**
+ * A function that connects to the hubs again at once, and asks for `properties` anew: after a login, where
+ * `afterRefusal: 'stop'` has stopped the connectors, or for a button "try now" while they wait. A live connection is
+ * closed in good order first. While one call is under way, others do nothing; so do all calls on a server, and where you
+ * provide {@link COMMUNICATOR} yourself. To be called in an injection context.
+ */
+export function injectReconnect(): () => void {
+  const communicator = injectCommunicator();
+  const zone = inject(NgZone);
+  return () => zone.runOutsideAngular(() => reconnect(communicator));
+}
+
 function startedCommunicator(config: CommunicatorConfig | (() => CommunicatorConfig)): Communicator {
   const platform: unknown = inject(PLATFORM_ID);
   if (platform === 'server') return new BrowserCommunicator(new Endpoint('server'));
@@ -66,8 +78,11 @@ function startedCommunicator(config: CommunicatorConfig | (() => CommunicatorCon
   // Timers of a heartbeat would keep an application with zone.js busy, and never stable.
   return inject(NgZone).runOutsideAngular(() => {
     const communicator = new BrowserCommunicator(endpoint, options, drivers);
-    for (const url of urls) communicator.addConnector(url, Mode.ACTIVE);
-    destroyRef.onDestroy(() => void communicator.stop());
+    const disconnect = connectTo(communicator, urls);
+    destroyRef.onDestroy(() => {
+      disconnect();
+      void communicator.stop();
+    });
     void communicator.start(); // Connectors that listen could fail here; these connect, and keep trying.
     return communicator;
   });

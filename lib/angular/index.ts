@@ -9,6 +9,7 @@ export {
   type CommunicatorConfig,
   COMMUNICATOR,
   injectCommunicator,
+  injectReconnect,
   provideCommunicator,
 } from './communicator.js';
 export { injectEndpoint, injectEndpoints } from './endpoints.js';

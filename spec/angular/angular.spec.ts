@@ -10,6 +10,7 @@ import {
   injectLastMessage,
   injectLifecycle,
   injectMessages,
+  injectReconnect,
   provideCommunicator,
 } from '../../lib/angular/index.js';
 import { Communicator as BrowserCommunicator } from '../../lib/browser.js';
@@ -95,6 +96,35 @@ describe('provideCommunicator', () => {
     expect(app.leftZone()).toBe(1);
     app.destroy();
     await page.stop();
+  });
+
+  it('connects again when asked, with a new token', async () => {
+    const url = 'inproc://angular-login';
+    const hub = new BrowserCommunicator(new Endpoint('hub'), {
+      verifyEndpoint: ({ endpoint }) => endpoint.properties.token === 'new',
+    });
+    hub.addConnector(url, Mode.PASSIVE);
+    await hub.start();
+    let connected = 0;
+    hub.lifecycle$.subscribe(({ type }) => (connected += Number(type === 'connected')));
+    let token = 'old';
+    const options = { afterRefusal: 'stop', properties: () => ({ token }) } as const;
+    const app = testInjector([provideCommunicator({ ...config(url), options })]);
+    const reconnect = app.run(injectReconnect);
+    const state = app.run(() => injectEndpoint('hub'));
+    const events = app.run(() => injectLifecycle());
+    await expect.poll(() => events().map(({ type }) => type)).toContain('disconnected');
+    expect(state()?.state).not.toBe(READY);
+
+    token = 'new';
+    reconnect();
+    reconnect();
+    await expect.poll(() => state()?.state).toBe(READY);
+    expect(connected).toBe(2);
+    expect(app.leftZone()).toBe(3);
+    app.destroy();
+    reconnect();
+    await hub.stop();
   });
 
   it('throws for a URL that cannot be where it is injected', () => {
