@@ -3,10 +3,20 @@ import { constants } from 'node:fs';
 import { access, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 
-import { concat, defer, finalize, ignoreElements, mergeMap, type Observable } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  finalize,
+  ignoreElements,
+  mergeMap,
+  type Observable,
+  throwError,
+} from 'rxjs';
 
 import type { IncomingStream } from '../cellnet/index.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { sizeText } from './text-of-payload.js';
 
 /** Bits of a file mode: what owner, group and all may do. */
 const PERMISSIONS = 0o777;
@@ -55,13 +65,23 @@ export async function checkTarget(path: string): Promise<number | undefined> {
  * under its name. A regular file that was there is replaced, and its permissions stay. Emits the number of bytes written.
  * Unsubscribing removes the part.
  *
- * Errors as the stream does; with CommError where the file cannot be written, and the sender learns that it is refused.
+ * Errors as the stream does; with CommError where the file cannot be written, and with `BAD_DATA` where the stream has more
+ * than `maxBytes`. The sender learns that it is refused.
  */
-export function saveStream(stream: IncomingStream, path: string): Observable<number> {
+export function saveStream(stream: IncomingStream, path: string, maxBytes: number): Observable<number> {
   const part = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`);
-  return defer(() => openPart(stream, part, path)).pipe(
+  const problem = `it has more than ${sizeText(maxBytes)}`;
+  const tooLarge = () => {
+    stream.refuse(problem);
+    return new CommError(CommErrorCode.BAD_DATA, `stream of ${stream.origin}: ${problem}, see --max-size`);
+  };
+  return defer(() => {
+    if (stream.size !== undefined && stream.size > maxBytes) throw tooLarge();
+    return openPart(stream, part, path);
+  }).pipe(
     mergeMap((handle) => {
       let isWhole = false;
+      let bytes = 0;
       const finished$ = defer(async () => {
         const mode = await checkTarget(path);
         if (mode !== undefined) await handle.chmod(mode);
@@ -70,8 +90,18 @@ export function saveStream(stream: IncomingStream, path: string): Observable<num
         await rename(part, path);
         isWhole = true;
       });
+      const written$ = stream.consume((chunk) => {
+        bytes += chunk.length;
+        if (bytes > maxBytes) throw tooLarge();
+        return handle.writeFile(chunk);
+      });
       return concat(
-        stream.consume((chunk) => handle.writeFile(chunk)),
+        // What we refuse while it comes errors with that.
+        written$.pipe(
+          catchError((error: unknown) =>
+            throwError(() => (bytes > maxBytes ? tooLarge() : CommError.from(error))),
+          ),
+        ),
         finished$.pipe(ignoreElements()),
       ).pipe(
         finalize(() => {

@@ -34,6 +34,26 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('Expected seconds, or a duration as 500ms.');
 }
 
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+/** Reads a size: `500` in bytes, `1.5GB`, `16GiB`. @returns bytes */
+export function size(text: string): number {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text) ?? [];
+  const factor = Object.hasOwn(UNITS, unit) ? UNITS[unit] : undefined;
+  if (amount !== undefined && factor !== undefined) return Math.floor(Number(amount) * factor);
+  throw new InvalidArgumentError('Expected bytes, or a size as 500MB or 16GiB.');
+}
+
 /**
  * The payload that a command line describes: a text, the bytes of a file, or a value; `undefined` for none.
  *

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import { pair } from './arguments.js';
-import { duration } from './cells-options.js';
+import { duration, size } from './cells-options.js';
 import type { AskOptions } from './cells-ask.js';
 import type { PullOptions } from './cells-pull.js';
 import type { PushOptions } from './cells-push.js';
@@ -81,6 +81,11 @@ function addPull(add: AddCommand): void {
   )
     .usage('[options] [url...] <file>')
     .option('--from <name>', 'the cell that sends it; others are refused')
+    .addOption(
+      new Option('--max-size <size>', 'the most that is saved: bytes, or as 500MB')
+        .argParser(size)
+        .default(size('16GiB'), '16GiB'),
+    )
     .action(async (words: readonly string[], options: PullOptions) => {
       const { pullCommand } = await import('./cells-pull.js');
       await pullCommand(words, options);

@@ -24,7 +24,12 @@ import { Printer } from './printer.js';
 export interface PullOptions extends PlaceOptions, Place {
   /** The cell whose stream is taken. Default: any. */
   readonly from?: string;
+  /** The most that is saved, in bytes. */
+  readonly maxSize: number;
 }
+
+const OPEN =
+  'warning: whoever connects here may send the file: --from says which cell, and mtls proves who it is';
 
 /**
  * `rxflare pull`: waits for a stream, and saves it to a file.
@@ -32,13 +37,14 @@ export interface PullOptions extends PlaceOptions, Place {
  * @param words - the URLs, and the file
  */
 export async function pullCommand(words: readonly string[], given: PullOptions): Promise<void> {
-  const { channel, topic, from, json } = given;
+  const { channel, topic, from, maxSize, json } = given;
   const printer = new Printer(json, { timed: true });
   const urls = words.slice(0, -1);
   const file = words.at(-1) ?? '';
   await checkTarget(file);
-  await standAsCell(urls, given, printer, 'pull', (cell) =>
-    merge(
+  await standAsCell(urls, given, printer, 'pull', (cell, isOpen) => {
+    if (isOpen && from === undefined) printer.print({ event: 'notice', message: OPEN });
+    return merge(
       cell.streams(channel, topic).pipe(
         filter((stream) => {
           const isWanted = from === undefined || stream.origin === from;
@@ -47,7 +53,7 @@ export async function pullCommand(words: readonly string[], given: PullOptions):
         }),
         take(1),
         switchMap((stream) =>
-          saveStream(stream, file).pipe(
+          saveStream(stream, file, maxSize).pipe(
             map((bytes) => ({ bytes, size: stream.size })),
             showProgress,
             takeLast(1),
@@ -62,6 +68,6 @@ export async function pullCommand(words: readonly string[], given: PullOptions):
         endWith(undefined),
       ),
       interrupted(),
-    ),
-  );
+    );
+  });
 }

@@ -8,7 +8,7 @@ import { Mode } from '../transport/driver.js';
 import { type CellCommandOptions, payloadOf, type PayloadOptions, type Place } from './cells-options.js';
 import { tellCellMessage } from './cells-request.js';
 import { endRequested } from './end-requested.js';
-import { completeFromKit, completeServerFromKit } from './kit-options.js';
+import { completeFromKit, completeServerFromKit, isBound } from './kit-options.js';
 import { isAttempt } from './listen.js';
 import { narrate } from './narrate.js';
 import { Printer } from './printer.js';
@@ -49,7 +49,8 @@ export async function serveCommand(urls: readonly string[], given: ServeOptions)
  * Listens as a cell, or connects to its parent, and prints what happens until `until` emits.
  *
  * @param command - our own name as a child begins with that, where it has none
- * @param until - given our cell, which has not started yet
+ * @param until - given our cell, which has not started yet, and whether strangers can connect: it listens, and not under
+ * mutual TLS
  * @throws CommError `BAD_CONFIG` for a name or a number of URLs that cannot be; what `until` errors with
  */
 export async function standAsCell(
@@ -57,7 +58,7 @@ export async function standAsCell(
   asked: PlaceOptions,
   printer: Printer,
   command: string,
-  until: (cell: Cell) => Observable<unknown>,
+  until: (cell: Cell, isOpen: boolean) => Observable<unknown>,
 ): Promise<void> {
   const { parent } = asked;
   const { urls, options, identityMap } =
@@ -73,11 +74,12 @@ export async function standAsCell(
   const mode = parent === undefined ? Mode.PASSIVE : Mode.ACTIVE;
   for (const url of urls) site.addConnector(url, mode, asksForTls(options), tlsResources(options, role));
   const cell = new Cell(site, { dialect: options.dialect });
+  const isOpen = parent === undefined && !urls.every((url) => isBound(url, options));
   let isUp = parent !== undefined;
   narrate(site)
     .pipe(filter((output) => isUp || !isAttempt(output)))
     .subscribe((output) => printer.print(output));
-  const ended = firstValueFrom(until(cell), { defaultValue: undefined });
+  const ended = firstValueFrom(until(cell, isOpen), { defaultValue: undefined });
   try {
     await Promise.all([site.start().then(() => (isUp = true)), ended]);
     await cell.close();

@@ -85,7 +85,7 @@ function tlsOf({ role, security, caCert, cert, key }: StartupKit): TlsOptions {
 }
 
 /** Whether the hub binds the name that we present to our certificate. */
-function isBound(url: string, options: TlsOptions): boolean {
+export function isBound(url: string, options: TlsOptions): boolean {
   const { connectionSecurity } = options;
   const security = connectionSecurity === undefined ? {} : { connection_security: connectionSecurity };
   return isMutualTls({ ...parseUrl(url), ...security, ...(asksForTls(options) ? { secure: true } : {}) });

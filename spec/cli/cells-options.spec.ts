@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { duration } from '../../lib/cli/cells-options.js';
+import { duration, size } from '../../lib/cli/cells-options.js';
 import { plainOf, valueText } from '../../lib/cli/cells-value.js';
 import { type FobsValue, NdArray, OrderedDict, PyFloat, pyEnum, Tuple } from '../../lib/fobs/index.js';
 
@@ -14,6 +14,18 @@ describe('a duration', () => {
 
   it.each(['', '-1', 'soon', '5m', '1e3', '.5'])('%j is none', (text) => {
     expect(() => duration(text)).toThrow('Expected seconds, or a duration as 500ms.');
+  });
+});
+
+describe('a size', () => {
+  it.each([
+    ['5', 5],
+    ['1.5kB', 1_500],
+    ['16GiB', 16 * 1024 ** 3],
+  ])('%s is %i bytes', (text, bytes) => expect(size(text)).toBe(bytes));
+
+  it.each(['', '-1', 'all', '5 GB', '5gb', '1e9', '5constructor'])('%j is none', (text) => {
+    expect(() => size(text)).toThrow('Expected bytes, or a size as 500MB or 16GiB.');
   });
 });
 

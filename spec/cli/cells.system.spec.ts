@@ -3,8 +3,8 @@ import { chmod, lstat, mkdtemp, readdir, readFile, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { lastValueFrom, mergeMap } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { concat, lastValueFrom, mergeMap, NEVER, of } from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { Endpoint, Mode } from '../../lib/index.js';
@@ -197,6 +197,53 @@ describe('rxflare push and pull', () => {
     const { exitCode, stdout } = await pulling.ended();
     expect(exitCode).toBe(3);
     expect(stdout).toContain('"returnCode":"comm_error"');
+    expect(await readFile(target, 'utf8')).toBe('what was there');
+    expect(await readdir(join(target, '..'))).toEqual(['a file']);
+  });
+
+  it.each([
+    ['says so before', { size: bytes.length }],
+    ['does not say so', {}],
+  ])('leave nothing of a stream that is too large, where the sender %s', async (_what, options) => {
+    const target = await fileOf(new TextEncoder().encode('what was there'));
+    await using pulling = new RxflareProcess(
+      ...['pull', 'tcp://127.0.0.1:0', target, ...PLACE, '--max-size', '2MB', '--json'],
+    );
+    const { url } = await pulling.next(({ event }) => event === 'listening');
+    expect(await pulling.next(({ event }) => event === 'notice')).toMatchObject({
+      message: expect.stringContaining('warning: whoever connects here may send the file') as unknown,
+    });
+    const site = communicator(new Endpoint('js', { fqcn: 'js' }));
+    site.addConnector(String(url), Mode.ACTIVE);
+    const cell = new Cell(site);
+    await site.start();
+    await untilState(site, 'server');
+    const sending$ = cell.sendStream('server', 'app', 'status', concat(of(bytes), NEVER), options);
+    await expect(lastValueFrom(sending$)).rejects.toThrow('it has more than 2 MB');
+    const { exitCode, stdout } = await pulling.ended();
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('stream of js: it has more than 2 MB, see --max-size');
+    expect(await readFile(target, 'utf8')).toBe('what was there');
+    expect(await readdir(join(target, '..'))).toEqual(['a file']);
+  });
+
+  it('fail where a signal comes before the file is whole', async () => {
+    const target = await fileOf(new TextEncoder().encode('what was there'));
+    const waiting = ['pull', 'tcp://127.0.0.1:0', target, '--from', 'js', ...PLACE];
+    await using pulling = new RxflareProcess(...waiting, '--json');
+    const { url } = await pulling.next(({ event }) => event === 'listening');
+    const site = communicator(new Endpoint('js', { fqcn: 'js' }));
+    site.addConnector(String(url), Mode.ACTIVE);
+    const cell = new Cell(site);
+    await site.start();
+    await untilState(site, 'server');
+    const sent$ = cell.sendStream('server', 'app', 'status', concat(of(bytes), NEVER));
+    const refused = expect(lastValueFrom(sent$)).rejects.toThrow('gave up');
+    await vi.waitUntil(async () => (await readdir(join(target, '..'))).length === 2, 30_000);
+    const { exitCode, stdout, stderr } = await pulling.stop('SIGINT');
+    await refused;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: '' });
+    expect(stdout).not.toContain('warning');
     expect(await readFile(target, 'utf8')).toBe('what was there');
     expect(await readdir(join(target, '..'))).toEqual(['a file']);
   });
