@@ -63,7 +63,7 @@ export async function standAsCell(
   const { parent } = asked;
   const { urls, options, identityMap } =
     parent === undefined
-      ? { ...completeServerFromKit(given, asked, printer), identityMap: {} }
+      ? completeServerFromKit(given, asked, printer, ROOT)
       : asChild(given, asked, printer);
   const name =
     parent === undefined

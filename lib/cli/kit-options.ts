@@ -16,6 +16,8 @@ export interface KitOptions extends TlsOptions {
   readonly kit?: string;
   /** The own endpoint name. */
   readonly name?: string;
+  /** Endpoint names to the common names of their certificates. */
+  readonly identity: Readonly<Record<string, string>>;
   /** The public properties of the own endpoint. */
   readonly property: Readonly<Record<string, string>>;
 }
@@ -24,7 +26,7 @@ export interface KitOptions extends TlsOptions {
 export interface ClientTarget<T extends KitOptions> {
   readonly url: string;
   readonly options: T;
-  /** Which certificate the server of a kit must show. */
+  /** Which certificates endpoints must show: the server of a kit, and those of `--identity`. */
   readonly identityMap: IdentityMap;
 }
 
@@ -48,13 +50,14 @@ export function completeFromKit<T extends KitOptions>(
   if (url === undefined) throw noUrl();
   check(options, isBound(url, options) ? options.name : undefined, printer);
   const { serverIdentity } = kit ?? {};
-  const identityMap = serverIdentity === undefined ? {} : { exact: { [SERVER_NAME]: serverIdentity } };
-  return { url, options, identityMap };
+  const ofKit = serverIdentity === undefined ? {} : { [SERVER_NAME]: serverIdentity };
+  return { url, options, identityMap: { exact: { ...ofKit, ...options.identity } } };
 }
 
 /**
  * Completes a command that listens from `--kit`, as {@link completeFromKit}. A hub of a kit has NVFlare's name for servers.
  *
+ * @param defaultName - the name of a hub without a kit and `--name`
  * @throws CommanderError without a URL; CommError `BAD_CONFIG` for the kit of a site or user, and for files that cannot
  * work
  */
@@ -62,13 +65,17 @@ export function completeServerFromKit<T extends KitOptions>(
   given: readonly string[],
   asked: T,
   printer: Printer,
-): { readonly urls: readonly string[]; readonly options: T } {
+  defaultName: string,
+): { readonly urls: readonly string[]; readonly options: T; readonly identityMap: IdentityMap } {
   const kit = kitOf(asked, ['server']);
   const options = kit === undefined ? asked : { ...tlsOf(kit), name: SERVER_NAME, ...asked };
   const urls = kit === undefined || given.length > 0 ? given : [formatUrl(kit.scheme, '', kit.port)];
   if (urls.length === 0) throw noUrl();
-  check(options, undefined, printer);
-  return { urls, options };
+  const { name = defaultName, identity } = options;
+  // The sites of a kit know whose certificate the server has.
+  const isChecked = kit === undefined && urls.some((url) => isBound(url, options));
+  check(options, isChecked ? (identity[name] ?? name) : undefined, printer);
+  return { urls, options, identityMap: { exact: identity } };
 }
 
 function kitOf({ kit: path }: KitOptions, roles: readonly KitRole[]): StartupKit | undefined {

@@ -23,12 +23,14 @@ export interface ListenOptions extends KitOptions {
   readonly json: boolean;
 }
 
+const DEFAULT_NAME = 'hub';
+
 /** `rxflare listen`: a hub that prints what happens, until a signal comes. */
 export async function listenCommand(given: readonly string[], asked: ListenOptions): Promise<void> {
   const printer = new Printer(asked.json, { timed: true });
-  const { urls, options } = completeServerFromKit(given, asked, printer);
-  const { name = 'hub', app, echo, stats, dashboardPort } = options;
-  const hub = new Communicator(new Endpoint(name, options.property));
+  const { urls, options, identityMap } = completeServerFromKit(given, asked, printer, DEFAULT_NAME);
+  const { name = DEFAULT_NAME, app, echo, stats, dashboardPort } = options;
+  const hub = new Communicator(new Endpoint(name, options.property), { identityMap });
   for (const url of urls)
     hub.addConnector(url, Mode.PASSIVE, asksForTls(options), tlsResources(options, 'server'));
   let isBound = false;

@@ -166,6 +166,12 @@ function command(program: Command, usage: string, description: string, examples:
         'clear, tls (the server shows a certificate) or mtls (both do)',
       ).choices(['clear', 'tls', 'mtls']),
     )
+    .option(
+      '--identity <name=cn>',
+      'an endpoint and the common name of its certificate, where they differ: server=localhost; may be repeated',
+      pair,
+      {},
+    )
     .option('--property <key=value>', 'public property of the own endpoint; may be repeated', pair, {})
     .option('--json', 'print one JSON object a line', false);
 }

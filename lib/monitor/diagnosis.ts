@@ -30,15 +30,16 @@ export const DIAGNOSIS_TEXT: Readonly<Record<Diagnosis, string>> = {
   'no-answer':
     'the port takes connections, and does not answer: the peer hangs or is too busy, or waits for another protocol',
   'certificate-not-trusted':
-    'the certificate of the peer is not signed by our CA: check --ca-cert, and that this is the right peer',
+    'the certificate of the peer is not signed by our CA: check --ca-cert, or that --kit is of this project, and that this is the right peer',
   'certificate-expired':
     'the certificate of the peer has expired, or is not valid yet: renew it there, or set the clock here',
-  'certificate-of-another': 'the peer shows the certificate of another: check that this is the right peer',
-  'client-certificate-wanted': 'the peer demands a certificate of ours: give --cert and --key',
+  'certificate-of-another':
+    'the peer shows the certificate of another: check that this is the right peer; --kit, or --identity with name=certificate, says whose certificate it has',
+  'client-certificate-wanted': 'the peer demands a certificate of ours: give --kit, or --cert and --key',
   'own-certificate-not-trusted':
     'the peer does not accept our certificate: it must be signed by the CA of the peer, and be valid today',
   'tls-wanted':
-    'that port wants TLS, and the URL has none: use https, grpcs or stcp, or --connection-security mtls',
+    'that port wants TLS, and the URL has none: use https, grpcs or stcp, --connection-security mtls or --kit',
   'not-tls': 'the peer does not speak TLS on that port: check the scheme and the port',
   'other-transport': 'that port speaks another transport than that of the URL: change the scheme or the port',
   'not-f3': 'that port does not speak F3 over this transport: something else has it, or another transport',

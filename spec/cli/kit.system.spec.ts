@@ -8,7 +8,8 @@ import { KIT_FILES, makeKit } from '../support/startup-kits.js';
 /** A hub that listens from a server's kit, and how to make kits for its sites. */
 async function kitHub(scheme: string) {
   const { ca, hub: pair } = await testCertificates();
-  const service = { scheme, target: `localhost:${await freePort()}` };
+  const target = `localhost:${await freePort()}`;
+  const service = { scheme, target };
   const json = { servers: [{ service, ...KIT_FILES, connection_security: 'mtls' }] };
   const server = makeKit({ file: 'fed_server.json', json, ca, pair });
   const hub = new RxflareProcess('listen', '--kit', server, '--stats', '--json');
@@ -18,7 +19,7 @@ async function kitHub(scheme: string) {
     const client = { ...KIT_FILES, connection_security: 'mtls' };
     return makeKit({ file: 'fed_client.json', json: { servers, client }, ca, pair: own });
   };
-  return { hub, siteKit };
+  return { hub, siteKit, url: `${scheme}://${target}` };
 }
 
 const matching = (pattern: RegExp) => expect.stringMatching(pattern) as unknown;
@@ -71,6 +72,43 @@ describe('--kit', () => {
       { event: 'error', code: 'BAD_CONFIG', message: matching(/the key .* does not fit the certificate/) },
     ]);
   });
+
+  it('tells whose certificate the server has, as --identity does without a kit', async () => {
+    const { ca, site1 } = await testCertificates();
+    const { hub: listening, url } = await kitHub('http');
+    await using _hub = listening;
+    const files = ['--ca-cert', ca, '--cert', site1.cert, '--key', site1.key];
+    const ping = (...args: string[]) =>
+      run('ping', url.replace('http', 'https'), ...files, '--count', '1', ...args);
+    expect(await ping()).toMatchObject({
+      exitCode: 5,
+      stderr: matching(/--identity .*"server", it showed one for "hub"/),
+    });
+    expect(await ping('--identity', 'server=hub')).toMatchObject({
+      exitCode: 0,
+      stdout: matching(/certificate hub$/m),
+    });
+  });
+
+  it.each([
+    [
+      ['--name', 'server'],
+      /^warning: the endpoint name server needs a certificate for server, and this one is for hub$/,
+    ],
+    [['--name', 'server', '--identity', 'server=hub'], /expires on/],
+    [[], /expires on/],
+  ])(
+    'is not there, and the certificate does not fit the name of a hub: listen %j',
+    async (names, warning) => {
+      const { ca, hub: pair } = await testCertificates();
+      const files = ['--ca-cert', ca, '--cert', pair.cert, '--key', pair.key];
+      await using hub = new RxflareProcess('listen', 'stcp://127.0.0.1:0', ...files, ...names, '--json');
+      await hub.next(({ event }) => event === 'listening');
+      const lines = (await hub.stop()).stdout.trim().split('\n');
+      const warnings = lines.map((line) => JSON.parse(line) as { event: string; message: string });
+      expect(warnings.filter(({ event }) => event === 'notice').at(-1)?.message).toMatch(warning);
+    },
+  );
 
   it('is for the side that it was made for, and one of kit and URL must be there', async () => {
     const { site1 } = await testCertificates();

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 
+import { readStartupKit } from '../../lib/flare/startup-kit.js';
+import { secureScheme } from '../../lib/transport/url.js';
 import { testCertificates } from '../support/certificates.js';
 import { NvflareServer } from '../support/nvflare-server.js';
 import { type RxflareEvent, RxflareProcess } from '../support/rxflare-process.js';
@@ -50,6 +52,15 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
         { event: 'summary', sent: 1 },
       ]);
       expect(exitCode).toBe(0);
+    });
+
+    it('reaches it without a kit, with the name of its certificate', async () => {
+      const { scheme, host, port, caCert, cert, key } = readStartupKit(join(server.kits, 'site-1'));
+      const url = `${secureScheme(scheme)}://${host}:${port}`;
+      const files = ['--ca-cert', caCert, '--cert', cert, '--key', key];
+      const ping = (...args: string[]) => RxflareProcess.run('ping', url, ...files, '--count', '1', ...args);
+      expect(await ping('--identity', 'server=localhost')).toMatchObject({ exitCode: 0 });
+      expect(await ping()).toMatchObject({ exitCode: 5, stderr: matching(/--identity/) });
     });
 
     it('does not connect with a key that does not fit', async () => {
