@@ -29,10 +29,16 @@ declare global {
  * is its output.
  *
  * @param path - of its module
+ * @param stage - the working directory of the server, with the files that it serves
  * @param server - the program that serves it; the first `http://localhost` in that is opened
  */
-export async function openPage({ place, code }: Block, path: string, server: string): Promise<Actor> {
-  const directory = join(dirname(path), 'dist', 'browser');
+export async function openPage(
+  { place, code }: Block,
+  path: string,
+  stage: string,
+  server: string,
+): Promise<Actor> {
+  const directory = join(stage, /(?:static|useStaticAssets)\('([^']+)'\)/.exec(server)?.[1] ?? '');
   const [, selector, component] = /selector: '([^']+)'[^]*export class (\w+)/.exec(code) ?? [];
   const config = /export const (\w+): ApplicationConfig/.exec(code)?.[1];
   const entry = component === undefined ? `import '${path}';` : bootstrap(component, config, path);

@@ -41,7 +41,8 @@ async function start(block: Block, stage: Stage, server: Block): Promise<Actor> 
   const path = join(stage.directory, valueOf(block, 'file') ?? name);
   await put(path, text);
   if (language === 'python') return program(await nvflarePython(NVFLARE), path);
-  if (words.includes('page')) return openPage(block, path, (await stage.localize(server.code)).text);
+  if (words.includes('page'))
+    return openPage(block, path, stage.directory, (await stage.localize(server.code)).text);
   return program(process.execPath, '--import', 'tsx', path);
 }
 

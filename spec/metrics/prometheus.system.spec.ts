@@ -104,4 +104,15 @@ describe.skipIf(path === undefined)('a real Prometheus that scrapes a hub', () =
     for (const [metric, label] of variables)
       expect(await prometheus.labelValues(metric, label)).toEqual(['hub']);
   });
+
+  it('has an alert for a site that is away, also one that was never there', async () => {
+    const guide = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const alert = /^absent\(.*\)$/m.exec(guide)?.[0] ?? '';
+    const firing = async (name: string) =>
+      (await prometheus.query(alert.replace('hospital-1', name))).map(({ value }) => value);
+    expect(await firing('site-1')).toEqual([]);
+    expect(await firing('site-2')).toEqual([1]);
+    await site.stop();
+    await expect.poll(() => firing('site-1')).toEqual([1]);
+  });
 });
