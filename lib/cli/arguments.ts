@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** Reads a whole number of at least `minimum` from a command line. */
 export function integer(minimum: number): (text: string) => number {
@@ -14,4 +14,44 @@ export function pair(text: string, before: Readonly<Record<string, string>>): Re
   const end = text.indexOf('=');
   if (end > 0) return { ...before, [text.slice(0, end)]: text.slice(end + 1) };
   throw new InvalidArgumentError('Expected key=value.');
+}
+
+/** What a number without a unit is in. */
+type TimeUnit = 'ms' | 's';
+
+/**
+ * Reads a duration: `500ms`, `1.5s`, or a number in `bare`.
+ *
+ * @param minimum - in milliseconds
+ * @returns milliseconds
+ */
+export function duration(bare: TimeUnit, minimum: number): (text: string) => number {
+  return (text) => {
+    const [, amount, unit = bare] = /^(\d+(?:\.\d+)?)(s|ms)?$/.exec(text) ?? [];
+    const value = Math.round(Number(amount) * (unit === 'ms' ? 1 : 1_000));
+    if (value >= minimum) return value;
+    const least = minimum > 0 ? ` from ${minimum}ms` : '';
+    throw new InvalidArgumentError(`Expected ${UNIT_WORDS[bare]}, or a duration as 500ms or 5s${least}.`);
+  };
+}
+
+const UNIT_WORDS: Readonly<Record<TimeUnit, string>> = { ms: 'milliseconds', s: 'seconds' };
+
+/**
+ * An option that takes a duration. Its help has the unit.
+ *
+ * @param minimum - in milliseconds
+ * @param defaultMs - Default: none
+ */
+export function timeOption(
+  flag: string,
+  bare: TimeUnit,
+  description: string,
+  minimum: number,
+  defaultMs?: number,
+): Option {
+  const example = bare === 's' ? '500ms' : '5s';
+  const option = new Option(`${flag} <${bare}>`, `${description}, in ${UNIT_WORDS[bare]} or as ${example}`);
+  option.argParser(duration(bare, minimum));
+  return defaultMs === undefined ? option : option.default(defaultMs, `${defaultMs / 1_000} s`);
 }

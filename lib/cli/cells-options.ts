@@ -27,13 +27,6 @@ export interface PayloadOptions {
   readonly value?: string;
 }
 
-/** Reads a duration: `1.5` or `1.5s` in seconds, `500ms` in milliseconds. @returns milliseconds */
-export function duration(text: string): number {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(s|ms)?$/.exec(text) ?? [];
-  if (amount !== undefined) return Math.round(Number(amount) * (unit === 'ms' ? 1 : 1_000));
-  throw new InvalidArgumentError('Expected seconds, or a duration as 500ms.');
-}
-
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
   kB: 1e3,

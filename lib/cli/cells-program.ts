@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
-import { pair } from './arguments.js';
-import { duration, size } from './cells-options.js';
+import { pair, timeOption } from './arguments.js';
+import { size } from './cells-options.js';
 import type { AskOptions } from './cells-ask.js';
 import type { PullOptions } from './cells-pull.js';
 import type { PushOptions } from './cells-push.js';
@@ -13,7 +13,6 @@ export type AddCommand = (usage: string, description: string, examples: readonly
 
 const PAYLOAD = ['--payload <text>', 'a text, or the bytes of a file: @ and its path'] as const;
 const VALUE = ['--value <json>', 'a value, in place of a text: {"round": 3} is a dict in Python'] as const;
-const STEP = 'each step: seconds, or as 500ms';
 
 /** The commands that speak as a cell of NVFlare. */
 export function addCellCommands(add: AddCommand): void {
@@ -28,7 +27,7 @@ function addRequest(add: AddCommand): void {
   asking(
     add('request [url]', 'asks a cell of NVFlare, and prints its reply', [
       'tcp://localhost:8002 --to site-1 --channel task --topic status',
-      'tcp://localhost:8002 --to site-1 --channel task --topic train --value {"round":3} --timeout 60 --json',
+      'tcp://localhost:8002 --to site-1 --channel task --topic train --value \'{"round":3}\' --timeout 60 --json',
     ]),
   )
     .option(...PAYLOAD)
@@ -114,7 +113,7 @@ function asCell(command: Command): Command {
   return inDialect(command)
     .option('--name <name>', 'own cell name; by default a new one, below the name of --cert under mtls')
     .option('--to <name>', 'the cell to ask, however far; by default the one at the other end')
-    .option('--timeout <s>', `the most for ${STEP}`, duration, 10_000);
+    .addOption(timeOption('--timeout', 's', 'the most for each step', 0, 10_000));
 }
 
 /** The options of what waits for other cells. */

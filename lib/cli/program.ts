@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 
-import { integer, pair } from './arguments.js';
+import { integer, pair, timeOption } from './arguments.js';
 import { addCellCommands } from './cells-program.js';
 import { completionScript, SHELLS } from './completion.js';
 import type { ConnectOptions } from './connect.js';
@@ -68,14 +68,17 @@ function addConnect(program: Command): void {
     .option('--name <name>', NEW_NAME)
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
     .option('--app <id>', 'application ID to send and listen to', integer(0), APP_ID)
-    .option(
-      '--linger <ms>',
-      'after the end of standard input, leave when this long nothing was received',
-      integer(0),
-      1000,
+    .addOption(
+      timeOption(
+        '--linger',
+        'ms',
+        'leave when nothing is received that long after the end of the input',
+        0,
+        1_000,
+      ),
     )
     .option(...HEADER)
-    .option('--timeout <ms>', 'to leave when not connected that long; 0 goes on for ever', integer(0), 30_000)
+    .addOption(timeOption('--timeout', 'ms', 'leave when not connected that long (0: never)', 0, 30_000))
     .action(async (url: string | undefined, options: ConnectOptions) => {
       const { connectCommand } = await import('./connect.js');
       await connectCommand(url, options);
@@ -91,8 +94,8 @@ function addSend(program: Command): void {
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
     .option('--app <id>', 'application ID to send to', integer(0), APP_ID)
     .option(...HEADER)
-    .option('--wait <ms>', 'print the first answer, and fail when none has come in that time', integer(1))
-    .option('--timeout <ms>', 'to connect; 0 tries for ever', integer(0), 5_000)
+    .addOption(timeOption('--wait', 'ms', 'print the first answer, and fail when none comes in that time', 1))
+    .addOption(timeOption('--timeout', 'ms', 'the most to connect (0: no limit)', 0, 5_000))
     .action(async (url: string | undefined, text: string | undefined, options: SendOptions) => {
       const { sendCommand } = await import('./send.js');
       await sendCommand(
@@ -115,8 +118,8 @@ function addPing(program: Command): void {
   )
     .option('--name <name>', NEW_NAME)
     .option('--count <n>', 'how many PINGs', integer(1), 4)
-    .option('--interval <ms>', 'between two PINGs', integer(0), 1000)
-    .option('--timeout <ms>', 'for each step', integer(1), 5_000)
+    .addOption(timeOption('--interval', 'ms', 'between two PINGs', 0, 1_000))
+    .addOption(timeOption('--timeout', 'ms', 'the most for each step', 1, 5_000))
     .action(async (url: string | undefined, options: PingOptions) => {
       const { pingCommand } = await import('./ping.js');
       await pingCommand(url, options);
@@ -131,9 +134,17 @@ function addTop(program: Command): void {
     ['tcp://localhost:8002', 'tcp://localhost:8002 --count 1 --json'],
   )
     .option('--name <name>', NEW_NAME)
-    .option('--period <ms>', 'between two reports', integer(100), 1000)
+    .addOption(timeOption('--period', 'ms', 'between two reports', 100, 1_000))
     .option('--count <n>', 'leave after this many reports; 0 goes on', integer(0), 0)
-    .option('--timeout <ms>', 'to connect, for the handshake, and for the first report', integer(1), 5_000)
+    .addOption(
+      timeOption(
+        '--timeout',
+        'ms',
+        'the most to connect, for the handshake, and for the first report',
+        1,
+        5_000,
+      ),
+    )
     .action(async (url: string | undefined, options: TopOptions) => {
       const { topCommand } = await import('./top.js');
       await topCommand(url, options);

@@ -1,21 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { duration, size } from '../../lib/cli/cells-options.js';
+import { size } from '../../lib/cli/cells-options.js';
 import { plainOf, valueText } from '../../lib/cli/cells-value.js';
 import { type FobsValue, NdArray, OrderedDict, PyFloat, pyEnum, Tuple } from '../../lib/fobs/index.js';
-
-describe('a duration', () => {
-  it.each([
-    ['5', 5_000],
-    ['0.25', 250],
-    ['5s', 5_000],
-    ['500ms', 500],
-  ])('%s is %i ms', (text, ms) => expect(duration(text)).toBe(ms));
-
-  it.each(['', '-1', 'soon', '5m', '1e3', '.5'])('%j is none', (text) => {
-    expect(() => duration(text)).toThrow('Expected seconds, or a duration as 500ms.');
-  });
-});
 
 describe('a size', () => {
   it.each([

@@ -12,6 +12,13 @@ function helps(): readonly { readonly name: string; readonly help: string }[] {
 }
 
 describe('the help of a command', () => {
+  it.each(helps())('has the unit of each time and of its default: $name', ({ help }) => {
+    const text = help.replaceAll(/\s+/g, ' ');
+    for (const [, rest = ''] of text.matchAll(/--\w+ <m?s>(.*?)(?= --|$)/g))
+      expect(rest).toMatch(/, in (milliseconds or as 5s|seconds or as 500ms)( \(default: [\d.]+ s\))?/);
+    expect(text).not.toMatch(/--timeout (?!<m?s>|\d)/);
+  });
+
   it.each(helps())('has examples that work as written: $name', ({ help }) => {
     const examples = [...help.matchAll(/^ {2}rxflare (.*)$/gm)].map(([, text = '']) => text.split(' '));
     expect(examples).not.toEqual([]);
