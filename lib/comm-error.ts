@@ -33,6 +33,7 @@ export type CommErrorCode = (typeof CommErrorCode)[keyof typeof CommErrorCode];
  * - `certificate-refused`: the peer does not accept our certificate
  * - `certificate-unproven`: the peer demanded our certificate, and ended the connection before it sent anything
  * - `certificate-wanted`: the peer demands a certificate, and we showed none
+ * - `name-taken`: another connection has the name, lives, and keeps it
  * - `no-tls`: the peer did not complete a TLS handshake, nor did it send a TLS alert
  * - `other-protocol`: the peer speaks, or expects, another protocol than that of the scheme
  * - `replaced`: another connection presents itself under the same name, and takes the place of this one
@@ -45,6 +46,7 @@ export type CommErrorDetail =
   | 'certificate-refused'
   | 'certificate-unproven'
   | 'certificate-wanted'
+  | 'name-taken'
   | 'no-tls'
   | 'other-protocol'
   | 'replaced'

@@ -120,7 +120,10 @@ describe("duplicateName 'incumbent' on real sockets", () => {
     second.addConnector(url, Mode.ACTIVE);
     await second.start();
     expect(await refused).toMatchObject({ endpointName: 'site-1' });
-    expect((await ended).error).toMatchObject({ code: CommErrorCode.REFUSED, reason: '' });
+    expect((await ended).error).toMatchObject({
+      code: CommErrorCode.REFUSED,
+      reason: 'another connection has this name',
+    });
     const arrived = firstValueFrom(hub.messages(1).pipe(map(({ message }) => textOf(message))));
     first.send('hub', 1, textMessage('still here'));
     expect(await arrived).toBe('still here');

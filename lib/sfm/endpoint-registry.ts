@@ -70,8 +70,8 @@ export class EndpointRegistry {
   /** Closes the loop around inputs from outside. */
   run(inputs$: Observable<Input>): Subscription {
     const makePeer = (name: string) => new Peer(name, this.#options);
-    const drained$ = this.#drains.pipe(mergeMap((drain) => this.#drained(drain)));
-    return merge(inputs$, this.#commands, drained$)
+    const closes$ = this.#drains.pipe(mergeMap((drain) => this.#closesAfter(drain)));
+    return merge(inputs$, this.#commands, closes$)
       .pipe(observeOn(queueScheduler), scan(step({ ...this.#options, makePeer }), EMPTY_WORLD))
       .subscribe((world) => this.#show(world));
   }
@@ -131,10 +131,10 @@ export class EndpointRegistry {
       .with({ type: 'close' }, ({ session, reason }) => void session.close(reason))
       .with({ type: 'refuse' }, ({ session, reason, told }) => session.refuse(reason, told))
       .with({ type: 'give-up' }, ({ session }) => session.role.connector?.halt())
-      .with({ type: 'note-handshake', isDone: false }, ({ session: { role, connection } }) =>
+      .with({ type: 'note-greeted' }, ({ session: { role, connection } }) =>
         role.connector?.greeted(connection),
       )
-      .with({ type: 'note-handshake' }, ({ session: { role, connection } }) =>
+      .with({ type: 'note-ready' }, ({ session: { role, connection } }) =>
         role.connector?.handshakeDone(connection),
       )
       .with({ type: 'account' }, (end) => this.#account(end))
@@ -148,7 +148,7 @@ export class EndpointRegistry {
   }
 
   /** What ends a session in good order: when what waits for it is written, or after `drainTimeoutMs`. */
-  #drained({ session, peer }: Drain): Observable<Input> {
+  #closesAfter({ session, peer }: Drain): Observable<Input> {
     const { drainTimeoutMs, scheduler } = this.#options;
     const { name } = session.connection;
     const isEmpty = peer === undefined || peer.outbound.waiting.messages === 0;

@@ -1,4 +1,4 @@
-import { from, interval, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, from, interval, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
 
 /** The sweep looks at least this often, as NVFlare does. */
 const MAX_TICK_MS = 5_000;
@@ -66,8 +66,11 @@ export function heartbeat<H extends Heart>(
 ): Observable<HeartbeatEvent<H>> {
   const shortest = Math.min(...[intervalMs, timeoutMs].filter((ms) => ms > 0));
   const tickMs = Math.min(MAX_TICK_MS, Math.max(1, shortest / TICKS));
-  let sweptAt = scheduler.now();
-  return interval(tickMs, scheduler).pipe(mergeMap(() => from(sweep(scheduler.now()))));
+  let sweptAt = 0;
+  return defer(() => {
+    sweptAt = scheduler.now();
+    return interval(tickMs, scheduler).pipe(mergeMap(() => from(sweep(scheduler.now()))));
+  });
 
   function* sweep(now: number): Generator<HeartbeatEvent<H>> {
     // After a freeze, timers run before sockets are read: silence proves nothing until the next sweep.

@@ -7,5 +7,6 @@ export function nameTaken({ connection }: Session, endpointName: string): CommEr
   return new CommError(
     CommErrorCode.NOT_READY,
     `the name ${endpointName} is taken by ${name} (${properties.peer_addr}), which lives, and duplicateName is 'incumbent'`,
+    { detail: 'name-taken' },
   );
 }

@@ -9,7 +9,7 @@ import { addTallies } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
-import { FrameType, frameType, stampSequence } from '../wire/prefix.js';
+import { FrameType, stampSequence } from '../wire/prefix.js';
 import { askProperties } from './ask-properties.js';
 import { type ControlType, FrameCounter } from './frame-counter.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
@@ -94,8 +94,8 @@ export interface SessionConnector {
 
 /*
  *   greeting --handshake--> verifying --welcome()--> settling --first frame after it, or time--> ready
- *       \--misfit, or the peer says no--> refused            \                                      \
- *        \___________________________________\________________\______________________________________\__ end --> closed
+ *       \--misfit, or refused--> refused <--refuse()--/     \                                        \
+ *        \__________________________\_______________________\________________________________________\__ end --> closed
  */
 type State = 'greeting' | 'verifying' | 'refused' | 'settling' | 'ready' | 'closed';
 
@@ -226,6 +226,7 @@ export class Session implements Heart, Sink {
 
   /** Ends the connection of a peer that may not come in, and tells it so unless `told` is undefined. Our log and events have the reason. */
   refuse(reason: CommError, told: string | undefined): void {
+    if (this.#state === 'verifying') this.#become('refused');
     if (this.role.mode === Mode.PASSIVE && told !== undefined)
       this.#sendControl(FrameType.PONG, HANDSHAKE_STREAM_ID, encodeRefusal(told));
     void this.connection.close(reason, told);
@@ -255,10 +256,10 @@ export class Session implements Heart, Sink {
     return `${name} ${peer}${properties.peer_addr}`;
   }
 
-  /** The one place that changes the state; each change is an event. */
-  #become(state: State, event: SessionEvent): void {
+  /** The one place that changes the state. What others decided is no event of ours. */
+  #become(state: State, event?: SessionEvent): void {
     this.#state = state;
-    this.#events?.next(event);
+    if (event !== undefined) this.#events?.next(event);
   }
 
   /** @param untaken - counts a frame that the connection does not take */
@@ -276,9 +277,9 @@ export class Session implements Heart, Sink {
 
   #receive(bytes: Uint8Array): void {
     try {
-      if (this.#state === 'ready' && frameType(bytes) === FrameType.DATA)
-        this.#deliver(decodeFrame(bytes), bytes.length);
-      else this.#receiveControl(decodeFrame(bytes), bytes);
+      const frame = decodeFrame(bytes);
+      if (this.#state === 'ready' && frame.type === FrameType.DATA) this.#deliver(frame, bytes.length);
+      else this.#receiveControl(frame, bytes);
     } catch (error) {
       void this.close(CommError.from(error, this.describe()));
     }

@@ -4,6 +4,7 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { DuplicateName, ResolvedOptions } from '../options.js';
 import { NO_FLAPS, withFlap } from './flap-damping.js';
+import { NAME_TAKEN } from '../transport/told-reason.js';
 import { nameTaken } from './name-taken.js';
 import type { Peer } from './peer.js';
 import type { Session } from './session.js';
@@ -39,8 +40,8 @@ export function step(rules: Rules): (world: World, input: Input) => World {
     const world: World = { ...before, changed: [], effects: [] };
     return match(input)
       .with({ type: 'opened' }, ({ session }) => open(world, session))
-      .with({ type: 'greeted' }, ({ session }) => todo(world, noteHandshake(session, false)))
-      .with({ type: 'ready' }, ({ session }) => todo(world, noteHandshake(session, true)))
+      .with({ type: 'greeted' }, ({ session }) => todo(world, { type: 'note-greeted', session }))
+      .with({ type: 'ready' }, ({ session }) => todo(world, { type: 'note-ready', session }))
       .with({ type: 'admitted' }, (event) => admit(world, event, rules))
       .with({ type: 'refused' }, (event) => refuse(world, event))
       .with({ type: 'rejected' }, (event) => reject(world, event, rules))
@@ -73,7 +74,7 @@ function admit(world: World, event: Of<'admitted'>, { duplicateName, makePeer }:
   const older = seat?.session;
   const isContested = duplicateName === 'incumbent' && older !== undefined && older !== over && older.isReady;
   if (isContested)
-    return refuse(world, { session, endpoint, error: nameTaken(older, endpoint.name), told: '' });
+    return refuse(world, { session, endpoint, error: nameTaken(older, endpoint.name), told: NAME_TAKEN });
   const peer = seat?.peer ?? makePeer(endpoint.name);
   const flaps = older === undefined ? (seat?.flaps ?? NO_FLAPS) : withFlap(seat?.flaps ?? NO_FLAPS, at);
   const next = withSeat(world, { endpoint, peer, session, flaps, isRemoved: false, goneKey: undefined });
@@ -238,10 +239,6 @@ function todo(world: World, ...effects: Effect[]): World {
 
 function tellEndpoint(endpoint: Endpoint, { connection }: Session): Effect {
   return { type: 'tell', event: { type: 'endpoint', endpoint, connection } };
-}
-
-function noteHandshake(session: Session, isDone: boolean): Effect {
-  return { type: 'note-handshake', session, isDone };
 }
 
 function close(session: Session, reason?: CommError): Effect {

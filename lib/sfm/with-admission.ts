@@ -13,6 +13,7 @@ import {
 } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { NAME_TAKEN } from '../transport/told-reason.js';
 import type { Endpoint } from '../endpoint.js';
 import { VerdictError } from './call-verify-hook.js';
 import type { Session } from './session.js';
@@ -50,8 +51,12 @@ export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionL
 
 function refused(session: Session, endpoint: Endpoint, thrown: unknown): SessionLife {
   const error = CommError.from(thrown);
+  return { type: 'refused', session, endpoint, error, told: toldOf(error) };
+}
+
+function toldOf(error: CommError): string | undefined {
+  if (error instanceof VerdictError) return error.told;
+  if (error.detail === 'name-taken') return NAME_TAKEN;
   // A hook that failed has decided nothing.
-  const unreasoned = error.code === CommErrorCode.ERROR ? undefined : '';
-  const told = error instanceof VerdictError ? error.told : unreasoned;
-  return { type: 'refused', session, endpoint, error, told };
+  return error.code === CommErrorCode.ERROR ? undefined : '';
 }

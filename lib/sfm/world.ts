@@ -60,8 +60,8 @@ export type Effect =
       readonly reason: CommError;
       readonly told: string | undefined;
     }
-  /** Let the connector of a session know how far its handshake is. */
-  | { readonly type: 'note-handshake'; readonly session: Session; readonly isDone: boolean }
+  /** Let the connector of a session know that its peer has said who it is, or that the handshake is done. */
+  | { readonly type: 'note-greeted' | 'note-ready'; readonly session: Session }
   /** Let the connector of a session make no more connections. */
   | { readonly type: 'give-up'; readonly session: Session }
   /** Add up what an ended session carried, and tell what was lost with it. */

@@ -25,6 +25,8 @@ import {
   timeout,
 } from 'rxjs';
 
+import { match } from 'ts-pattern';
+
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { logger } from '../log.js';
 import type { Connection } from './connection.js';
@@ -221,10 +223,12 @@ export class Connector implements ConnectorView {
   }
 
   #take(progress: Progress | Retry): void {
-    if (progress.type === 'connection') this.#show(progress.connection);
-    else if (progress.type === 'failure') this.#failures.next(progress.failure);
-    else if (progress.type === 'retry') this.#become(this.#retrying(progress));
-    else this.#become(progress);
+    match(progress)
+      .with({ type: 'connection' }, ({ connection }) => this.#show(connection))
+      .with({ type: 'failure' }, ({ failure }) => this.#failures.next(failure))
+      .with({ type: 'retry' }, (retry) => this.#become(this.#retrying(retry)))
+      .with({ type: 'listening' }, { type: 'connected' }, (state) => this.#become(state))
+      .exhaustive();
   }
 
   #show(connection: Connection): void {

@@ -14,5 +14,8 @@ export function cleanReason(text: string): string {
   return line.slice(0, read);
 }
 
+/** What a peer is told that is refused since another one has its name, and lives. */
+export const NAME_TAKEN = 'another connection has this name';
+
 /** What a peer is told whose place another connection takes, over transports that tell why a connection ends. */
 export const REPLACED = 'another connection presents itself under this name';

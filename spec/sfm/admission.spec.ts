@@ -377,8 +377,8 @@ describe("duplicateName 'incumbent'", () => {
     if (pauses) first.pause();
     const second = join('site-1');
     expect([second.isOpen, first.isOpen]).toEqual([false, true]);
-    // Who has the name is nothing for the newcomer.
-    expect(second.frames.map(decodeRefusal)).toEqual(['']);
+    // That the name is taken is told, and not by whom.
+    expect(second.frames.map(decodeRefusal)).toEqual(['another connection has this name']);
     const reason = expect.stringContaining('the name site-1 is taken by CN') as unknown;
     expect(ofType('refused')).toMatchObject([{ reason }]);
   });
