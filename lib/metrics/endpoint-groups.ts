@@ -7,10 +7,11 @@ const OTHER = '_other';
 export interface MetricsOptions {
   /**
    * Chooses endpoints that get series of their own, with their name in the attribute `rxflare.endpoint.name`; there
-   * it is `_other` for the sum of all the rest, an endpoint of that very name included. It is called once for each endpoint that is no watcher, and must not
-   * throw. Default: no endpoint is chosen, all are in one sum, and there is no such attribute.
+   * it is `_other` for the sum of all the rest, an endpoint of that very name included. The endpoints of a list have series
+   * from the start, also before they first connect. A function is called once for each endpoint that is no watcher, and
+   * must not throw. Default: no endpoint is chosen, all are in one sum, and there is no such attribute.
    */
-  readonly endpoints?: (name: string) => boolean;
+  readonly endpoints?: readonly string[] | ((name: string) => boolean);
   /**
    * The most endpoints that get series of their own: the first that are chosen. They keep them until the subscription
    * ends, since a series that goes to another endpoint would mix the two. Default: 50. Range: 1 to 1000.
@@ -22,21 +23,32 @@ export interface MetricsOptions {
 export class EndpointGroups {
   readonly #isChosen: ((name: string) => boolean) | undefined;
   readonly #max: number;
-  readonly #own = new Set<string>();
+  readonly #own: Set<string>;
 
-  /** @throws CommError `BAD_CONFIG` for a limit that cannot be */
+  /** @throws CommError `BAD_CONFIG` for a limit that cannot be, or a list that is longer */
   constructor({ endpoints, maxEndpoints = 50 }: MetricsOptions) {
     if (!Number.isInteger(maxEndpoints) || maxEndpoints < 1 || maxEndpoints > 1_000) {
       const detail = `maxEndpoints: expected an integer from 1 to 1000, got ${maxEndpoints}`;
       throw new CommError(CommErrorCode.BAD_CONFIG, detail);
     }
-    this.#isChosen = endpoints;
+    const isFunction = typeof endpoints === 'function';
+    this.#own = new Set(isFunction ? [] : endpoints?.filter((name) => name !== OTHER));
+    if (this.#own.size > maxEndpoints) {
+      const detail = `endpoints: expected at most ${maxEndpoints} names (maxEndpoints), got ${this.#own.size}`;
+      throw new CommError(CommErrorCode.BAD_CONFIG, detail);
+    }
+    this.#isChosen = endpoints === undefined || isFunction ? endpoints : () => false;
     this.#max = maxEndpoints;
   }
 
   /** Where the figures of endpoints without a group of their own are. */
   get rest(): string | undefined {
     return this.#isChosen === undefined ? undefined : OTHER;
+  }
+
+  /** All groups that there are from the start. */
+  get first(): readonly (string | undefined)[] {
+    return [this.rest, ...this.#own];
   }
 
   /** The group of an endpoint that was not there at the last look. */

@@ -29,7 +29,7 @@ export class EndpointSums {
 
   constructor(groups: EndpointGroups) {
     this.#groups = groups;
-    this.#counters.set(groups.rest, []);
+    for (const group of groups.first) this.#counters.set(group, []);
   }
 
   /** Takes a snapshot in. */

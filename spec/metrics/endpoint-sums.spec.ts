@@ -84,6 +84,14 @@ describe('the sums over endpoints', () => {
     expect(sentOf(sums, '_other')).toBe(17);
   });
 
+  it('are there from the start for the endpoints of a list, and for no others', () => {
+    const sums = new EndpointSums(new EndpointGroups({ endpoints: ['site-1', 'site-2', '_other'] }));
+    sums.update([]);
+    expect([...sums.levels.keys()]).toEqual(['_other', 'site-1', 'site-2']);
+    sums.update([sent('site-2', 3), sent('site-3', 4)]);
+    expect([sentOf(sums, 'site-1') ?? 0, sentOf(sums, 'site-2'), sentOf(sums, '_other')]).toEqual([0, 3, 4]);
+  });
+
   it('give an endpoint that is named as the rest is no series of its own, and no place', () => {
     const sums = new EndpointSums(new EndpointGroups({ endpoints: () => true, maxEndpoints: 1 }));
     sums.update([sent('_other', 1), sent('site-1', 2), sent('site-2', 4)]);
@@ -92,6 +100,13 @@ describe('the sums over endpoints', () => {
 });
 
 describe('the limit of endpoints with series of their own', () => {
+  it('holds for a list too', () => {
+    const tooMany = { endpoints: ['site-1', 'site-2'], maxEndpoints: 1 };
+    expect(() => new EndpointGroups(tooMany)).toThrow(
+      expect.objectContaining({ code: 'BAD_CONFIG', message: expect.stringContaining('got 2') as string }),
+    );
+  });
+
   it.each([0, -1, 1.5, 1_001, NaN])('cannot be %j', (maxEndpoints) => {
     expect(() => new EndpointGroups({ maxEndpoints })).toThrow(
       expect.objectContaining({
