@@ -1,9 +1,9 @@
 import {
   catchError,
   concat,
+  forkJoin,
   from,
   map,
-  merge,
   mergeMap,
   type Observable,
   of,
@@ -14,11 +14,21 @@ import {
 
 import { type Cell, CellDiagnostics, CellError } from '../cellnet/index.js';
 import { endpointNameFault } from '../endpoint.js';
+import { quoted } from '../quoted.js';
 import { askAsCell, type AskOptions } from './cells-ask.js';
 import { type Output, Printer } from './printer.js';
 
-/** How many cells are asked for their round trip at a time. */
-const CONCURRENT = 16;
+/** How many cells are asked for their round trip, all at once: silent ones hold up no others. */
+const MAX_ASKED = 1_000;
+/** How many texts are shown that are no names. */
+const MAX_TEXTS = 20;
+
+/** What a question brought. */
+interface Answer {
+  readonly names: readonly string[];
+  /** Where it failed. */
+  readonly problem?: string;
+}
 
 /** `rxflare cells`: a cell, and those around and below it that it tells, with their round trips. */
 export async function cellsCommand(url: string | undefined, given: AskOptions): Promise<void> {
@@ -26,27 +36,55 @@ export async function cellsCommand(url: string | undefined, given: AskOptions): 
   await askAsCell(url, given, printer, 'cells', (cell, target) => tree(cell, target, given.timeout));
 }
 
-/** The cells by name, and what did not answer. */
-function tree(cell: Cell, target: string, timeoutMs: number): Observable<Output> {
+/**
+ * The cells by name with their round trips, and what else the target says; within three times `timeoutMs`. Emits nothing of
+ * the cells beyond the first 1,000, and says how many these are.
+ */
+export function tree(cell: Cell, target: string, timeoutMs: number): Observable<Output> {
   const diagnostics = new CellDiagnostics(cell, { timeoutMs });
-  const told = (names$: Observable<readonly string[]>) => names$.pipe(catchError(() => of<string[]>([])));
-  return merge(told(diagnostics.cells(target)), told(diagnostics.peers(target))).pipe(
-    toArray(),
-    switchMap((lists) => {
-      const all = [...new Set([target, ...lists.flat()])];
+  const answers$ = forkJoin([
+    answered(target, 'cells', diagnostics.cells(target)),
+    answered(target, 'peers', diagnostics.peers(target)),
+  ]);
+  return answers$.pipe(
+    switchMap((answers) => {
+      const all = [...new Set([target, ...answers.flatMap(({ names }) => names)])];
       const names = all.filter((name) => endpointNameFault(name) === undefined && name !== cell.fqcn);
       // We answer no diagnostics, as the other end says.
       const own = `no reply from ${cell.fqcn}:`;
-      const faults = all.filter((text) => endpointNameFault(text) !== undefined && !text.startsWith(own));
-      const cells$ = from(names.sort(byPlace)).pipe(
-        mergeMap((name) => roundTrip(diagnostics, name), CONCURRENT),
+      const texts = all.filter((text) => endpointNameFault(text) !== undefined && !text.startsWith(own));
+      const cells$ = from(names.slice(0, MAX_ASKED)).pipe(
+        mergeMap((name) => roundTrip(diagnostics, name)),
         toArray(),
         mergeMap((outputs) => outputs.sort((one, other) => byPlace(one.name, other.name))),
       );
-      const faults$ = from(faults.sort()).pipe(map((message): Output => ({ event: 'notice', message })));
-      return concat(cells$, faults$);
+      const messages = [
+        ...answers.flatMap(({ problem }) => problem ?? []),
+        ...texts.slice(0, MAX_TEXTS).map((text) => `${target} says: ${quoted(text)}`),
+        ...leftOut(target, texts.length - MAX_TEXTS, 'texts, which are no names'),
+        ...leftOut(target, names.length - MAX_ASKED, 'cells, which are not asked'),
+      ];
+      return concat(cells$, from(messages).pipe(map((message): Output => ({ event: 'notice', message }))));
     }),
   );
+}
+
+function answered(
+  target: string,
+  question: string,
+  names$: Observable<readonly string[]>,
+): Observable<Answer> {
+  return names$.pipe(
+    map((names): Answer => ({ names })),
+    catchError((error: unknown) => {
+      if (!(error instanceof CellError)) throw error;
+      return of({ names: [], problem: `${target} does not tell its ${question}: ${error.returnCode}` });
+    }),
+  );
+}
+
+function leftOut(target: string, count: number, what: string): string[] {
+  return count > 0 ? [`${target} tells of ${count} more ${what}`] : [];
 }
 
 function roundTrip(

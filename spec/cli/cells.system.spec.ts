@@ -309,7 +309,7 @@ describe('rxflare cells', () => {
     const { stdout, stderr, exitCode } = await run('cells', String(url), '--name', 'asker');
     expect({ exitCode, stderr }).toEqual({
       exitCode: 0,
-      stderr: 'no reply from site-1: process_exception\n',
+      stderr: 'server says: "no reply from site-1: process_exception"\n',
     });
     expect(stdout.split('\n').map((line) => line.replace(/[\d.]+ ms/, 'N ms'))).toEqual([
       'server  N ms',
