@@ -140,7 +140,7 @@ export class Cell {
   /** What the cell sends and receives by, under app ID 1. */
   readonly communicator: Communicator;
   /**
-   * The cells that are known, by name: neighbours by their connections, others, at most 1,000, by what came from them. Emits
+   * The cells that are known, by name: neighbours by their connections, others, at most 1,000 behind each, by what came from them. Emits
    * at once and after each change; completes when the cell ends. Others are there as they say themselves.
    */
   readonly cells$: Observable<ReadonlyMap<string, KnownCell>>;

@@ -1,4 +1,4 @@
-import { catchError, defer, map, type Observable, of, switchMap, tap, timer } from 'rxjs';
+import { catchError, defer, map, type Observable, of, switchMap, take, tap, timer } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -61,7 +61,30 @@ describe('the cells that are known', () => {
     });
   });
 
-  it('are at most a thousand behind neighbours, whatever names one claims', () => {
+  it('are at most ten thousand behind neighbours; a neighbour that claims many evicts its own', () => {
+    const known = new KnownCells();
+    known.note('site-1.job', 'site-1');
+    for (let number = 0; number < 20_000; number += 1) known.note(`evil.job-${number}`, 'evil');
+    const behind = () => {
+      const names = ['site-1', 'evil', ...Array.from({ length: 30 }, (_, number) => `evil-${number}`)];
+      const endpoints = names.map((name) => [name, new Endpoint(name, {}, {}, EndpointState.READY)] as const);
+      let found: readonly string[] = [];
+      known
+        .cells(of(new Map(endpoints)))
+        .pipe(take(1))
+        .subscribe((cells) => {
+          found = [...cells.values()].filter(({ fqcn, via }) => fqcn !== via).map(({ fqcn }) => fqcn);
+        });
+      return found;
+    };
+    expect(behind()).toHaveLength(1_001);
+    for (let number = 0; number < 30_000; number += 1)
+      known.note(`evil-${number % 30}.job-${number}`, `evil-${number % 30}`);
+    expect(behind()).toHaveLength(10_000);
+    expect(behind()).toContain('site-1.job');
+  });
+
+  it('are at most a thousand behind one neighbour, whatever names it claims', () => {
     const known = new KnownCells();
     for (let number = 0; number < 1_010; number += 1) known.note(`site.job-${number}`, 'site');
     let names: readonly string[] = [];
