@@ -19,21 +19,36 @@ const ZSH = 'autoload -U +X bashcompinit && bashcompinit\n';
 function bash(program: Command): string {
   const name = program.name();
   const cases = commandsOf(program).map(
-    (command) => `    ${command.name()}) words=${quote(words(command))} ;;\n`,
+    (command) =>
+      `    ${command.name()}) words=${quote(words(command))}${takesFile(command) ? FILES_TOO : ''} ;;\n`,
   );
   const behind = [...new Set(commandsOf(program).flatMap(allOptions).flatMap(valuesInBash))];
   return `_${name}() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" words
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" words files=
   COMPREPLY=()
   case "$prev" in
 ${behind.join('')}  esac
-  if [ "$COMP_CWORD" -eq 1 ]; then words=${quote(names(program).join(' '))}
+  if [ "$COMP_CWORD" -eq 1 ]; then words=${quote(`help ${names(program).join(' ')}`)}
   else case "\${COMP_WORDS[1]}" in
-${cases.join('')}  esac; fi
+${cases.join('')}    help) words=${quote(
+    commandsOf(program)
+      .map((command) => command.name())
+      .join(' '),
+  )} ;;
+  esac; fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  if [ -n "$files" ]; then local IFS=$'\\n'; COMPREPLY+=($(compgen -f -- "$cur")); fi
 }
 complete -o filenames -F _${name} ${name}
 `;
+}
+
+/** What is after the options of a command that takes a file. */
+const FILES_TOO = ' files=yes';
+
+/** Whether one of the words of a command is a file. */
+function takesFile(command: Command): boolean {
+  return command.usage().includes('<file>');
 }
 
 function valuesInBash({ long, flags, argChoices }: Option): string[] {

@@ -27,6 +27,6 @@ function usageError({ message }: CommanderError) {
   const [, ...words] = message.trim().split(/\s+/);
   const names = program.commands.map((command) => command.name());
   const name = process.argv.slice(2).find((word) => names.includes(word));
-  const text = `${words.join(' ')}; see rxflare ${name === undefined ? '' : `${name} `}--help`;
+  const text = `${words.join(' ').replace(/\.$/, '')}; see rxflare ${name === undefined ? '' : `${name} `}--help`;
   return { event: 'error', code: CommErrorCode.BAD_CONFIG, message: text } as const;
 }

@@ -43,6 +43,14 @@ describe('completion in bash', () => {
     expect(await offered('ping', '--echo')).toEqual([]);
   });
 
+  it('offers files where a command takes one, and commands behind help', async () => {
+    expect(await offered('push', 'cl')).toEqual(['client.key']);
+    expect(await offered('pull', 'tcp://localhost:8002', 'cl')).toEqual(['client.key']);
+    expect(await offered('request', 'cl')).toEqual([]);
+    expect(await offered('help', 'pi')).toEqual(['ping']);
+    expect(await offered('he')).toEqual(['help']);
+  });
+
   it('offers what an option takes: folders, files, choices, or nothing', async () => {
     expect(await offered('ping', '--kit', '')).toEqual(['site-1']);
     expect(await offered('ping', '--key', 'cl')).toEqual(['client.key']);

@@ -29,6 +29,7 @@ describe('rxflare', () => {
     expect(stderr).toMatch(/^rxflare: .*\n$/);
     expect(stderr).toContain(`; see ${help}\n`);
     expect(stderr).toContain(problem);
+    expect(stderr).not.toContain('.;');
   });
 
   it('answers a typo in JSON where that was asked for', async () => {
