@@ -1,8 +1,11 @@
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Allocate, Assembly } from './assembly.js';
+import { frameMemory } from './frame-memory.js';
 import { frameLength, PREFIX_BYTES } from './prefix.js';
 
 const NOTHING = new Uint8Array(0);
+
+const allocateFrame: Allocate = (bytes) => frameMemory.take(bytes, (length) => new Uint8Array(length));
 
 /**
  * Cuts a byte stream into whole frames: `push` a chunk, then `shift` frames until there are none.
@@ -16,8 +19,8 @@ export class FrameSplitter {
   /** A frame that straddles chunks. */
   readonly #straddling: Assembly;
 
-  /** @param allocate - gives memory for a frame that straddles chunks */
-  constructor(allocate: Allocate = (bytes) => new Uint8Array(bytes)) {
+  /** @param allocate - gives memory for a frame that straddles chunks. Default: that which is used again */
+  constructor(allocate: Allocate = allocateFrame) {
     this.#straddling = new Assembly(allocate);
   }
 
