@@ -82,7 +82,8 @@ function kitOf({ kit: path }: KitOptions, roles: readonly KitRole[]): StartupKit
   const kit = path === undefined ? undefined : readStartupKit(path);
   if (kit === undefined || roles.includes(kit.role)) return kit;
   const detail = `expected the startup kit of a ${roles.join(' or ')}, got that of a ${kit.role}`;
-  throw new CommError(CommErrorCode.BAD_CONFIG, `${kit.directory}: ${detail}`);
+  const hint = kit.role === 'server' ? '; rxflare listen --kit is for that' : '';
+  throw new CommError(CommErrorCode.BAD_CONFIG, `${kit.directory}: ${detail}${hint}`);
 }
 
 function tlsOf({ role, security, caCert, cert, key }: StartupKit): TlsOptions {
