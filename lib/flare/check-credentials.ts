@@ -15,6 +15,11 @@ export interface Credentials {
   readonly name?: string | undefined;
 }
 
+/** A longer chain is none of a site, and would take long to check. */
+const MAX_CHAIN = 20;
+/** Of CAs with one name and key no more are tried. */
+const MAX_SAME = 20;
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A certificate that ends sooner is worth a warning. */
@@ -34,6 +39,7 @@ const OTHERS_READ = 0o044;
 export function checkCredentials({ caCert, cert, key, name }: Credentials, now = Date.now()): string[] {
   const cas = caCert === undefined ? undefined : readCertificates(caCert);
   const [own, ...chain] = cert === undefined ? [] : readCertificates(cert);
+  if (chain.length >= MAX_CHAIN) throw broken(`${cert ?? ''} has more than ${MAX_CHAIN} certificates`);
   const privateKey = key === undefined ? undefined : readKey(key);
   if (own !== undefined && privateKey !== undefined && !own.checkPrivateKey(privateKey))
     throw broken(`the key ${key ?? ''} does not fit the certificate ${cert ?? ''}`);
@@ -62,7 +68,8 @@ function isSignedBy(
   chain: readonly X509Certificate[],
   cas: readonly X509Certificate[],
 ): boolean {
-  if (cas.some((ca) => isIssuer(own, ca))) return true;
+  const named = cas.filter((ca) => own.checkIssued(ca)).slice(0, MAX_SAME);
+  if (named.some((ca) => own.verify(ca.publicKey))) return true;
   const next = chain.find((each) => isIssuer(own, each));
   return (
     next !== undefined &&

@@ -138,7 +138,7 @@ function schemeOf(scheme = FIRST_SCHEME): string {
 /** `host:port`, or `host:port:admin port`; the host may be an IPv6 address in brackets. */
 function parseAddress(address: string | undefined): { host: string; port: number } {
   const { host, port } =
-    /^(?<host>\[[^\]]+\]|[^:]+):(?<port>\d+)(?::\d+)?$/.exec(address ?? '')?.groups ?? {};
+    /^(?<host>\[[^\]/?#@\\\s]+\]|[^:/?#@\\\s]+):(?<port>\d+)(?::\d+)?$/.exec(address ?? '')?.groups ?? {};
   if (host !== undefined && Number(port) > 0 && Number(port) <= 0xffff)
     return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
   const found = address === undefined ? 'none' : quoted(address);

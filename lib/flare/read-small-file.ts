@@ -9,12 +9,14 @@ const MAX_BYTES = 1024 * 1024;
  * Reads a file of a person's choice. A pipe, which would block the process, and a device, which may have no end, are not
  * opened.
  *
- * @throws CommError `BAD_CONFIG` where it cannot be read, is no regular file, or is larger than 1 MiB
+ * @throws CommError `BAD_CONFIG` where it cannot be read, is no regular file, is empty, or is larger than 1 MiB
  */
 export function readSmallFile(path: string, encoding: 'utf8' | 'latin1'): string {
   try {
     const stats = statSync(path);
     if (!stats.isFile()) throw unfit(path, stats.isDirectory() ? 'is a folder' : 'is a pipe or a device');
+    // Those of /proc have no size, and may block.
+    if (stats.size === 0) throw unfit(path, 'is empty');
     if (stats.size > MAX_BYTES) throw unfit(path, `has ${stats.size} bytes, which is too much`);
     return readFileSync(path, encoding);
   } catch (error) {

@@ -63,6 +63,13 @@ describe('checkCredentials', () => {
     expect(check({ caCert: ca, cert: chain, key: stranger.key })).toHaveLength(1);
   });
 
+  it('takes a chain of at most 20 certificates', () => {
+    const pem = readFileSync(site1.cert, 'utf8');
+    const chain = (length: number) => file(Array.from({ length }, () => pem).join('\n'));
+    expect(check({ ...site1, cert: chain(20) })).toEqual([]);
+    expect(() => check({ ...site1, cert: chain(21) })).toThrow(/has more than 20 certificates$/);
+  });
+
   it('finds a name that the certificate does not fit', () => {
     const text = 'the endpoint name site-2 needs a certificate for site-2, and this one is for site-1';
     expect(check({ ...site1, name: 'site-2' })).toEqual([text]);

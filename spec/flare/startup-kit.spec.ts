@@ -143,6 +143,11 @@ describe('readStartupKit', () => {
     );
   });
 
+  it.each(['h/?secure=false&a=', 'h#', 'a@h', ' h', '[::1/?a=b]'])('refuses the host %j', (host) => {
+    const directory = kit('fed_client.json', client({ service: { target: `${host}:80` } }));
+    expect(() => readStartupKit(directory)).toThrow("expected the server's address as host:port, got");
+  });
+
   it('refuses a folder without a kit', () => {
     expect(() => readStartupKit(tmpdir())).toThrow(
       /^\/.* is no startup kit, it has no fed_client\.json, fed_admin\.json or fed_server\.json: give the folder/,
@@ -162,6 +167,12 @@ describe('readStartupKit', () => {
       'a folder',
       (file: string) => {
         mkdirSync(file);
+      },
+    ],
+    [
+      'empty',
+      (file: string) => {
+        symlinkSync('/proc/version', file);
       },
     ],
     [
