@@ -10,7 +10,7 @@ import type { Tally } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { KeyedSource } from '../transport/keyed-source.js';
 import { isPowerOfTwo } from '../transport/power-of-two.js';
-import { frameMemory } from '../wire/frame-memory.js';
+import { frameMemory, MAX_READ_BYTES } from '../wire/frame-memory.js';
 import { type Hold, PendingMemory } from './pending-memory.js';
 
 const log = logger('router');
@@ -45,7 +45,8 @@ export class MessageRouter {
    * @returns whether anybody listens
    */
   route(received: ReceivedMessage): boolean {
-    if (this.#apps.isShared(received.appId)) shareAll(received);
+    // A smaller message has no memory that could be given back.
+    if (received.bytes > MAX_READ_BYTES && this.#apps.isShared(received.appId)) shareAll(received);
     const isHeard = this.#apps.next(received.appId, received);
     if (!isHeard) this.#drop(received);
     return isHeard;
