@@ -130,7 +130,9 @@ describe("duplicateName 'incumbent' on real sockets", () => {
   });
 
   it('lets a site back in whose old connection is silent', async () => {
-    const hub = communicator('hub', { duplicateName: 'incumbent', heartbeatTimeoutMs: 200 });
+    // Without a heartbeat, which may find the old one dead in the same moment, and then nobody is evicted.
+    const options = { heartbeatIntervalMs: 0, heartbeatTimeoutMs: 200 };
+    const hub = communicator('hub', { duplicateName: 'incumbent', ...options });
     hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
     const url = await startListening(hub);
     using old = await RawPeer.connect(url);
