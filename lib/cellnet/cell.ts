@@ -140,8 +140,9 @@ export class Cell {
   /** What the cell sends and receives by, under app ID 1. */
   readonly communicator: Communicator;
   /**
-   * The cells that are known, by name: neighbours by their connections, others, at most 1,000 behind each, by what came from them. Emits
-   * at once and after each change; completes when the cell ends. Others are there as they say themselves.
+   * The cells that are known, by name: neighbours by their connections, others, at most 1,000 behind each, by what came
+   * from them. Emits at once and after each change, for others at most ten times a second; completes when the cell ends.
+   * Others are there as they say themselves.
    */
   readonly cells$: Observable<ReadonlyMap<string, KnownCell>>;
 
@@ -166,7 +167,7 @@ export class Cell {
     const { requestTimeoutMs = 10_000, reconnectGraceMs = 0 } = options;
     const { dialect = '2.7', scheduler = asyncScheduler } = options;
     this.communicator = communicator;
-    this.cells$ = this.#known.cells(communicator.endpoints$).pipe(takeUntil(this.#end$));
+    this.cells$ = this.#known.cells(communicator.endpoints$, scheduler).pipe(takeUntil(this.#end$));
     this.#router = new CellRouter(communicator, () => scheduler.now());
     this.#pending = new PendingRequests(scheduler);
     this.#requestTimeoutMs = requestTimeoutMs;

@@ -1,4 +1,14 @@
-import { combineLatest, defer, map, type Observable, startWith, Subject } from 'rxjs';
+import {
+  asyncScheduler,
+  combineLatest,
+  defer,
+  map,
+  type Observable,
+  type SchedulerLike,
+  startWith,
+  Subject,
+  throttleTime,
+} from 'rxjs';
 
 import { type Endpoint, isReady } from '../endpoint.js';
 
@@ -14,6 +24,9 @@ export interface KnownCell {
 const MAX_BEHIND = 1_000;
 /** Maximum number behind all: beyond it, the oldest entry of the neighbour that has most is evicted. */
 const MAX_SEEN = 10_000;
+
+/** The least time between two emissions for cells behind neighbours: each is a map of all of them. */
+const CHANGES_MS = 100;
 
 /** The cells that are known: neighbours by their connections, others by what came from them. */
 export class KnownCells {
@@ -35,9 +48,20 @@ export class KnownCells {
     this.#changes.next();
   }
 
-  /** The cells by name, at once and after each change. Those behind a neighbour go when it goes. */
-  cells(endpoints$: Observable<ReadonlyMap<string, Endpoint>>): Observable<ReadonlyMap<string, KnownCell>> {
-    const seen$ = defer(() => this.#changes.pipe(startWith(undefined)));
+  /**
+   * The cells by name, at once and after each change; those behind neighbours at most ten times a second. They go when
+   * their neighbour goes.
+   */
+  cells(
+    endpoints$: Observable<ReadonlyMap<string, Endpoint>>,
+    scheduler: SchedulerLike = asyncScheduler,
+  ): Observable<ReadonlyMap<string, KnownCell>> {
+    const seen$ = defer(() =>
+      this.#changes.pipe(
+        throttleTime(CHANGES_MS, scheduler, { leading: true, trailing: true }),
+        startWith(undefined),
+      ),
+    );
     return combineLatest([endpoints$, seen$]).pipe(map(([endpoints]) => this.#snapshot(endpoints)));
   }
 

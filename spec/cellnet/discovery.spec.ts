@@ -1,4 +1,17 @@
-import { catchError, defer, map, type Observable, of, switchMap, take, tap, timer } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  map,
+  NEVER,
+  type Observable,
+  of,
+  switchMap,
+  take,
+  tap,
+  timer,
+  VirtualTimeScheduler,
+} from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -82,6 +95,23 @@ describe('the cells that are known', () => {
       known.note(`evil-${number % 30}.job-${number}`, `evil-${number % 30}`);
     expect(behind()).toHaveLength(10_000);
     expect(behind()).toContain('site-1.job');
+  });
+
+  it('are shown ten times a second at most, however many names a neighbour claims', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const known = new KnownCells();
+    const site = new Endpoint('site', {}, {}, EndpointState.READY);
+    const seen: [number, number][] = [];
+    concat(of(new Map([['site', site]])), NEVER)
+      .pipe((endpoints$) => known.cells(endpoints$, scheduler))
+      .subscribe((cells) => seen.push([scheduler.now(), cells.size]));
+    for (let number = 0; number < 500; number += 1) known.note(`site.job-${number}`, 'site');
+    scheduler.flush();
+    expect(seen).toEqual([
+      [0, 1],
+      [0, 2],
+      [100, 501],
+    ]);
   });
 
   it('are at most a thousand behind one neighbour, whatever names it claims', () => {
