@@ -5,6 +5,8 @@ import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { CommErrorCode, type Communicator, Mode, type ReceivedMessage } from '../lib/index.js';
+import { encodeHead } from '../lib/wire/frame.js';
+import { FrameType } from '../lib/wire/prefix.js';
 import { communicator, startListening, stopAll, untilState } from './support/communicators.js';
 import { pattern } from './support/pattern.js';
 
@@ -126,6 +128,23 @@ describe('a borrowed payload', () => {
     const [payload] = (await atWorker) as [Uint8Array];
     expect(isWhole(payload, 400_000, 0)).toBe(true);
     port1.close();
+  });
+
+  it('that is sent on one connection arrives as it was', async () => {
+    const { hub, sites } = await starOf('site-1');
+    const arrived = new Promise<Uint8Array | undefined>((resolve) => {
+      sites[0]?.registerMessageReceiver(KEPT, ({ message }) => resolve(message.payload));
+    });
+    hub.registerMessageReceiver(
+      BORROWED,
+      ({ connection, message: { payload } }) => {
+        const head = encodeHead({ type: FrameType.DATA, appId: KEPT, streamId: 1 }, payload?.length ?? 0);
+        connection.send(head, payload);
+      },
+      { borrow: true },
+    );
+    sites[0]?.send('hub', BORROWED, { payload: pattern(400_000) });
+    expect(isWhole(await arrived, 400_000, 0)).toBe(true);
   });
 
   it('that is sent to ourselves stays as it is', async () => {

@@ -101,8 +101,8 @@ export class CellDiagnostics {
   }
 
   /**
-   * Answers the questions of others until it is unsubscribed: `peers`, `cells`, `route` and `echo`. Whoever reaches this
-   * cell learns the names of those around it. `conns`, which tells addresses, and what lets NVFlare's cells be stopped or
+   * Answers the questions of others until it is unsubscribed: `peers`, `cells`, `route` and `echo`. All that reach this
+   * cell learn the names of those around it. `conns`, which tells addresses, and what lets NVFlare's cells be stopped or
    * loaded from elsewhere is not answered.
    *
    * @throws CommError `BAD_CONFIG` where these topics have handlers already

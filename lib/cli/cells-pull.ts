@@ -29,7 +29,7 @@ export interface PullOptions extends PlaceOptions, Place {
 }
 
 const OPEN =
-  'warning: whoever connects here may send the file: --from says which cell, and mtls proves who it is';
+  'warning: any party that connects here may send the file: --from says which cell, and mtls proves who it is';
 
 /**
  * `rxflare pull`: waits for a stream, and saves it to a file.

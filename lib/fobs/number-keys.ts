@@ -2,7 +2,7 @@ import { badFobs } from './bad-fobs.js';
 import type { FobsValue } from './value.js';
 
 /**
- * Integers up to this are not counted: however a sender chooses among so many, a Map of them takes no more steps than
+ * Integers up to this are not counted: however a sender chooses among them, a Map of them takes no more steps than
  * that in all.
  */
 const MAX_UNCOUNTED = 1_000_000;

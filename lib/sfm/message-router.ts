@@ -97,14 +97,16 @@ export class MessageRouter {
     process: (received: ReceivedMessage) => unknown,
     done?: (received: ReceivedMessage) => void,
   ): void {
-    let work: unknown;
     try {
-      work = process(received);
+      const work = process(received);
+      if (isPromise(work)) {
+        this.#await(work, received, done);
+        return;
+      }
     } catch (error) {
       this.#reportError(received, error);
     }
-    if (isPromise(work)) this.#await(work, received, done);
-    else done?.(received);
+    done?.(received);
   }
 
   /** Counts a message as pending until its receiver is done with it. The work may be any thenable, a bad one too. */

@@ -152,6 +152,7 @@ export abstract class BaseConnection implements Connection {
 
   send(head: Uint8Array, payload?: Uint8Array): boolean {
     if (this.#state !== 'open') throw new CommError(CommErrorCode.CLOSED, `${this.describe()} is closed`);
+    if (payload !== undefined) frameMemory.handOver(payload);
     this.write(head, payload);
     if (this.bufferedBytes >= this.highWaterMarkBytes) this.#full = true;
     return !this.#full;

@@ -48,8 +48,12 @@ export class FrameMemory {
     return this.#idleBytes;
   }
 
-  /** Memory of `bytes` bytes for a frame, with any content that is not another frame's beyond them. */
-  take(bytes: number, fresh: Fresh): Uint8Array {
+  /**
+   * Memory of `bytes` bytes for a frame, with any content; beyond them is nothing of another frame.
+   *
+   * @param fresh - Default: memory of zeros
+   */
+  take(bytes: number, fresh: Fresh = (length) => new Uint8Array(length)): Uint8Array {
     if (bytes <= MAX_READ_BYTES) return fresh(bytes);
     const used = this.#takeIdle(bytes);
     if (used !== undefined) new Uint8Array(used, bytes).fill(0);
@@ -72,6 +76,12 @@ export class FrameMemory {
   /** Notes that somebody else refers to the memory of a view as well, so that it is not used again. */
   share({ buffer }: Uint8Array): void {
     if (buffer.byteLength > MAX_READ_BYTES) this.#owned.delete(buffer);
+  }
+
+  /** Notes that a transport gets a view to write. If nobody holds its memory until it is written, that is not used again. */
+  handOver({ buffer }: Uint8Array): void {
+    if (buffer.byteLength > MAX_READ_BYTES && this.#owned.get(buffer)?.sends === 0)
+      this.#owned.delete(buffer);
   }
 
   /**

@@ -5,8 +5,6 @@ import { frameLength, PREFIX_BYTES } from './prefix.js';
 
 const NOTHING = new Uint8Array(0);
 
-const allocateFrame: Allocate = (bytes) => frameMemory.take(bytes, (length) => new Uint8Array(length));
-
 /**
  * Cuts a byte stream into whole frames: `push` a chunk, then `shift` frames until there are none.
  *
@@ -20,7 +18,7 @@ export class FrameSplitter {
   readonly #straddling: Assembly;
 
   /** @param allocate - gives memory for a frame that straddles chunks. Default: that which is used again */
-  constructor(allocate: Allocate = allocateFrame) {
+  constructor(allocate: Allocate = (bytes) => frameMemory.take(bytes)) {
     this.#straddling = new Assembly(allocate);
   }
 

@@ -211,7 +211,7 @@ describe('rxflare push and pull', () => {
     );
     const { url } = await pulling.next(({ event }) => event === 'listening');
     expect(await pulling.next(({ event }) => event === 'notice')).toMatchObject({
-      message: expect.stringContaining('warning: whoever connects here may send the file') as unknown,
+      message: expect.stringContaining('warning: any party that connects here may send the file') as unknown,
     });
     const site = communicator(new Endpoint('js', { fqcn: 'js' }));
     site.addConnector(String(url), Mode.ACTIVE);

@@ -126,6 +126,18 @@ describe('memory that is sent', () => {
   });
 });
 
+describe('memory that a transport gets to write', () => {
+  it('is not used again, unless somebody holds it until it is written', () => {
+    const [sent, held] = [take(300 * KIB), take(300 * KIB)];
+    memory.holdUntilWritten(held);
+    memory.handOver(sent.subarray(10));
+    memory.handOver(held.subarray(10));
+    expect([memory.giveBack(sent), memory.giveBack(held)]).toEqual([false, true]);
+    memory.written(held);
+    expect([sent.length, held.length]).toEqual([300 * KIB, 0]);
+  });
+});
+
 describe('memory that is not given back', () => {
   it.each<[string, () => Uint8Array]>([
     ['that of a small frame', () => take(256 * KIB)],

@@ -8,8 +8,6 @@ import type { ConnectionProperties } from '../../transport/connection.js';
 /** Frames are copied into blocks of this size, which is much faster than one allocation per frame. */
 const BLOCK_BYTES = 64 * 1024;
 
-const allocate = (bytes: number) => new Uint8Array(bytes);
-
 /** What lies between the two ends of a connection. Its fields may change at any time. */
 export interface Link {
   /** Milliseconds from `send` to `frames$`. */
@@ -184,7 +182,7 @@ export class InProcessConnection extends BaseConnection {
   /** Copies the frame, since `head` is only lent and the receiver may keep it. */
   #join(head: Uint8Array, payload: Uint8Array | undefined): Uint8Array {
     const length = head.length + (payload?.length ?? 0);
-    const frame = length > BLOCK_BYTES / 4 ? frameMemory.take(length, allocate) : this.#allocate(length);
+    const frame = length > BLOCK_BYTES / 4 ? frameMemory.take(length) : this.#allocate(length);
     frame.set(head);
     if (payload !== undefined) frame.set(payload, head.length);
     return frame;

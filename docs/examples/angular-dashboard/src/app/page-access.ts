@@ -25,7 +25,7 @@ export class PageAccess {
   async open(): Promise<boolean> {
     const { location, history, sessionStorage } = this.#window;
     const link = location.hash.slice(1);
-    // A used link is of no use to whoever reads the address later.
+    // A used link is of no use to those who read the address later.
     history.replaceState(null, '', location.pathname);
     if (link === '') return this.isGood();
     const response = await fetch(`${this.#base}session`, { method: 'POST', body: link });
