@@ -40,7 +40,7 @@ import { encodeHandshake } from './sfm/handshake.js';
 import { MessageRouter } from './sfm/message-router.js';
 import type { Peer } from './sfm/peer.js';
 import { SelfPeer } from './sfm/self-peer.js';
-import type { SessionRole } from './sfm/session.js';
+import type { SessionRole } from './sfm/session-context.js';
 import { SessionTable } from './sfm/session-table.js';
 import type { Input, Seat } from './sfm/world.js';
 import type { CommunicatorStats } from './stats.js';
@@ -128,12 +128,11 @@ export class Communicator {
     this.#self = new SelfPeer(localEndpoint, this.#router, this.#options);
     this.#connectors = new ConnectorTable(this.#options);
     this.#registry = new EndpointRegistry(this.#options);
-    const admission = new Admission(this.#options, this.#registry.seat);
     this.#sessions = new SessionTable({
       local: localEndpoint,
       options: this.#options,
       router: this.#router,
-      decide: admission.decide,
+      decide: new Admission(this.#options, this.#registry.seat).decide,
     });
     this.endpoints$ = this.#registry.endpoints$;
     this.lifecycle$ = this.#registry.lifecycle$;
@@ -151,10 +150,9 @@ export class Communicator {
       this.#connectors.events$,
       this.#router.events$,
       this.#self.events$,
-      admission.errors$,
       this.#monitorErrors,
     ).pipe(map((event): Input => ({ type: 'report', event })));
-    this.#loop = this.#registry.run(merge(lives$, heartbeat$, admission.asks$, reports$));
+    this.#loop = this.#registry.run(merge(lives$, heartbeat$, reports$));
   }
 
   /**

@@ -44,6 +44,7 @@ export {
   type ResolvedOptions,
 } from './options.js';
 export type { MessageReceiver, ReceivedMessage } from './received-message.js';
+export { releaseMemory } from './release-memory.js';
 export {
   type CommunicatorStats,
   type ConnectionStats,

@@ -2,6 +2,8 @@ import { asyncScheduler, isObservable, type Observable, type SchedulerLike } fro
 
 import { CommError, CommErrorCode } from './comm-error.js';
 import type { EndpointProperties } from './endpoint.js';
+import { LONGEST_TIMER_MS } from './longest-timer.js';
+import { type Range, rangeFault, typeFault } from './require-options.js';
 import type { VerifyEndpoint } from './verify-endpoint.js';
 
 /**
@@ -191,9 +193,6 @@ const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
   afterRefusal: ['retry', 'stop'] satisfies ResolvedOptions['afterRefusal'][],
 };
 
-/** The longest time that a timer takes: about 24 days. */
-const MAX_MS = 2 ** 31 - 1;
-
 /**
  * Fills in the defaults.
  *
@@ -203,7 +202,7 @@ export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptio
   const resolved = { ...DEFAULTS };
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (value === undefined) continue;
-    const fault = optionFault(name, value);
+    const fault = faultOf(name, value);
     if (fault !== undefined) throw badOption(name, fault);
     Object.assign(resolved, { [name]: value });
   }
@@ -213,25 +212,22 @@ export function resolveOptions(options: CommunicatorOptions = {}): ResolvedOptio
   return resolved;
 }
 
-function optionFault(name: string, value: unknown): string | undefined {
-  if (!Object.hasOwn(DEFAULTS, name)) return 'there is no such option';
+function faultOf(name: string, value: unknown): string | undefined {
   if (name === 'properties' && isObservable(value)) return undefined;
-  const expected = typeof DEFAULTS[name as keyof ResolvedOptions];
-  if (value === null || typeof value !== expected) return `expected a ${expected}, got a ${typeof value}`;
+  const fault = typeFault(DEFAULTS, name, value);
+  if (fault !== undefined) return fault;
   const choices = CHOICES[name];
   if (choices?.includes(value) === false)
     return `expected '${choices.join("' or '")}', got ${JSON.stringify(value)}`;
-  if (typeof value !== 'number') return undefined;
-  const [least, most] = rangeOf(name);
-  return value >= least && value <= most ? undefined : `expected ${least} to ${most}, got ${value}`;
+  return rangeFault(value, rangeOf(name));
 }
 
-function rangeOf(name: string): [least: number, most: number] {
-  if (name === 'reconnectDelayMs' || name === 'maxReconnectDelayMs') return [1, MAX_MS];
+function rangeOf(name: string): Range {
+  if (name === 'reconnectDelayMs' || name === 'maxReconnectDelayMs') return [1, LONGEST_TIMER_MS];
   if (name === 'reconnectJitter') return [0, 1];
   if (/^max\w*Connections/.test(name)) return [1, Number.MAX_SAFE_INTEGER];
   if (name === 'maxFrameBytes') return [0, DEFAULTS.maxFrameBytes];
-  return [0, name.endsWith('Ms') ? MAX_MS : Number.MAX_SAFE_INTEGER];
+  return [0, name.endsWith('Ms') ? LONGEST_TIMER_MS : Number.MAX_SAFE_INTEGER];
 }
 
 function badOption(name: string, detail: string): CommError {

@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { CommErrorCode, type Communicator, Mode, type ReceivedMessage } from '../lib/index.js';
+import { CommErrorCode, type Communicator, Mode, type ReceivedMessage, releaseMemory } from '../lib/index.js';
 import { encodeHead } from '../lib/wire/frame.js';
 import { FrameType } from '../lib/wire/prefix.js';
 import { communicator, startListening, stopAll, untilState } from './support/communicators.js';
@@ -191,5 +191,28 @@ describe('a borrowed payload', () => {
     await lent;
     expect(payloads.map((payload) => isWhole(payload, 400_000, 0))).toEqual([true]);
     expect(frames.some(({ length }) => length > 400_000)).toBe(true);
+  });
+
+  it('is given back by hand as well, once, where nobody else has seen it', async () => {
+    const { hub, sites } = await starOf('site-1');
+    const payloads: Uint8Array[] = [];
+    hub.registerMessageReceiver(KEPT, ({ message: { payload } }) => payload && payloads.push(payload));
+    const watching = hub.messages(BORROWED).subscribe();
+    hub.registerMessageReceiver(BORROWED, ({ message: { payload } }) => payload && payloads.push(payload));
+    for (const [appId, bytes] of [
+      [KEPT, 400_000],
+      [KEPT, 100],
+      [BORROWED, 400_000],
+    ] as const)
+      sites[0]?.send('hub', appId, { payload: pattern(bytes) });
+    await expect.poll(() => payloads.length).toBe(3);
+    const released = payloads.map((payload) => [releaseMemory(payload.subarray(5)), releaseMemory(payload)]);
+    expect(released).toEqual([
+      [true, false],
+      [false, false],
+      [false, false],
+    ]);
+    expect(payloads.map(({ length }) => length)).toEqual([0, 100, 400_000]);
+    watching.unsubscribe();
   });
 });

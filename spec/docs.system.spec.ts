@@ -23,6 +23,14 @@ const ELSEWHERE = new Map([
   [INSTALL, 'spec/package runs it, with the packed package'],
   ['npx rxflare ping --kit site-1', 'spec/cli/kit.system.spec.ts runs it, with a kit'],
   ['npx rxflare listen --kit server', 'spec/cli/kit.system.spec.ts runs it, with a kit'],
+  [
+    'npx rxflare flare submit ./fedavg --kit admin@nvidia.com --watch',
+    'spec/interop/flare-command.spec.ts runs it, with a deployment',
+  ],
+  [
+    'npx rxflare flare dashboard --kit admin@nvidia.com',
+    'spec/dashboard/federation.system.spec.ts runs it, with a deployment',
+  ],
   ['npm ci && npm test', 'this is a part of it'],
   ['npm run soak -- --seconds 120 --seed 1', 'spec/soak/soak.system.spec.ts runs it for five seconds'],
 ]);

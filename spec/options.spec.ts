@@ -2,7 +2,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
 import { CommErrorCode } from '../lib/comm-error.js';
-import { type CommunicatorOptions, DEFAULTS, resolveOptions } from '../lib/options.js';
+import { type CommunicatorOptions, DEFAULTS, type ResolvedOptions, resolveOptions } from '../lib/options.js';
 import { documentedOptions } from './support/documented-options.js';
 
 /** The longest time that timers take. */
@@ -104,7 +104,7 @@ describe('resolveOptions', () => {
 });
 
 describe('the comments of CommunicatorOptions', () => {
-  const documented = documentedOptions();
+  const documented = documentedOptions<keyof ResolvedOptions>('options.ts', 'CommunicatorOptions');
 
   it('describe every option, and no other', () => {
     expect(documented.map(({ name }) => name)).toEqual(Object.keys(DEFAULTS));

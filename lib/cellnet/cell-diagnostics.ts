@@ -6,12 +6,11 @@ import { isBytes } from '../is-bytes.js';
 import type { MessageHeaders } from '../message.js';
 import type { Cell } from './cell.js';
 import { CellError } from './cell-error.js';
+import { DIAGNOSTICS_CHANNEL } from './channels.js';
 import { routeOf } from './headers.js';
-import { parentOf, ROOT } from './next-leg.js';
+import { parentOf, ROOT } from './next-hop.js';
 import { ReturnCode } from './return-code.js';
 
-/** Where NVFlare's cells tell of themselves. Source: `nvflare/fuel/f3/cellnet/net_agent.py`. */
-const CHANNEL = '_net_manager';
 const Topic = { PEERS: 'peers', CELLS: 'cells', ROUTE: 'route', ECHO: 'echo', CONNS: 'conns' } as const;
 
 /** The cells that a request passed, and its reply; each begins with its sender. */
@@ -111,10 +110,10 @@ export class CellDiagnostics {
     const cell = this.#cell;
     const answers = new Subscription();
     try {
-      answers.add(cell.handle(CHANNEL, Topic.PEERS, () => this.#neighbours()));
-      answers.add(cell.handle(CHANNEL, Topic.CELLS, () => this.#below()));
-      answers.add(cell.handle(CHANNEL, Topic.ROUTE, ({ headers }) => plain(headers)));
-      answers.add(cell.handle(CHANNEL, Topic.ECHO, ({ payload }) => payload));
+      answers.add(cell.handle(DIAGNOSTICS_CHANNEL, Topic.PEERS, () => this.#neighbours()));
+      answers.add(cell.handle(DIAGNOSTICS_CHANNEL, Topic.CELLS, () => this.#below()));
+      answers.add(cell.handle(DIAGNOSTICS_CHANNEL, Topic.ROUTE, ({ headers }) => plain(headers)));
+      answers.add(cell.handle(DIAGNOSTICS_CHANNEL, Topic.ECHO, ({ payload }) => payload));
     } catch (error) {
       answers.unsubscribe();
       throw error;
@@ -123,7 +122,7 @@ export class CellDiagnostics {
   }
 
   #ask(target: string, topic: string, payload?: FobsValue) {
-    return this.#cell.request(target, CHANNEL, topic, payload, { timeoutMs: this.#timeoutMs });
+    return this.#cell.request(target, DIAGNOSTICS_CHANNEL, topic, payload, { timeoutMs: this.#timeoutMs });
   }
 
   #neighbours(): Observable<string[]> {
@@ -138,12 +137,19 @@ export class CellDiagnostics {
     const timeoutMs = BELOW_TIMEOUT_MS / fqcn.split('.').length;
     return this.#neighbours().pipe(
       map((names) => names.filter((name) => isBelow(fqcn, name))),
-      mergeMap((names) => this.#cell.broadcast(names, CHANNEL, Topic.CELLS, undefined, { timeoutMs })),
-      map(({ target, reply, error }) => {
-        if (reply === undefined) return [`no reply from ${target}: ${error.returnCode}`];
-        return isTexts(reply.payload) ? reply.payload : [];
-      }),
-      reduce((all, names) => [...all, ...names].slice(0, MAX_NAMES), [fqcn]),
+      mergeMap((names) =>
+        this.#cell.broadcast(names, DIAGNOSTICS_CHANNEL, Topic.CELLS, undefined, { timeoutMs }),
+      ),
+      map(({ target, reply, error }) =>
+        reply === undefined ? [`no reply from ${target}: ${error.returnCode}`] : reply.payload,
+      ),
+      reduce(
+        (all, answer) => {
+          all.push(...firstNames(answer, MAX_NAMES - all.length));
+          return all;
+        },
+        [fqcn],
+      ),
     );
   }
 }
@@ -152,6 +158,12 @@ export class CellDiagnostics {
 function isBelow(self: string, name: string): boolean {
   if (name.startsWith(ADMIN_PREFIX)) return false;
   return parentOf(name) === (self === ROOT && name !== ROOT && !name.includes('.') ? undefined : self);
+}
+
+/** The first names of an answer; none where it is no list of names. An answer may have a million. */
+export function firstNames(answer: unknown, most: number): readonly string[] {
+  const names: unknown = Array.isArray(answer) ? answer.slice(0, most) : undefined;
+  return isTexts(names) ? names : [];
 }
 
 function checked<T>(target: string, isIt: (value: unknown) => value is T, value: unknown): T {

@@ -12,17 +12,26 @@ const CODES: Readonly<Partial<Record<ReturnCode, CommErrorCode>>> = {
   [ReturnCode.SERVICE_UNAVAILABLE]: CommErrorCode.NOT_READY,
 };
 
+/** The options of a {@link CellError}. */
+export interface CellErrorOptions extends CommErrorOptions {
+  /** What the cell that asked is told beside the return code, at most 1,000 characters. Default: nothing. */
+  readonly reason?: string | undefined;
+}
+
 /**
  * A request that got no reply, or one that says it failed.
  *
- * A handler throws it to answer with a return code of its choice: `throw new CellError(ReturnCode.INVALID_SESSION)`. The
- * text does not travel.
+ * A handler throws it to answer with a return code of its choice: `throw new CellError(ReturnCode.INVALID_SESSION)`. Its
+ * `reason` travels along, its text does not. One that came from another cell (`target`) answers `process_exception`, with
+ * no reason.
  */
 export class CellError extends CommError {
   override readonly name = 'CellError';
   readonly returnCode: ReturnCode;
   /** The cell that was asked; absent where a handler throws. */
   readonly target: string | undefined;
+  /** What the cell that answered said beside the return code, in words of its own; absent where it said nothing. */
+  readonly reason: string | undefined;
 
   /**
    * For handlers that choose what they answer.
@@ -36,13 +45,14 @@ export class CellError extends CommError {
     returnCode: ReturnCode,
     text: string = returnCode,
     target?: string,
-    options?: CommErrorOptions,
+    options?: CellErrorOptions,
   ) {
     const cause = options?.cause;
     const code = cause instanceof CommError ? cause.code : (CODES[returnCode] ?? CommErrorCode.ERROR);
     super(code, text, options);
     this.returnCode = returnCode;
     this.target = target;
+    this.reason = options?.reason;
   }
 }
 

@@ -4,8 +4,8 @@ import type { MessageHeaders } from '../message.js';
 /** What came from another cell. */
 export interface CellMessage {
   /**
-   * The cell that sent it, as it says itself. Any cell can claim any name; `neighbour` is the one whose connection it
-   * came over.
+   * The cell that sent it, as it says itself: `neighbour`, or a cell that leads to us through it. So a neighbour can claim
+   * the names of the cells below it; one above us, such as the server, can claim any.
    */
   readonly origin: string;
   /** The endpoint that handed it to us: the origin itself, or a cell on the way. */

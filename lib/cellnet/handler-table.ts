@@ -12,9 +12,13 @@ export class HandlerTable<H> {
 
   /**
    * @returns unsubscribing takes the handler away
-   * @throws CommError `BAD_CONFIG` where channel and topic have one
+   * @throws CommError `BAD_CONFIG` where channel and topic have one, and for a topic of any channel, which is never found
    */
   add(channel: string, topic: string, handler: H): Subscription {
+    if (channel === ANY && topic !== ANY) {
+      const text = `no topic of any channel can be handled: name the channel, or the topic ${ANY} too`;
+      throw new CommError(CommErrorCode.BAD_CONFIG, `${text}; got topic ${quoted(topic)}`);
+    }
     const topics = this.#handlers.get(channel) ?? new Map<string, H>();
     if (topics.has(topic)) {
       const place = `channel ${quoted(channel)}, topic ${quoted(topic)}`;

@@ -20,6 +20,7 @@ import { concatenated } from '../concatenated.js';
 import { isPromise } from '../is-promise.js';
 import type { MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
+import { frameMemory } from '../wire/frame-memory.js';
 import { CellError } from './cell-error.js';
 import type { CellRequest } from './cell-message.js';
 import { textHeader } from './headers.js';
@@ -44,6 +45,9 @@ export interface InboundHost {
 /** How often a sender that does not say so wants acknowledgements: NVFlare up to 2.8. */
 const ACK_BYTES = 4 * 1024 ** 2;
 
+/** What a small piece takes, about: it has a buffer, a view on it, and a slot in a queue. */
+const MIN_PIECE_BYTES = 256;
+
 /** One stream that we receive. open -> whole, when all has come -> over, when all is read; or -> over, when it fails. */
 export class InboundStream implements IncomingStream {
   readonly origin: string;
@@ -65,6 +69,8 @@ export class InboundStream implements IncomingStream {
   #acknowledgeEvery = ACK_BYTES;
   #consumed = 0;
   #acknowledged = 0;
+  /** What waits to be consumed, by what it takes of memory. */
+  #unread = 0;
   #held = 0;
   #isRead = false;
   #silentSweeps = 0;
@@ -107,15 +113,23 @@ export class InboundStream implements IncomingStream {
     return !this.#isRead || this.#state !== 'whole';
   }
 
-  consume(each: (chunk: Uint8Array) => unknown): Observable<number> {
+  consume(
+    each: (chunk: Uint8Array) => unknown,
+    { borrow = false }: { readonly borrow?: boolean } = {},
+  ): Observable<number> {
     return this.#read((piece$) =>
       piece$.pipe(
         concatMap((piece) => {
+          // It has no length any more where its memory is transferred elsewhere.
+          const done = { piece, length: piece.length };
           const work = each(piece);
-          if (!isObservable(work) && !isPromise(work)) return of(piece.length);
-          return from(work).pipe(ignoreElements(), endWith(piece.length));
+          if (!isObservable(work) && !isPromise(work)) return of(done);
+          return from(work).pipe(ignoreElements(), endWith(done));
         }),
-        tap((bytes) => this.#onConsumed(bytes)),
+        tap(({ piece, length }) => {
+          if (borrow) frameMemory.giveBack(piece);
+          this.#onConsumed(length);
+        }),
         map(() => this.#consumed),
       ),
     );
@@ -152,15 +166,17 @@ export class InboundStream implements IncomingStream {
     const taken = this.#reassembly.take(headers, payload);
     if (taken.kind === 'duplicate') return false;
     this.#silentSweeps = 0;
-    const bytes = payload?.length ?? 0;
-    this.#held += bytes;
-    const hasRoom = this.#host.hold(bytes);
+    const memory = memoryOf(payload?.length ?? 0);
+    this.#unread += memory;
+    this.#held += memory;
+    const hasRoom = this.#host.hold(memory);
     if (taken.kind === 'fault') this.#failFor(ReturnCode.INVALID_REQUEST, taken.text);
-    else if (!hasRoom) this.#failFor(ReturnCode.SERVICE_UNAVAILABLE, 'all streams hold too much');
-    else if (this.#unreadBytes > this.#host.maxUnreadBytes)
+    else if (!hasRoom)
+      this.#failFor(ReturnCode.SERVICE_UNAVAILABLE, 'all streams hold more than maxHeldBytes');
+    else if (this.#unread > this.#host.maxUnreadBytes)
       this.#failFor(
         ReturnCode.MSG_TOO_BIG,
-        `more than ${this.#host.maxUnreadBytes} bytes wait to be consumed`,
+        `more than ${this.#host.maxUnreadBytes} bytes wait to be consumed (maxUnreadBytes)`,
       );
     else this.#emit(headers, taken.pieces);
     return true;
@@ -171,10 +187,6 @@ export class InboundStream implements IncomingStream {
     if (this.#reassembly.isWhole) this.#become('whole');
     for (const piece of pieces) this.#pieces.next(piece);
     if (this.#reassembly.isWhole) this.#pieces.complete();
-  }
-
-  get #unreadBytes(): number {
-    return this.#reassembly.receivedBytes - this.#consumed + this.#reassembly.aheadBytes;
   }
 
   /** A window smaller than the interval would never be acknowledged. */
@@ -188,7 +200,7 @@ export class InboundStream implements IncomingStream {
     return piece$.pipe(
       tap((piece) => this.#advance(piece.length)),
       toArray(),
-      map((pieces) => (pieces.length === 1 ? pieces[0] : undefined) ?? concatenated(pieces)),
+      map((pieces) => (pieces.length === 1 ? pieces[0] : undefined) ?? joined(pieces)),
     );
   }
 
@@ -196,7 +208,10 @@ export class InboundStream implements IncomingStream {
   #read<T>(consume: (piece$: Observable<Uint8Array>) => Observable<T>): Observable<T> {
     return defer(() => {
       if (this.#isRead)
-        throw new CommError(CommErrorCode.BAD_CONFIG, `the stream of ${this.origin} has a reader`);
+        throw new CommError(
+          CommErrorCode.BAD_CONFIG,
+          `the stream of ${this.origin} has a reader: a stream is read once, so share what its reader emits`,
+        );
       this.#isRead = true;
       return consume(this.#pieces.values$).pipe(finalize(() => this.#leave()));
     });
@@ -205,7 +220,7 @@ export class InboundStream implements IncomingStream {
   /** The reader has all that it wants. */
   #leave(): void {
     if (this.#state === 'over') return;
-    const hasAll = this.#state === 'whole' && this.#unreadBytes === 0;
+    const hasAll = this.#state === 'whole' && this.#unread === 0;
     this.#become('over', hasAll ? undefined : 'the receiver failed or gave up');
   }
 
@@ -218,11 +233,12 @@ export class InboundStream implements IncomingStream {
   }
 
   #onConsumed(bytes: number): void {
-    this.#letGo(bytes);
+    this.#letGo(memoryOf(bytes));
     this.#advance(bytes);
   }
 
   #advance(bytes: number): void {
+    this.#unread -= memoryOf(bytes);
     this.#consumed += bytes;
     this.#silentSweeps = 0;
     if (this.#state === 'open' && this.#consumed - this.#acknowledged >= this.#acknowledgeEvery)
@@ -234,12 +250,24 @@ export class InboundStream implements IncomingStream {
     this.#host.acknowledge(this);
   }
 
-  #letGo(bytes: number): void {
-    this.#held -= bytes;
-    this.#host.hold(-bytes);
+  #letGo(memory: number): void {
+    this.#held -= memory;
+    this.#host.hold(-memory);
   }
 
   #failFor(returnCode: ReturnCode, text: string): void {
     this.fail(returnCode, text, text);
   }
+}
+
+/** All pieces in one, which nobody needs any more then. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = concatenated(pieces);
+  for (const piece of pieces) frameMemory.giveBack(piece);
+  return bytes;
+}
+
+/** What a piece is counted as. An empty one is not kept. */
+function memoryOf(bytes: number): number {
+  return bytes === 0 ? 0 : Math.max(bytes, MIN_PIECE_BYTES);
 }

@@ -5,32 +5,40 @@ import { logger } from '../log.js';
 import type { MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
 import type { CellRequest } from './cell-message.js';
+import { FairMap, type Shares } from './fair-map.js';
 import { HandlerTable } from './handler-table.js';
 import { type InboundHost, InboundStream } from './inbound-stream.js';
 import { textHeader } from './headers.js';
 import type { PeerDialects } from './peer-dialects.js';
 import { ReturnCode } from './return-code.js';
-import { DataType, StreamHeader, streamErrorOf, streamIdOf, StreamTopic } from './stream-headers.js';
+import {
+  DataType,
+  NO_RECEIVER,
+  StreamHeader,
+  streamErrorOf,
+  streamIdOf,
+  StreamTopic,
+} from './stream-headers.js';
 import type { StreamOptions } from './stream-options.js';
 
 const log = logger('cellnet');
 
 /** For how long chunks of a stream that is over may come: NVFlare 2.9 sends again for 65 s. */
 const REMEMBERED_MS = 65_000;
-/** How many streams that are over are remembered; the oldest is forgotten first. */
-const MAX_REMEMBERED = 10_000;
+/** How many streams that are over are remembered. */
+const REMEMBERED: Shares = { maxOwned: 10_000, maxEntries: 30_000 };
 /** A longer text of a sender is not remembered. */
 const MAX_REMEMBERED_LENGTH = 256;
 
 /** A stream that is over. */
-interface Remains {
+interface Finished {
   readonly untilMs: number;
   /** Answers a sender that asks again. */
   readonly answer: (() => void) | undefined;
 }
 
 /** Sends an acknowledgement or a refusal. It never throws. */
-export type Answer = (target: string, topic: string, headers: MessageHeaders) => void;
+export type StreamAnswer = (target: string, topic: string, headers: MessageHeaders) => void;
 
 /** Takes a new stream, before its first chunk. */
 export type StreamTaker = (stream: InboundStream) => void;
@@ -44,12 +52,12 @@ export class InboundStreams implements InboundHost {
   readonly #options: Required<StreamOptions>;
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
-  readonly #answer: Answer;
+  readonly #answer: StreamAnswer;
   readonly #otherwise: (channel: string, topic: string) => StreamTaker | undefined;
   readonly #streams = new Map<string, InboundStream>();
   /** How many each neighbour has. */
   readonly #counts = new Map<string, number>();
-  readonly #remains = new Map<string, Remains>();
+  readonly #finished = new FairMap<Finished>(REMEMBERED);
   #heldBytes = 0;
   #sweeping = Subscription.EMPTY;
   #isStopped = false;
@@ -59,7 +67,7 @@ export class InboundStreams implements InboundHost {
     options: Required<StreamOptions>,
     dialects: PeerDialects,
     scheduler: SchedulerLike,
-    answer: Answer,
+    answer: StreamAnswer,
     otherwise: (channel: string, topic: string) => StreamTaker | undefined,
   ) {
     this.maxUnreadBytes = options.maxUnreadBytes;
@@ -70,25 +78,15 @@ export class InboundStreams implements InboundHost {
     this.#otherwise = otherwise;
   }
 
-  /** How many are open, or whole and unread. */
-  get count(): number {
-    return this.#streams.size;
-  }
-
-  /** How many bytes they hold. */
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
   /** Takes a message of a stream. @returns false where it is of none */
   receive(request: CellRequest): boolean {
     const { headers, origin, payload } = request;
     const id = streamIdOf(headers);
     if (id === undefined) return false;
-    const key = keyOf(origin, id);
-    const remains = this.#remains.get(key);
-    if (remains !== undefined) {
-      remains.answer?.();
+    const key = streamKey(origin, id);
+    const finished = this.#finished.get(key);
+    if (finished !== undefined) {
+      finished.answer?.();
       return true;
     }
     const error = streamErrorOf(headers);
@@ -109,15 +107,23 @@ export class InboundStreams implements InboundHost {
   }
 
   close(stream: InboundStream, refusal?: string): void {
-    const key = keyOf(stream.origin, streamIdOf(stream.headers));
+    const key = streamKey(stream.origin, streamIdOf(stream.headers));
     this.#streams.delete(key);
     this.#count(stream.neighbour, -1);
-    this.#bury(key, stream, refusal);
+    this.#remember(key, stream, refusal);
   }
 
   hold(bytes: number): boolean {
     this.#heldBytes += bytes;
     return this.#heldBytes <= this.#options.maxHeldBytes;
+  }
+
+  /** Gives up what a neighbour was sending, which has gone; but for reliable streams, which may go on when it is back. */
+  lose(neighbour: string): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.neighbour === neighbour && !stream.isReliable)
+        stream.fail(ReturnCode.COMM_ERROR, `${quoted(neighbour)} disconnected before it was whole`);
+    }
   }
 
   /** Gives up all, and takes no more. */
@@ -126,22 +132,20 @@ export class InboundStreams implements InboundHost {
     for (const stream of this.#streams.values())
       stream.fail(ReturnCode.COMM_ERROR, 'our own cell is closed', 'closed');
     this.#sweeping.unsubscribe();
-    this.#remains.clear();
+    this.#finished.clear();
   }
 
   #begin(key: string, request: CellRequest): InboundStream | undefined {
     const stream = new InboundStream(request, this);
     const { channel, topic, neighbour, origin } = stream;
-    if (stream.isModern) this.#dialects.learn(origin, { reliable: true });
+    if (stream.isModern) this.#dialects.learn(origin, { reliable: true }, neighbour);
     const handler = this.handlers.find(channel, topic) ?? this.#otherwise(channel, topic);
     const isCrowded = (this.#counts.get(neighbour) ?? 0) >= this.#options.maxStreamsPerNeighbour;
     if (handler === undefined || isCrowded) {
-      this.#bury(
+      this.#remember(
         key,
         stream,
-        isCrowded
-          ? 'too many open streams'
-          : `No callback is registered for ${short(channel)}/${short(topic)}`,
+        isCrowded ? 'too many open streams' : `${NO_RECEIVER} ${short(channel)}/${short(topic)}`,
       );
       return undefined;
     }
@@ -153,15 +157,15 @@ export class InboundStreams implements InboundHost {
   }
 
   /** Remembers that a stream is over, since more of it may come, and tells its sender where that does not know. */
-  #bury(key: string, stream: InboundStream, refusal: string | undefined): void {
+  #remember(key: string, stream: InboundStream, refusal: string | undefined): void {
     const answer = refusal === undefined ? this.#acknowledger(stream) : this.#refuser(stream, refusal);
     if (refusal !== undefined) {
       log('a stream of %s is over: %s', quoted(stream.origin), quoted(refusal));
       answer();
     }
     const untilMs = this.#scheduler.now() + REMEMBERED_MS;
-    this.#remains.set(key, { untilMs, answer: stream.isReliable ? answer : undefined });
-    this.#forget(MAX_REMEMBERED);
+    this.#finished.set(key, { untilMs, answer: stream.isReliable ? answer : undefined }, stream.neighbour);
+    this.#forget();
     this.#sweep();
   }
 
@@ -206,21 +210,21 @@ export class InboundStreams implements InboundHost {
     this.#sweeping = timer(periodMs, periodMs, this.#scheduler).subscribe(() => {
       let isNeeded = false;
       for (const stream of this.#streams.values()) isNeeded = stream.sweep() || isNeeded;
-      this.#forget(MAX_REMEMBERED);
-      if (!isNeeded && this.#remains.size === 0) this.#sweeping.unsubscribe();
+      this.#forget();
+      if (!isNeeded && this.#finished.size === 0) this.#sweeping.unsubscribe();
     });
   }
 
-  #forget(max: number): void {
+  #forget(): void {
     const now = this.#scheduler.now();
-    for (const [key, { untilMs }] of this.#remains) {
-      if (this.#remains.size <= max && untilMs > now) break;
-      this.#remains.delete(key);
+    for (const [key, { untilMs }] of this.#finished) {
+      if (untilMs > now) break;
+      this.#finished.delete(key);
     }
   }
 }
 
-function keyOf(origin: string, id: string | undefined): string {
+function streamKey(origin: string, id: string | undefined): string {
   return `${origin}\n${id}`;
 }
 

@@ -23,10 +23,13 @@ export interface IncomingStream {
   readonly bytes$: Observable<Uint8Array>;
   /**
    * Hands over the chunks one at a time: the next when the promise or Observable that is returned for one has
-   * completed, or at once where nothing is. So the sender goes at the
-   * pace of the consumer. Emits the number of bytes consumed after each. Errors as `chunks$`, or with what `each` throws.
+   * completed, or at once where nothing is. So the sender goes at the pace of the consumer. Emits the number of bytes
+   * consumed after each. Errors as `chunks$`, or with what `each` throws.
+   *
+   * @param options - `borrow`: a chunk is only for `each`, and all views on it are empty once that is done, since its
+   * memory is used for the next one, which is faster. Default: false, chunks are the consumer's for ever
    */
-  consume(each: (chunk: Uint8Array) => unknown): Observable<number>;
+  consume(each: (chunk: Uint8Array) => unknown, options?: { readonly borrow?: boolean }): Observable<number>;
   /** Refuses the rest. The sender learns the reason. Default: `refused`. */
   refuse(reason?: string): void;
 }

@@ -45,6 +45,8 @@ export interface OutboundParts {
   readonly size: number | undefined;
   /** Lost chunks are sent again. */
   readonly isReliable: boolean;
+  /** Whether the target may be told that nothing follows. */
+  acceptsAbort(): boolean;
   /** How long one that is not reliable waits at its end to be acknowledged, in milliseconds. */
   readonly confirmMs: number;
   readonly options: Required<StreamOptions>;
@@ -64,6 +66,8 @@ interface Sent {
   readonly headers: MessageHeaders;
   readonly bytes: Uint8Array;
   atMs: number;
+  /** After how long it is sent again: twice as long each time, so that who acknowledges nothing costs little. */
+  retryMs: number;
 }
 
 /** No piece is taken while more waits to be sent. */
@@ -118,7 +122,9 @@ export class OutboundStream {
       switchMap(() => timer(confirmMs, scheduler)),
       tap(() => this.#confirm()),
     );
-    const watched$ = interval(options.retryMs, scheduler).pipe(tap(() => this.#watch()));
+    const watched$ = interval(Math.min(options.retryMs, options.ackTimeoutMs), scheduler).pipe(
+      tap(() => this.#watch()),
+    );
     const started$ = defer(() => {
       this.#pump();
       return EMPTY;
@@ -148,20 +154,38 @@ export class OutboundStream {
   /** The receiver has consumed `offset` bytes, and has all chunks up to `sequence`. */
   acknowledge(offset: number, sequence: number | undefined): void {
     if (this.#state === 'over') return;
-    this.#progressAtMs = this.#parts.scheduler.now();
-    this.#acknowledgedBytes = Math.max(this.#acknowledgedBytes, Math.min(offset, this.#sentBytes));
-    for (const sent of this.#unconfirmed.keys()) {
-      if (sequence === undefined || sent > sequence) break;
-      this.#unconfirmed.delete(sent);
-    }
-    this.#tell();
+    const isConfirming = this.#confirmUpTo(sequence);
+    const consumed = Math.min(offset, this.#sentBytes);
+    const isFurther = consumed > this.#acknowledgedBytes;
+    if (isFurther) this.#acknowledgedBytes = consumed;
+    // Bytes are no progress while chunks are missing: one that acknowledges them one by one would hold those for ever.
+    if (isConfirming || (isFurther && this.#unconfirmed.size === 0))
+      this.#progressAtMs = this.#parts.scheduler.now();
+    if (isConfirming || isFurther) this.#tell();
     if (this.#state === 'sent' && offset >= this.#sentBytes) this.#confirm();
     else this.#pump();
+  }
+
+  /** @returns whether there were chunks to be confirmed */
+  #confirmUpTo(sequence = -1): boolean {
+    const before = this.#unconfirmed.size;
+    for (const sent of this.#unconfirmed.keys()) {
+      if (sent > sequence) break;
+      this.#unconfirmed.delete(sent);
+    }
+    return this.#unconfirmed.size < before;
   }
 
   #confirm(): void {
     this.#isConfirmed = true;
     this.#pump();
+  }
+
+  /** The neighbour that it goes to has gone: nothing that is lost of a stream that is not reliable is sent again. */
+  lose(): void {
+    const { isReliable, target } = this.#parts;
+    if (isReliable || this.#state !== 'sending') return;
+    this.refuse(new CellError(ReturnCode.COMM_ERROR, `${this.#name}: the target disconnected`, target));
   }
 
   /** The receiver does not want it. */
@@ -226,7 +250,7 @@ export class OutboundStream {
   }
 
   #send(bytes: Uint8Array, isFinal: boolean): void {
-    const { headers, isReliable, scheduler, size } = this.#parts;
+    const { headers, isReliable, options, scheduler, size } = this.#parts;
     const end = this.#sentBytes + bytes.length;
     if (size !== undefined && (end > size || (isFinal && end < size))) {
       const error = new CommError(
@@ -244,7 +268,9 @@ export class OutboundStream {
       [StreamHeader.OFFSET]: this.#sentBytes,
     };
     if (this.#hasAllAcknowledged()) this.#progressAtMs = scheduler.now();
-    if (isReliable) this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: scheduler.now() });
+    const { retryMs } = options;
+    if (isReliable)
+      this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: scheduler.now(), retryMs });
     this.#sequence += 1;
     this.#sentBytes = end;
     if (isFinal) this.#become('sent');
@@ -257,16 +283,19 @@ export class OutboundStream {
     return this.#acknowledgedBytes === this.#sentBytes && this.#unconfirmed.size === 0;
   }
 
-  #transmit(headers: MessageHeaders, bytes: Uint8Array): void {
+  /** @returns whether the connection took it */
+  #transmit(headers: MessageHeaders, bytes: Uint8Array): boolean {
     try {
       const hasRoom = this.#parts.send(headers, bytes);
       this.#hasLeft = true;
-      if (hasRoom) return;
+      if (hasRoom) return true;
       this.#isFull = true;
       this.#full.next();
+      return true;
     } catch (error) {
       // What is lost on the way is sent again; where nothing has ever left, no way leads there.
       if (!this.#parts.isReliable || !this.#hasLeft) this.#progress.error(CommError.from(error));
+      return false;
     }
   }
 
@@ -287,15 +316,15 @@ export class OutboundStream {
     const now = scheduler.now();
     const isWaiting = this.#unconfirmed.size > 0 || (this.#state === 'sending' && !this.#hasRoom());
     if (!isWaiting) this.#progressAtMs = now;
-    if (now - this.#progressAtMs >= options.ackTimeoutMs) {
+    else if (now - this.#progressAtMs >= options.ackTimeoutMs) {
       const text = `${this.#name}: no acknowledgement came within ${options.ackTimeoutMs} ms`;
       throw new CellError(ReturnCode.TIMEOUT, text, this.#parts.target);
     }
     for (const sent of this.#unconfirmed.values()) {
       if (this.#isFull) break;
-      if (now - sent.atMs < options.retryMs) continue;
+      if (now - sent.atMs < sent.retryMs) continue;
       sent.atMs = now;
-      this.#transmit(sent.headers, sent.bytes);
+      if (this.#transmit(sent.headers, sent.bytes)) sent.retryMs *= 2;
     }
     this.#pump();
   }
@@ -316,6 +345,7 @@ export class OutboundStream {
   #abort(reason: string): void {
     if (this.#state === 'over') return;
     this.#become('over');
+    if (!this.#parts.acceptsAbort()) return;
     const { headers } = this.#parts;
     try {
       this.#parts.send({

@@ -2,21 +2,28 @@ import { concat, defer, EMPTY, finalize, type Observable, type SchedulerLike, Su
 
 import type { MessageHeaders } from '../message.js';
 import { quoted } from '../quoted.js';
+import { requireOptions } from '../require-options.js';
 import { CellError, closedError } from './cell-error.js';
 import type { CellRequest } from './cell-message.js';
+import type { FireOptions } from './cell-options.js';
+import { type CellHeaders, Header, MessageType, requestIds } from './headers.js';
+import { failureOf, originalHeaders } from './message-headers.js';
 import { OutboundStream, type StreamProgress } from './outbound-stream.js';
-import { maySpeakFor } from './next-leg.js';
+import { maySpeakFor } from './next-hop.js';
 import type { PeerDialects } from './peer-dialects.js';
 import { ReturnCode } from './return-code.js';
-import { countOf, StreamHeader, streamErrorOf, streamIdOf } from './stream-headers.js';
+import { countOf, STREAM_CHANNEL, StreamHeader, streamErrorOf, streamIdOf } from './stream-headers.js';
 import type { StreamOptions } from './stream-options.js';
-import { feedOf, sizeOf, type StreamSource } from './stream-source.js';
+import { feedOf, sizeOfSource, type StreamSource } from './stream-source.js';
 
 /** How one stream is sent. */
 export interface SendStreamOptions {
   /** Headers of the application, which all chunks carry; names that begin with `cn__` or `sm__` belong to cells. */
   readonly headers?: MessageHeaders;
-  /** Bytes in all. Default: those of bytes and Blobs, and else unknown. A source of another size makes it fail. */
+  /**
+   * Bytes in all. Default: those of bytes and Blobs, and else unknown. Range: 0 to 2^53 - 1. An integer. A source of another
+   * size makes it fail.
+   */
   readonly size?: number;
   /**
    * Lost chunks are sent again, and it completes when all has arrived. NVFlare up to 2.8 cannot do that: it completes when
@@ -24,18 +31,32 @@ export interface SendStreamOptions {
    */
   readonly reliable?: boolean;
   /**
-   * How long a stream that is not `reliable` waits at its end for the target to acknowledge all of it, or to refuse it, in
-   * milliseconds. NVFlare up to 2.8 acknowledges no end: then it completes after this time all the same. Default: 0.
+   * How long a stream that is not `reliable` waits at its end for the target to acknowledge all of it, or to hear that the
+   * target refuses it or that no way leads there, in milliseconds. Default: 0. Range: 0 to 2^31 - 1. NVFlare up to 2.8
+   * acknowledges no end: then it completes after this time all the same.
    */
   readonly confirmMs?: number;
-  /** Cells on the way do not warn where they cannot pass it on. Default: false. */
+  /** Cells of NVFlare on the way do not log where they cannot pass it on. Default: false. */
   readonly optional?: boolean;
 }
 
+/** What each option looks like; none is a default. */
+const SHAPES: Required<SendStreamOptions> = {
+  headers: {},
+  size: 0,
+  reliable: false,
+  confirmMs: 0,
+  optional: false,
+};
+
 /** What streams need of a cell. */
 export interface StreamWire {
-  /** @throws CellError where it cannot be sent @returns false to wait for `drained` */
-  send(target: string, headers: MessageHeaders, bytes: Uint8Array | undefined, optional: boolean): boolean;
+  /**
+   * @param comesBack - a cell that cannot pass it on sends it back
+   * @returns false to wait for `drained`
+   * @throws CellError where it cannot be sent
+   */
+  send(target: string, bytes: Uint8Array | undefined, options: FireOptions, comesBack: boolean): boolean;
   /** Emits when `send` to this cell takes more. */
   drained(target: string): Observable<void>;
 }
@@ -84,17 +105,21 @@ export class OutboundStreams {
     channel: string,
     topic: string,
     source: StreamSource,
-    { headers, size = sizeOf(source), reliable, confirmMs = 0, optional = false }: SendStreamOptions = {},
+    given: SendStreamOptions = {},
     lingers = false,
   ): Observable<StreamProgress> {
     return defer(() => {
+      requireOptions(given, SHAPES, 'a stream', { size: [0, Number.MAX_SAFE_INTEGER, 'integer'] });
       if (this.#isStopped) throw closedError(target);
+      const { headers, size = sizeOfSource(source), reliable, confirmMs = 0, optional = false } = given;
       const id = this.#nextId++;
       const isReliable = reliable ?? this.#dialects.of(target).reliable === true;
       const stream = new OutboundStream({
         target,
         headers: {
           ...headers,
+          // NVFlare names it where it sends a chunk back.
+          [Header.REQ_ID]: isReliable ? undefined : String(id),
           [StreamHeader.ID]: id,
           [StreamHeader.CHANNEL]: channel,
           [StreamHeader.TOPIC]: topic,
@@ -107,10 +132,12 @@ export class OutboundStreams {
         feed: feedOf(source),
         size,
         isReliable,
+        // NVFlare 2.4 to 2.6 takes a lock twice then, and no stream of any cell moves there any more.
+        acceptsAbort: () => this.#dialects.of(target).fobs !== '2.4',
         confirmMs,
         options: this.#options,
         scheduler: this.#scheduler,
-        send: (all, bytes) => this.#wire.send(target, all, bytes, optional),
+        send: (all, bytes) => this.#wire.send(target, bytes, { headers: all, optional }, !isReliable),
         drained: () => this.#wire.drained(target),
       });
       const late = new Subject<never>();
@@ -119,6 +146,11 @@ export class OutboundStreams {
         finalize(() => this.#streams.delete(String(id))),
       );
     });
+  }
+
+  /** Gives up what is not reliable and on its way to a neighbour that has gone. */
+  lose(neighbour: string): void {
+    for (const { target, stream } of this.#streams.values()) if (target === neighbour) stream.lose();
   }
 
   /** Gives up all, and takes no more. */
@@ -130,8 +162,27 @@ export class OutboundStreams {
     }
   }
 
+  /**
+   * Takes what a chunk comes back with: a cell on the way could not pass it on, or one did not let it in. What takes it
+   * answers nothing.
+   *
+   * @returns false where it is none of a chunk
+   */
+  takeBack(target: string, headers: CellHeaders): boolean {
+    const isReturned = headers.cn__msg_type === MessageType.RETURN;
+    const chunk = isReturned ? originalHeaders(headers) : headers;
+    if (chunk?.[Header.CHANNEL] !== STREAM_CHANNEL) return false;
+    const [id = ''] = requestIds(chunk);
+    const entry = this.#streams.get(id);
+    if (entry?.target !== target || headers[Header.RETURN_CODE] === ReturnCode.OK) return true;
+    const { returnCode, message, reason } = failureOf(headers, target, 'stream');
+    const isOfTarget = headers.cn__origin === target;
+    refuse(entry, new CellError(returnCode, message, target, isOfTarget ? { reason } : undefined));
+    return true;
+  }
+
   /** Takes an acknowledgement or a refusal. */
-  receive({ headers, origin }: CellRequest): void {
+  receive({ headers, origin, neighbour }: CellRequest): void {
     const entry = this.#streams.get(streamIdOf(headers) ?? '');
     if (entry === undefined) return;
     const { target, stream } = entry;
@@ -141,17 +192,20 @@ export class OutboundStreams {
       headers[StreamHeader.FAILED_DESTINATION] === target && maySpeakFor(this.#self, origin, target);
     if (origin !== target && (error === undefined || !isOnTheWay)) return;
     if (error !== undefined) {
-      refuse(entry, `refused: ${quoted(error)}`);
+      const isOfTarget = origin === target;
+      const who = isOfTarget ? 'refused: ' : `${origin} on the way to it answered comm_error, `;
+      const text = `stream to ${target}: ${who}${quoted(error)}`;
+      const reason = isOfTarget ? error : undefined;
+      refuse(entry, new CellError(ReturnCode.COMM_ERROR, text, target, { reason }));
       return;
     }
     const sequence = countOf(headers[StreamHeader.SEQUENCE]);
-    if (sequence !== undefined) this.#dialects.learn(target, { reliable: true });
+    if (sequence !== undefined) this.#dialects.learn(target, { reliable: true }, neighbour);
     stream.acknowledge(countOf(headers[StreamHeader.OFFSET]) ?? 0, sequence);
   }
 }
 
-function refuse({ target, stream, late }: Entry, text: string): void {
-  const error = new CellError(ReturnCode.COMM_ERROR, `stream to ${target}: ${text}`, target);
+function refuse({ stream, late }: Entry, error: CellError): void {
   stream.refuse(error);
   late.error(error);
 }

@@ -1,7 +1,5 @@
 import type { FobsDialect } from '../fobs/sections.js';
-
-/** Maximum number of cells that are remembered; the oldest entry is evicted first. */
-const MAX_PEERS = 10_000;
+import { CELL_SHARES, FairMap } from './fair-map.js';
 
 /** What is known of how a cell speaks. */
 interface Dialect {
@@ -13,22 +11,18 @@ interface Dialect {
 
 /** What each cell can do. None says so: what it sends tells. */
 export class PeerDialects {
-  readonly #peers = new Map<string, Dialect>();
+  readonly #peers = new FairMap<Dialect>(CELL_SHARES);
 
   /** What is known of a cell. */
   of(fqcn: string): Dialect {
     return this.#peers.get(fqcn) ?? {};
   }
 
-  /** Notes what a message of a cell showed. */
-  learn(fqcn: string, shown: Dialect): void {
+  /** Notes what a message of a cell showed, which a neighbour brought. */
+  learn(fqcn: string, shown: Dialect, neighbour: string): void {
     const known = this.of(fqcn);
     const { fobs = known.fobs, reliable = known.reliable } = shown;
-    if (fobs === known.fobs && reliable === known.reliable) return;
-    this.#peers.set(fqcn, { ...known, ...shown });
-    for (const first of this.#peers.keys()) {
-      if (this.#peers.size <= MAX_PEERS) break;
-      this.#peers.delete(first);
-    }
+    if (fobs === known.fobs && reliable === known.reliable) this.#peers.refresh(fqcn);
+    else this.#peers.set(fqcn, { ...known, ...shown }, neighbour);
   }
 }

@@ -28,7 +28,6 @@ export class Reassembly {
   readonly #ahead = new Map<number, Ahead>();
   #next = 0;
   #received = 0;
-  #aheadBytes = 0;
   #size: number | undefined;
   #isWhole = false;
 
@@ -40,11 +39,6 @@ export class Reassembly {
   /** Bytes that came in order. */
   get receivedBytes(): number {
     return this.#received;
-  }
-
-  /** Bytes that wait for an earlier chunk. */
-  get aheadBytes(): number {
-    return this.#aheadBytes;
   }
 
   /** All has come. */
@@ -68,7 +62,6 @@ export class Reassembly {
     const offset = countOf(headers[StreamHeader.OFFSET]);
     const isFinal = headers[StreamHeader.DATA_TYPE] === DataType.FINAL;
     this.#ahead.set(sequence, { bytes, offset, isFinal });
-    this.#aheadBytes += bytes.length;
     return this.#inOrder(this.#size);
   }
 
@@ -79,7 +72,6 @@ export class Reassembly {
       if (offset !== this.#received)
         return fault(`chunk ${this.#next} begins at ${offset}, and ${this.#received} bytes are before it`);
       this.#ahead.delete(this.#next);
-      this.#aheadBytes -= bytes.length;
       this.#next += 1;
       this.#received += bytes.length;
       if (size > 0 && (this.#received > size || (isFinal && this.#received < size)))

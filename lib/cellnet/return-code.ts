@@ -2,9 +2,11 @@
  * How a request ended. Source: `ReturnCode` of `nvflare/fuel/f3/cellnet/defs.py`.
  *
  * Made by the requester itself: `timeout`, `invalid_target` (the name of the target cannot be), `target_unreachable` (no
- * connection leads to it), `comm_error` (a queue is full, a neighbour that was asked disconnected, or our own cell is closed). Of an incoming stream: `msg_too_big`
- * (more waits to be consumed than may). Sent by other cells: `comm_error` (a cell on the way could not pass it on),
- * `process_exception` (the handler failed, or there is none), and the rest.
+ * connection leads to it), `comm_error` (a queue is full, a neighbour that was asked disconnected, or our own cell is
+ * closed), `invalid_request` (the reply cannot be read). Of an incoming stream: `msg_too_big` (more waits to be consumed than
+ * may), `service_unavailable` (all streams hold too much). Sent by other cells: `comm_error` (a cell on the way could not
+ * pass it on), `process_exception` (the handler failed, there is none, or the code that came is not one of these), and the
+ * rest.
  */
 export const ReturnCode = {
   OK: 'ok',

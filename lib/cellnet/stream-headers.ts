@@ -7,6 +7,12 @@ export const STREAM_CHANNEL = 'sm__STREAM';
 /** `ERROR` is of NVFlare 2.9: earlier receivers refuse a stream by an ACK that has an error. */
 export const StreamTopic = { DATA: 'sm__DATA', ACK: 'sm__ACK', ERROR: 'sm__ERROR' } as const;
 
+/**
+ * How a receiver begins its refusal of a stream that nobody waits for. Source: `byte_receiver.py`, as NVFlare has it from 2.7
+ * on.
+ */
+export const NO_RECEIVER = 'No callback is registered for';
+
 /** What a message of a stream is. */
 export const DataType = { CHUNK: 1, FINAL: 2, ACK: 3, ERROR: 6 } as const;
 

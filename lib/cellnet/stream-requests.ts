@@ -6,22 +6,21 @@ import {
   ignoreElements,
   merge,
   mergeMap,
-  type Observable,
+  Observable,
   Subject,
   takeUntil,
   tap,
 } from 'rxjs';
 
+import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Message, MessageHeaders } from '../message.js';
 import { CellError } from './cell-error.js';
-import { type CellHeaders, Encoding, Header, MessageType, textHeader } from './headers.js';
-import type { InboundStream } from './inbound-stream.js';
+import { CELL_CHANNEL, DIAGNOSTICS_CHANNEL, REPLY_CHANNEL } from './channels.js';
+import { contentHeaders } from './message-headers.js';
 import type { OutboundStreams } from './outbound-streams.js';
-import type { Outcome, PendingRequests } from './pending-requests.js';
+import type { Outcome, PendingRequests, Wait } from './pending-requests.js';
+import { ReturnCode } from './return-code.js';
 import { StreamHeader } from './stream-headers.js';
-
-/** The channel of replies to requests that came as streams. Source: `nvflare/fuel/f3/cellnet/cell.py`. */
-export const REPLY_CHANNEL = 'return_only';
 
 /** Channels whose requests never are streams: `CHANNELS_TO_EXCLUDE` of NVFlare's `cell.py`, and those of cells themselves. */
 const MESSAGE_CHANNELS: ReadonlySet<string> = new Set([
@@ -33,9 +32,9 @@ const MESSAGE_CHANNELS: ReadonlySet<string> = new Set([
   'multi_process_executor',
   'simulator_runner',
   REPLY_CHANNEL,
-  'cellnet.channel',
+  CELL_CHANNEL,
   'credential_manager',
-  '_net_manager',
+  DIAGNOSTICS_CHANNEL,
 ]);
 
 /** Whether a request on this channel can be a stream. */
@@ -44,14 +43,11 @@ export function canStream(channel: string): boolean {
 }
 
 /** What a request is made of that is sent as a stream to each target. */
-export interface StreamRequest {
-  readonly id: string;
-  readonly targets: ReadonlySet<string>;
+export interface StreamRequest extends Wait {
   readonly channel: string;
   readonly topic: string;
   readonly headers: MessageHeaders | undefined;
   readonly optional: boolean;
-  readonly timeoutMs: number;
   messageTo(target: string): Message;
 }
 
@@ -63,7 +59,7 @@ export function askByStreams(
 ): Observable<Outcome> {
   const { id, targets, channel, topic, optional } = request;
   const done$ = new Subject<void>();
-  const sent$ = from(targets).pipe(
+  const sent$ = from([...targets]).pipe(
     mergeMap((target) => {
       const message = request.messageTo(target);
       const headers = { ...request.headers, ...contentHeaders(message), [StreamHeader.REQUEST_ID]: id };
@@ -71,8 +67,7 @@ export function askByStreams(
       return outbound.send(target, channel, topic, bytes, { headers, optional }, true).pipe(
         tap(() => pending.touch(id)),
         catchError((error: unknown) => {
-          if (!(error instanceof CellError)) throw error;
-          pending.settle(id, { target, error });
+          pending.fail(id, failureOf(error, target), target);
           return EMPTY;
         }),
       );
@@ -80,38 +75,20 @@ export function askByStreams(
     ignoreElements(),
     takeUntil(done$),
   );
-  const outcome$ = pending.outcomes(id, targets, request.timeoutMs, () => undefined, true);
+  const outcome$ = new Observable<Outcome>((subscriber) =>
+    pending.wait(request, subscriber, (outcome) => subscriber.next(outcome), true),
+  );
   return merge(outcome$.pipe(finalize(() => done$.next())), sent$);
 }
 
-/** The headers of a request or reply that came as a stream, as those of a single message. */
-export function messageHeaders({ headers, channel, topic }: InboundStream): CellHeaders {
-  const isReply = channel === REPLY_CHANNEL;
-  return {
-    ...headers,
-    [Header.MSG_TYPE]: isReply ? MessageType.REPLY : MessageType.REQUEST,
-    [Header.CHANNEL]: channel,
-    [Header.TOPIC]: topic,
-    [Header.PAYLOAD_ENCODING]: headers[StreamHeader.ENCODING] ?? Encoding.BYTES,
-    [Header.REPLY_EXPECTED]: textHeader(headers, StreamHeader.REQUEST_ID) !== '',
-  } as unknown as CellHeaders;
-}
-
-/** The headers of the reply to a request that came as a stream. */
-export function replyHeaders(
-  request: CellHeaders,
-  message: Message,
-  returnCode: string,
-  error?: string,
-): MessageHeaders {
-  return {
-    ...contentHeaders(message),
-    [StreamHeader.REQUEST_ID]: request[StreamHeader.REQUEST_ID],
-    [Header.RETURN_CODE]: returnCode,
-    [Header.ERROR]: error,
-  };
-}
-
-function contentHeaders({ headers = {} }: Message): MessageHeaders {
-  return { [StreamHeader.ENCODING]: headers[Header.PAYLOAD_ENCODING] };
+/**
+ * Why one of several targets could not be asked, be it that the neighbour on the way has gone.
+ *
+ * @throws CommError `BAD_DATA` for what cannot be sent to any
+ */
+function failureOf(thrown: unknown, target: string): CellError {
+  const cause = CommError.from(thrown);
+  if (cause instanceof CellError) return cause;
+  if (cause.code === CommErrorCode.BAD_DATA) throw cause;
+  return new CellError(ReturnCode.COMM_ERROR, `cell ${target}: ${cause.message}`, target, { cause });
 }

@@ -10,7 +10,7 @@ import {
   takeWhile,
 } from 'rxjs';
 
-import { messageOf } from '../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { isBytes } from '../is-bytes.js';
 import { logger } from '../log.js';
 
@@ -31,19 +31,34 @@ export type Feed = (demand$: Observable<unknown>) => Observable<Uint8Array>;
 const BLOB_BYTES = 1024 ** 2;
 
 /** How many bytes a source has, where that is known. */
-export function sizeOf(source: StreamSource): number | undefined {
+export function sizeOfSource(source: StreamSource): number | undefined {
   if (isBytes(source)) return source.length;
   return source instanceof Blob ? source.size : undefined;
 }
 
-/** How the pieces of a source come. */
+/**
+ * How the pieces of a source come.
+ *
+ * @throws CommError `BAD_DATA` where it is no source
+ */
 export function feedOf(source: StreamSource): Feed {
+  requireSource(source);
   if (isBytes(source)) return () => of(source);
   if (source instanceof Blob) return pulled(() => blobPieces(source));
   if (Symbol.asyncIterator in source) return pulled(() => source[Symbol.asyncIterator]());
   if (Symbol.iterator in source) return pulled(() => source[Symbol.iterator]());
   if ('getReader' in source) return pulled(() => webPieces(source));
   return () => from(source);
+}
+
+/** The user may not use TypeScript. */
+function requireSource(source: unknown): void {
+  const isObject = (typeof source === 'object' && source !== null) || typeof source === 'function';
+  const isRaw = source instanceof ArrayBuffer || (ArrayBuffer.isView(source) && !isBytes(source));
+  if (isObject && !isRaw) return;
+  const shown = isObject ? source.constructor.name : typeof source;
+  const text = `a stream is sent from bytes (a Uint8Array), a Blob, or what iterates or emits bytes, got ${shown}`;
+  throw new CommError(CommErrorCode.BAD_DATA, text);
 }
 
 interface Pieces {

@@ -21,11 +21,6 @@ export class UnicastSource<T> {
     });
   }
 
-  /** Whether somebody subscribed, ever. */
-  get isTaken(): boolean {
-    return this.#subscriber !== undefined;
-  }
-
   /** Emits a value, or keeps it. */
   next(value: T): void {
     if (this.#subscriber === undefined) this.#waiting.push(value);

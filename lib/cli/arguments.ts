@@ -1,11 +1,12 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-/** Reads a whole number of at least `minimum` from a command line. */
-export function integer(minimum: number): (text: string) => number {
+/** Reads a whole number from `minimum` to `maximum` from a command line. @param maximum - Default: none */
+export function integer(minimum: number, maximum = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (Number.isInteger(value) && value >= minimum) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${minimum}.`);
+    if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+    const most = maximum === Number.POSITIVE_INFINITY ? '' : ` to ${maximum}`;
+    throw new InvalidArgumentError(`Expected a whole number from ${minimum}${most}.`);
   };
 }
 

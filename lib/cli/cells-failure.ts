@@ -1,4 +1,6 @@
 import { CellError, ReturnCode } from '../cellnet/index.js';
+import { NO_RECEIVER } from '../cellnet/stream-headers.js';
+import type { Place } from './cells-options.js';
 import { ExitCode } from './exit-code.js';
 import { printFailure } from './failure.js';
 import type { Printer } from './printer.js';
@@ -20,11 +22,25 @@ export function exitCodeOfReturn(returnCode: ReturnCode): ExitCode {
 
 /** Prints in one line why a request or stream failed, with its return code, and sets the exit code. */
 export function printCellFailure(printer: Printer, error: unknown): void {
-  if (!(error instanceof CellError)) {
-    printFailure(printer, error);
+  if (error instanceof CellError) print(printer, error, error.message, exitCodeOfReturn(error.returnCode));
+  else printFailure(printer, error);
+}
+
+/**
+ * As {@link printCellFailure}, for a stream to a topic of a channel: what the target itself refuses, it has answered.
+ */
+export function printStreamFailure(printer: Printer, error: unknown, { channel, topic }: Place): void {
+  if (!(error instanceof CellError) || error.reason === undefined) {
+    printCellFailure(printer, error);
     return;
   }
-  const { code, message, returnCode } = error;
+  const hint = error.reason.startsWith(NO_RECEIVER)
+    ? `: nobody waits there for streams of ${channel}/${topic}; start rxflare pull first, or check --channel, --topic and --to`
+    : '';
+  print(printer, error, error.message + hint, ExitCode.ANSWERED);
+}
+
+function print(printer: Printer, { code, returnCode }: CellError, message: string, exitCode: ExitCode): void {
   printer.print({ event: 'error', code, message, returnCode });
-  process.exitCode = exitCodeOfReturn(returnCode);
+  process.exitCode = exitCode;
 }

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { map, takeLast } from 'rxjs';
+import { catchError, EMPTY, map, takeLast } from 'rxjs';
 
 import { StreamHeader } from '../cellnet/stream-headers.js';
 import { askAsCell, type AskOptions } from './cells-ask.js';
+import { printStreamFailure } from './cells-failure.js';
 import { openToSend } from './cells-file.js';
 import type { Place } from './cells-options.js';
 import { showProgress } from './cells-progress.js';
@@ -41,6 +42,10 @@ export async function pushCommand(words: readonly string[], given: PushOptions):
         map(({ bytes, acknowledgedBytes }) => {
           const isConfirmed = acknowledgedBytes === bytes;
           return { event: 'pushed', to: target, file, bytes, isConfirmed } as const;
+        }),
+        catchError((error: unknown) => {
+          printStreamFailure(printer, error, given);
+          return EMPTY;
         }),
       );
     });

@@ -23,8 +23,12 @@ export async function requestCommand(url: string | undefined, given: RequestComm
   );
 }
 
-/** A request or a reply in the words of the command. */
+/** What is shown of a request that others send, about: a line of a log. */
+const REQUEST_LENGTH = 1_000;
+
+/** A request, of which only the beginning is shown, or a reply in the words of the command. */
 export function tellCellMessage(event: 'request' | 'reply', message: CellMessage): Output {
   const { origin, channel, topic, payload } = message;
-  return { event, from: origin, channel, topic, value: plainOf(payload) };
+  const value = event === 'request' ? plainOf(payload, REQUEST_LENGTH) : plainOf(payload);
+  return { event, from: origin, channel, topic, value };
 }

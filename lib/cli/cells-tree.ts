@@ -1,6 +1,7 @@
 import {
   catchError,
   concat,
+  EMPTY,
   forkJoin,
   from,
   map,
@@ -9,6 +10,7 @@ import {
   of,
   switchMap,
   take,
+  throwError,
   toArray,
 } from 'rxjs';
 
@@ -27,7 +29,7 @@ const MAX_TEXTS = 20;
 interface Answer {
   readonly names: readonly string[];
   /** Where it failed. */
-  readonly problem?: string;
+  readonly problem?: CellError;
 }
 
 /** `rxflare cells`: a cell, and those around and below it that it tells, with their round trips. */
@@ -38,7 +40,8 @@ export async function cellsCommand(url: string | undefined, given: AskOptions): 
 
 /**
  * The cells by name with their round trips, and what else the target says; within three times `timeoutMs`. Emits nothing of
- * the cells beyond the first 1,000, and says how many these are.
+ * the cells beyond the first 1,000, and says how many these are. Errors at its end with CellError where the target answered
+ * no question.
  */
 export function tree(cell: Cell, target: string, timeoutMs: number): Observable<Output> {
   const diagnostics = new CellDiagnostics(cell, { timeoutMs });
@@ -59,14 +62,23 @@ export function tree(cell: Cell, target: string, timeoutMs: number): Observable<
         mergeMap((outputs) => outputs.sort((one, other) => byPlace(one.name, other.name))),
       );
       const messages = [
-        ...answers.flatMap(({ problem }) => problem ?? []),
+        ...answers.flatMap(({ problem }) => problem?.message ?? []),
         ...texts.slice(0, MAX_TEXTS).map((text) => `${target} says: ${quoted(text)}`),
         ...leftOut(target, texts.length - MAX_TEXTS, 'texts, which are no names'),
         ...leftOut(target, names.length - MAX_ASKED, 'cells, which are not asked'),
       ];
-      return concat(cells$, from(messages).pipe(map((message): Output => ({ event: 'notice', message }))));
+      const notice$ = from(messages).pipe(map((message): Output => ({ event: 'notice', message })));
+      return concat(cells$, notice$, silence(target, answers));
     }),
   );
+}
+
+/** An error where no question was answered: then what is shown is not who is there. */
+function silence(target: string, answers: readonly Answer[]): Observable<never> {
+  const [first] = answers.map(({ problem }) => problem);
+  if (first === undefined || answers.some(({ problem }) => problem === undefined)) return EMPTY;
+  const text = `${target} does not tell who is there: a cell of rxflare answers with --diagnostics of rxflare serve`;
+  return throwError(() => new CellError(first.returnCode, text, target));
 }
 
 function answered(
@@ -78,7 +90,8 @@ function answered(
     map((names): Answer => ({ names })),
     catchError((error: unknown) => {
       if (!(error instanceof CellError)) throw error;
-      return of({ names: [], problem: `${target} does not tell its ${question}: ${error.returnCode}` });
+      const text = `${target} does not tell its ${question}: ${error.returnCode}`;
+      return of({ names: [], problem: new CellError(error.returnCode, text, target) });
     }),
   );
 }

@@ -1,22 +1,36 @@
 import { type FobsValue, NdArray, PyFloat, PyObject, RemoteItem } from '../fobs/index.js';
 import { isBytes } from '../is-bytes.js';
+import { elementsOf } from './cells-array.js';
 import { printable } from './printable.js';
 import { sizeText, textOfPayload } from './text-of-payload.js';
 
-/** A payload as what JSON has; bytes stay as they are, for the printer. */
-export function plainOf(value: FobsValue): unknown {
-  if (typeof value !== 'object' || value === null || isBytes(value)) return value ?? null;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (value instanceof PyFloat) return value.value;
-  if (value instanceof NdArray) return { dtype: value.dtype, shape: value.shape };
-  if (value instanceof PyObject) return { type: value.type, data: plainOf(value.data) };
-  if (value instanceof RemoteItem) return { fqcn: value.fqcn, refId: value.refId, itemId: value.itemId };
-  if (value instanceof Set) return [...value].map(plainOf);
-  if (value instanceof Map) return plainMap(value);
-  if (Array.isArray(value)) return (value as readonly FobsValue[]).map(plainOf);
-  return Object.fromEntries(
-    Object.entries(value as Record<string, FobsValue>).map(([key, each]) => [key, plainOf(each)]),
-  );
+/** What stands for the rest of what is cut. */
+const REST = '...';
+
+/** How much of a value may still be shown: each value counts 1, and a text its length. */
+class Room {
+  #left: number;
+
+  constructor(size: number) {
+    this.#left = size;
+  }
+
+  /** How much of `size` fits. */
+  take(size: number): number {
+    const taken = Math.min(size, Math.max(0, this.#left));
+    this.#left -= size;
+    return taken;
+  }
+}
+
+/**
+ * A payload as what JSON has; bytes stay as they are, for the printer. Of an array it has the elements that numpy would
+ * print.
+ *
+ * @param size - about how many characters are wanted; of what is longer only the beginning is looked at. Default: all
+ */
+export function plainOf(value: FobsValue, size = Number.POSITIVE_INFINITY): unknown {
+  return plain(value, new Room(size));
 }
 
 /** A payload in one line for people: a text as it is, bytes that are text too, and all else as JSON. */
@@ -29,14 +43,60 @@ export function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value, plainInText);
 }
 
-/** A map whose keys are texts is an object, any other a list of pairs. */
-function plainMap(map: ReadonlyMap<FobsValue, FobsValue>): unknown {
-  const entries = [...map].map(([key, each]) => [plainOf(key), plainOf(each)] as const);
-  return entries.every(isNamed) ? Object.fromEntries(entries) : entries;
+function plain(value: FobsValue, room: Room): unknown {
+  room.take(1);
+  if (typeof value === 'string') return cutText(value, room);
+  if (typeof value !== 'object' || value === null) return value ?? null;
+  if (isBytes(value)) return room.take(value.length) < value.length ? `(${sizeText(value.length)})` : value;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (value instanceof PyFloat) return value.value;
+  if (value instanceof NdArray)
+    return { dtype: value.dtype, shape: value.shape, elements: elementsOf(value) };
+  if (value instanceof PyObject) return { type: cutText(value.type, room), data: plain(value.data, room) };
+  if (value instanceof RemoteItem) return { fqcn: value.fqcn, refId: value.refId, itemId: value.itemId };
+  if (value instanceof Set) return cutList(value, room, plain);
+  if (value instanceof Map) return plainMap(value, room);
+  if (Array.isArray(value)) return cutList(value as readonly FobsValue[], room, plain);
+  return objectOf(cutList(Object.entries(value as Record<string, FobsValue>), room, plainEntry));
 }
 
-function isNamed(entry: readonly [unknown, unknown]): entry is readonly [string, unknown] {
-  return typeof entry[0] === 'string';
+function cutText(text: string, room: Room): string {
+  const taken = room.take(text.length);
+  return taken < text.length ? text.slice(0, taken) + REST : text;
+}
+
+/** As many items as there is room for. */
+function cutList<T, U>(
+  items: Iterable<T>,
+  room: Room,
+  each: (item: T, room: Room) => U,
+): (U | typeof REST)[] {
+  const list: (U | typeof REST)[] = [];
+  for (const item of items) {
+    if (room.take(1) === 0) return [...list, REST];
+    list.push(each(item, room));
+  }
+  return list;
+}
+
+type Entry = readonly [key: unknown, value: unknown];
+
+function plainEntry([key, value]: readonly [FobsValue, FobsValue], room: Room): Entry {
+  return [plain(key, room), plain(value, room)];
+}
+
+/** A map whose keys are texts is an object, any other a list of pairs. */
+function plainMap(map: ReadonlyMap<FobsValue, FobsValue>, room: Room): unknown {
+  const entries = cutList(map, room, plainEntry);
+  return entries.every((entry) => entry === REST || typeof entry[0] === 'string')
+    ? objectOf(entries)
+    : entries;
+}
+
+function objectOf(entries: readonly (Entry | typeof REST)[]): object {
+  return Object.fromEntries(
+    entries.map((entry) => (entry === REST ? [REST, REST] : [String(entry[0]), entry[1]])),
+  );
 }
 
 function plainInText(_key: string, value: unknown): unknown {

@@ -18,11 +18,7 @@ const ZSH = 'autoload -U +X bashcompinit && bashcompinit\n';
 
 function bash(program: Command): string {
   const name = program.name();
-  const cases = commandsOf(program).map(
-    (command) =>
-      `    ${command.name()}) words=${quote(words(command))}${takesFile(command) ? FILES_TOO : ''} ;;\n`,
-  );
-  const behind = [...new Set(commandsOf(program).flatMap(allOptions).flatMap(valuesInBash))];
+  const behind = [...new Set(leavesOf(program).flatMap(allOptions).flatMap(valuesInBash))];
   return `_${name}() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" words files=
   COMPREPLY=()
@@ -30,7 +26,7 @@ function bash(program: Command): string {
 ${behind.join('')}  esac
   if [ "$COMP_CWORD" -eq 1 ]; then words=${quote(`help ${names(program).join(' ')}`)}
   else case "\${COMP_WORDS[1]}" in
-${cases.join('')}    help) words=${quote(
+${casesInBash(program, 1)}    help) words=${quote(
     commandsOf(program)
       .map((command) => command.name())
       .join(' '),
@@ -43,12 +39,25 @@ complete -o filenames -F _${name} ${name}
 `;
 }
 
+/** What is offered behind each command, which is word `at`; behind a group its commands, and behind these theirs. */
+function casesInBash(program: Command, at: number): string {
+  const cases = commandsOf(program).map((command) => {
+    const files = takesFile(command) ? FILES_TOO : '';
+    if (commandsOf(command).length === 0)
+      return `    ${command.name()}) words=${quote(words(command))}${files} ;;\n`;
+    const inGroup = `case "\${COMP_WORDS[${at + 1}]}" in\n${casesInBash(command, at + 1)}    esac`;
+    const next = quote(names(command).join(' '));
+    return `    ${command.name()}) if [ "$COMP_CWORD" -eq ${at + 1} ]; then words=${next}; else ${inGroup}; fi ;;\n`;
+  });
+  return cases.join('');
+}
+
 /** What is after the options of a command that takes a file. */
 const FILES_TOO = ' files=yes';
 
 /** Whether one of the words of a command is a file. */
 function takesFile(command: Command): boolean {
-  return command.usage().includes('<file>');
+  return /<(file|folder)>/.test(command.usage());
 }
 
 function valuesInBash({ long, flags, argChoices }: Option): string[] {
@@ -69,7 +78,16 @@ function fish(program: Command): string {
     (command) =>
       `${complete} -f -n __fish_use_subcommand -a ${command.name()} -d ${quote(command.description())}\n`,
   );
-  const behind = commandsOf(program).flatMap((command) => {
+  const groups = commandsOf(program).filter((command) => commandsOf(command).length > 0);
+  const inGroups = groups.flatMap((group) => {
+    const all = commandsOf(group).map((command) => command.name());
+    const next = `__fish_seen_subcommand_from ${group.name()}; and not __fish_seen_subcommand_from ${all.join(' ')}`;
+    return commandsOf(group).map(
+      (command) =>
+        `${complete} -f -n ${quote(next)} -a ${command.name()} -d ${quote(command.description())}\n`,
+    );
+  });
+  const behind = leavesOf(program).flatMap((command) => {
     const within = `${complete} -n ${quote(`__fish_seen_subcommand_from ${command.name()}`)}`;
     const choices = command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices);
     const options = allOptions(command).map(
@@ -77,7 +95,7 @@ function fish(program: Command): string {
     );
     return [...(choices.length === 0 ? [] : [`${within} -f -a ${quote(choices.join(' '))}\n`]), ...options];
   });
-  return `${complete} -f\n${first.join('')}${behind.join('')}`;
+  return `${complete} -f\n${first.join('')}${inGroups.join('')}${behind.join('')}`;
 }
 
 function valueInFish({ flags, argChoices }: Option): string {
@@ -90,6 +108,12 @@ function valueInFish({ flags, argChoices }: Option): string {
 
 function commandsOf(program: Command): readonly Command[] {
   return program.commands;
+}
+
+/** The commands that run, those of groups too. */
+function leavesOf(program: Command): readonly Command[] {
+  const isGroup = commandsOf(program).length > 0;
+  return isGroup ? commandsOf(program).flatMap(leavesOf) : [program];
 }
 
 function allOptions(command: Command): readonly Option[] {

@@ -27,7 +27,7 @@ export interface Dashboard {
  */
 export async function serveDashboard(hub: Communicator, port: number, app: number): Promise<Dashboard> {
   const access = new PageAccess();
-  const server = pageServer((request, response) => access.answers(request, response));
+  const server = pageServer((request, response) => access.handle(request, response));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening').catch((error: unknown) => {
     throw CommError.from(error, `dashboard on port ${port}`, CommErrorCode.BAD_CONFIG);

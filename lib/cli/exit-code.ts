@@ -15,6 +15,7 @@ export const ExitCode = {
   NOT_F3: 6,
   TIMEOUT: 7,
   ANSWERED: 8,
+  JOB: 9,
   INTERRUPTED: 130,
   TERMINATED: 143,
 } as const;
@@ -33,7 +34,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [ExitCode.TLS]: 'a certificate, or TLS on one side only',
   [ExitCode.NOT_F3]: 'something else has that port, or another transport',
   [ExitCode.TIMEOUT]: 'no answer in time',
-  [ExitCode.ANSWERED]: 'the cell that was asked answered with an error',
+  [ExitCode.ANSWERED]: 'the cell or server that was asked answered with an error',
+  [ExitCode.JOB]: 'the job that was followed did not complete',
   [ExitCode.INTERRUPTED]: 'Ctrl-C (SIGINT) came before the result',
   [ExitCode.TERMINATED]: 'SIGTERM came before the result',
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 
 import { CommErrorCode } from '../comm-error.js';
 import { ExitCode } from './exit-code.js';
@@ -25,8 +25,13 @@ try {
 /** A typo gets one line; who wants the help asks for it. */
 function usageError({ message }: CommanderError) {
   const [, ...words] = message.trim().split(/\s+/);
-  const names = program.commands.map((command) => command.name());
-  const name = process.argv.slice(2).find((word) => names.includes(word));
-  const text = `${words.join(' ').replace(/\.$/, '')}; see rxflare ${name === undefined ? '' : `${name} `}--help`;
+  const text = `${words.join(' ').replace(/\.$/, '')}; see ${['rxflare', ...commandsIn(program)].join(' ')} --help`;
   return { event: 'error', code: CommErrorCode.BAD_CONFIG, message: text } as const;
+}
+
+/** The command that was given, and within a group that of the group. */
+function commandsIn(parent: Command, words = process.argv.slice(2)): readonly string[] {
+  const at = words.findIndex((word) => parent.commands.some((command) => command.name() === word));
+  const command = parent.commands.find((each) => each.name() === words[at]);
+  return command === undefined ? [] : [command.name(), ...commandsIn(command, words.slice(at + 1))];
 }

@@ -15,6 +15,8 @@ const SESSION_MS = 12 * 60 * 60_000;
 /** Above the length of a link; what is longer is not read. */
 const MAX_BODY_BYTES = 128;
 
+const LOOPBACK = ['127.0.0.1', 'localhost'];
+
 const SESSION_PATH = '/session';
 const NO_STORE = { 'Cache-Control': 'no-store', 'Content-Type': 'text/plain; charset=utf-8' };
 
@@ -28,11 +30,16 @@ const NO_STORE = { 'Cache-Control': 'no-store', 'Content-Type': 'text/plain; cha
 export class PageAccess {
   readonly #links: Secrets;
   readonly #sessions: Secrets;
+  readonly #hosts: readonly string[] | null;
 
-  /** @param now - see {@link Secrets} */
-  constructor(now?: () => number) {
+  /**
+   * @param now - see {@link Secrets}
+   * @param hosts - the names of this page in a URL; `null` for any. Default: those of the loopback address
+   */
+  constructor(now?: () => number, hosts: readonly string[] | null = LOOPBACK) {
     this.#links = new Secrets(LINKS, LINK_MS, now);
     this.#sessions = new Secrets(SESSIONS, SESSION_MS, now);
+    this.#hosts = hosts;
   }
 
   /** What comes after `#` in a new link. A fragment is never sent, so no log has it. */
@@ -41,12 +48,17 @@ export class PageAccess {
   }
 
   /** Answers a request that has no business here, or is about sessions. False for any other. */
-  answers(request: IncomingMessage, response: ServerResponse): boolean {
-    if (!isOurs(request)) response.writeHead(421, NO_STORE).end('unknown host or origin\n');
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    if (!isOurs(request, this.#hosts)) response.writeHead(421, NO_STORE).end('unknown host or origin\n');
     else if (pathOf(request) !== SESSION_PATH) return false;
     else if (request.method === 'POST') void this.#open(request, response);
-    else response.writeHead(this.#sessions.renews(bearerOf(request)) ? 204 : 401, NO_STORE).end();
+    else response.writeHead(this.#sessions.touch(bearerOf(request)) ? 204 : 401, NO_STORE).end();
     return true;
+  }
+
+  /** Whether a request has a good session in its `Authorization` header, and is of this page. */
+  isGood(request: IncomingMessage): boolean {
+    return isOurs(request, this.#hosts) && this.#sessions.touch(bearerOf(request));
   }
 
   /**
@@ -57,7 +69,9 @@ export class PageAccess {
     server.prependListener('upgrade', (request, socket) => {
       const [, session = '', ...rest] = pathOf(request).split('/');
       const isGood =
-        isOurs(request) && `/${rest.join('/')}` === DEFAULT_PATH && this.#sessions.renews(session);
+        isOurs(request, this.#hosts) &&
+        `/${rest.join('/')}` === DEFAULT_PATH &&
+        this.#sessions.touch(session);
       request.url = isGood ? DEFAULT_PATH : '';
       if (!isGood) rejectUpgrade(socket, 403);
     });
@@ -65,7 +79,7 @@ export class PageAccess {
 
   async #open(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const link = await readBody(request);
-    if (link === undefined || !this.#links.spends(link)) response.writeHead(403, NO_STORE).end();
+    if (link === undefined || !this.#links.redeem(link)) response.writeHead(403, NO_STORE).end();
     else response.writeHead(200, NO_STORE).end(this.#sessions.issue());
   }
 }
@@ -74,9 +88,20 @@ export class PageAccess {
  * Whether a request is for this page by name, and of this page where it is of any. Another host is a name that was made
  * to point here, so that the page of another site passes for one of ours.
  */
-function isOurs({ headers: { host = '', origin }, socket: { localPort = 0 } }: IncomingMessage): boolean {
-  const hosts = ['127.0.0.1', 'localhost'].map((name) => `${name}:${localPort}`);
-  return hosts.includes(host) && (origin === undefined || hosts.some((each) => origin === `http://${each}`));
+function isOurs(
+  { headers: { host = '', origin }, socket: { localPort = 0 } }: IncomingMessage,
+  names: readonly string[] | null,
+): boolean {
+  const asked = hostOf(host);
+  if (asked === '') return false;
+  const hosts = names?.map((name) => hostOf(`${name}:${localPort}`)) ?? [asked];
+  return hosts.includes(asked) && (origin === undefined || hosts.some((each) => origin === `http://${each}`));
+}
+
+/** As browsers write a host and port: without port 80, and one form of each address. */
+function hostOf(text: string): string {
+  const url = `http://${text}`;
+  return URL.canParse(url) ? new URL(url).host : '';
 }
 
 function bearerOf({ headers: { authorization = '' } }: IncomingMessage): string {

@@ -32,14 +32,20 @@ const HEADERS = {
  * others.
  *
  * @param answers - gets each request first, and returns whether it answers it
+ * @param index - the document at `/`. Default: that of a hub.
+ * @param directory - where the page is built. Default: that of the package.
  * @throws CommError `NOT_SUPPORTED` where the page was not built
  */
-export function pageServer(answers: PageAccess['answers']): Server {
-  const files = readPage();
+export function pageServer(
+  answers: PageAccess['handle'],
+  index: 'index.html' | 'federation.html' = 'index.html',
+  directory = DIRECTORY,
+): Server {
+  const files = readPage(index, directory);
   return createServer((request, response) => {
     if (answers(request, response)) return;
     const path = pathOf(request);
-    const file = files.get(path === '/' ? '/index.html' : path);
+    const file = files.get(path === '/' ? `/${index}` : path);
     if (file === undefined) response.writeHead(404).end();
     else response.writeHead(200, { ...HEADERS, 'Content-Type': file.type }).end(file.content);
   });
@@ -51,16 +57,17 @@ interface PageFile {
   readonly content: Uint8Array;
 }
 
-function readPage(): ReadonlyMap<string, PageFile> {
-  if (!existsSync(join(DIRECTORY, 'index.html'))) {
-    const detail = `expected the dashboard page in ${DIRECTORY}: build it with "npm run dashboard"`;
+/** @param index - without it the page was not built, or by an older version */
+function readPage(index: string, directory: string): ReadonlyMap<string, PageFile> {
+  if (!existsSync(join(directory, index))) {
+    const detail = `expected the dashboard page in ${directory}: build it with "npm run dashboard"`;
     throw new CommError(CommErrorCode.NOT_SUPPORTED, detail);
   }
   const page = new Map<string, PageFile>();
-  for (const name of readdirSync(DIRECTORY)) {
+  for (const name of readdirSync(directory)) {
     const type = TYPES[extname(name)];
     if (type !== undefined)
-      page.set(`/${name}`, { type, content: gzipSync(readFileSync(join(DIRECTORY, name))) });
+      page.set(`/${name}`, { type, content: gzipSync(readFileSync(join(directory, name))) });
   }
   return page;
 }

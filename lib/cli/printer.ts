@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import { match } from 'ts-pattern';
+import { match, P } from 'ts-pattern';
 
 import type { ReturnCode } from '../cellnet/index.js';
 import type { CommErrorCode } from '../comm-error.js';
@@ -10,6 +10,8 @@ import type { LifecycleEvent } from '../lifecycle.js';
 import type { Diagnosis } from '../monitor/diagnosis.js';
 import type { StatsReport } from '../monitor/stats-report.js';
 import { valueText } from './cells-value.js';
+import type { FlareStatus } from '../flare/flare-error.js';
+import { type Columns, type FlareOutput, flareText, tableLines } from './flare-output.js';
 import type { NoticeFacts } from './notice-facts.js';
 import { printable, printableJson } from './printable.js';
 import { sizeText } from './text-of-payload.js';
@@ -82,6 +84,7 @@ export type Output =
       readonly avgMs: number;
       readonly maxMs: number;
     }
+  | FlareOutput
   | ({ readonly event: 'stats' } & StatsReport)
   | ({
       readonly event: 'notice';
@@ -97,6 +100,8 @@ export type Output =
       readonly diagnosis?: Diagnosis;
       /** Where a cell was asked. */
       readonly returnCode?: ReturnCode;
+      /** Where a federation was asked. */
+      readonly status?: FlareStatus;
       /** How long until the next attempt, in milliseconds. */
       readonly retryMs?: number;
     };
@@ -109,7 +114,8 @@ export interface PrinterOptions {
 
 /**
  * Prints to standard output: one JSON object a line, with its time, or text for people. Errors and warnings in text go to
- * standard error. No text of a peer can forge a line or command the terminal.
+ * standard error. No text of a peer can forge a line or command the terminal. To a pipe or a file, a reply of bytes is these
+ * bytes and nothing else, for the next program.
  */
 export class Printer {
   readonly #json: boolean;
@@ -126,8 +132,18 @@ export class Printer {
       process.stdout.write(`${printableJson(JSON.stringify({ time, ...rounded(output) }, plainValue))}\n`);
       return;
     }
+    if (output.event === 'reply' && isBytes(output.value) && !process.stdout.isTTY) {
+      process.stdout.write(output.value);
+      return;
+    }
     const stream = isAside(output) ? process.stderr : process.stdout;
     stream.write(`${this.#timed ? `${time} ` : ''}${toText(safe(output))}\n`);
+  }
+
+  /** Prints a table for people, and with `--json` each output as a line. Nothing where there are none. */
+  printTable<O extends Output>(outputs: readonly O[], columns: Columns<O>): void {
+    if (this.#json) for (const output of outputs) this.print(output);
+    else if (outputs.length > 0) process.stdout.write(`${tableLines(outputs, columns).join('\n')}\n`);
   }
 }
 
@@ -175,6 +191,12 @@ function toText(output: Output): string {
       { event: 'summary' },
       ({ sent, minMs, avgMs, maxMs }) =>
         `${sent} PING${sent === 1 ? '' : 's'}, round trip min ${ms(minMs)}, avg ${ms(avgMs)}, max ${ms(maxMs)}`,
+    )
+    .with(
+      {
+        event: P.union('server', 'site', 'job', 'submitted', 'log', 'aborted', 'downloaded', 'progress'),
+      },
+      (each) => flareText(each, bold),
     )
     .with({ event: 'stats' }, (report) => summarize(report).join('\n'))
     .with({ event: 'notice' }, ({ message }) => message)

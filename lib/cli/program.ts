@@ -5,6 +5,7 @@ import { addCellCommands } from './cells-program.js';
 import { completionScript, SHELLS } from './completion.js';
 import type { ConnectOptions } from './connect.js';
 import { EXIT_MEANINGS } from './exit-code.js';
+import { addFlareCommands } from './flare-program.js';
 import type { ListenOptions } from './listen.js';
 import type { PingOptions } from './ping.js';
 import type { SendOptions } from './send.js';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addPing(program);
   addTop(program);
   addCellCommands((...words) => command(program, ...words));
+  addFlareCommands(program, withExamples);
   addCompletion(program);
   return program;
 }
@@ -48,7 +50,7 @@ function addListen(program: Command): void {
     .option('--echo', 'send each message back', false)
     .option('--stats', 'let every endpoint watch this hub, with rxflare top for example', false)
     .option('--dashboard', 'serve a page that shows this hub, to browsers on this machine', false)
-    .option('--dashboard-port <port>', 'the port of that page; 0 takes a free one', integer(0), 8010)
+    .option('--dashboard-port <port>', 'the port of that page; 0 takes a free one', integer(0, 65_535), 8010)
     .action(async (urls: readonly string[], options: ListenOptions) => {
       const { listenCommand } = await import('./listen.js');
       await listenCommand(urls, options);
@@ -188,7 +190,8 @@ function command(program: Command, usage: string, description: string, examples:
 }
 
 function withExamples(added: Command, examples: readonly string[]): Command {
-  const lines = examples.map((example) => `  rxflare ${added.name()} ${example}\n`);
+  const group = added.parent?.parent ? `${added.parent.name()} ` : '';
+  const lines = examples.map((example) => `  rxflare ${group}${added.name()} ${example}\n`);
   return added.addHelpText('after', `\nExamples:\n${lines.join('')}`);
 }
 

@@ -36,14 +36,14 @@ export class Secrets {
   }
 
   /** Whether a secret is good. It is then good for another lifetime. */
-  renews(secret: string): boolean {
+  touch(secret: string): boolean {
     const entry = this.#find(secret);
     if (entry !== undefined) entry.expiresAt = this.#now() + this.#lifetimeMs;
     return entry !== undefined;
   }
 
   /** Whether a secret is good; it is not any more after that. */
-  spends(secret: string): boolean {
+  redeem(secret: string): boolean {
     const entry = this.#find(secret);
     this.#kept = this.#kept.filter((each) => each !== entry);
     return entry !== undefined;

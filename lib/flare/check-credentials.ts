@@ -15,8 +15,8 @@ export interface Credentials {
   readonly name?: string | undefined;
 }
 
-/** A longer chain is none of a site, and would take long to check. */
-const MAX_CHAIN = 20;
+/** A longer chain is none of a site or server, and would take long to check. */
+export const MAX_CHAIN = 20;
 /** Of CAs with one name and key no more are tried. */
 const MAX_SAME = 20;
 
@@ -25,8 +25,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** A certificate that ends sooner is worth a warning. */
 const SOON_DAYS = 30;
 
-/** Bits of a file mode: readable to the group, or to all. */
+/** Bits of a file mode: for the group, or for all. */
 const OTHERS_READ = 0o044;
+const OTHERS_WRITE = 0o022;
 
 /**
  * Checks without a network what can be known of certificates: that files are there and are PEM, that the key fits the
@@ -62,8 +63,8 @@ function datesOf({ validFrom, validTo }: X509Certificate, what: string, now: num
   return to - now < SOON_DAYS * DAY_MS ? [`${what} expires on ${dayOf(to)}`] : [];
 }
 
-/** Whether a chain leads from the certificate to one of the CAs. */
-function isSignedBy(
+/** Whether a chain, all of CAs, leads from the certificate to one of the CAs that are trusted. */
+export function isSignedBy(
   own: X509Certificate,
   chain: readonly X509Certificate[],
   cas: readonly X509Certificate[],
@@ -82,7 +83,7 @@ function isSignedBy(
 }
 
 function isIssuer(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
 function nameOf(own: X509Certificate, name: string): string[] {
@@ -100,19 +101,50 @@ export function commonNameOf({ subject }: X509Certificate): string | undefined {
 }
 
 function readersOf(key: string): string[] {
-  const isOpen = process.platform !== 'win32' && (statSync(key).mode & OTHERS_READ) !== 0;
-  return isOpen ? [`other users can read the key ${key}: chmod 600 ends that`] : [];
+  if (process.platform === 'win32') return [];
+  const { mode } = statSync(key);
+  const rights = [
+    ...((mode & OTHERS_READ) === 0 ? [] : ['read']),
+    ...((mode & OTHERS_WRITE) === 0 ? [] : ['change']),
+  ];
+  return rights.length === 0
+    ? []
+    : [`other users can ${rights.join(' and ')} the key ${key}: chmod 600 ends that`];
 }
 
-/** All certificates of a PEM file, at least one. */
-function readCertificates(path: string): X509Certificate[] {
-  const blocks =
-    readSmallFile(path, 'latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw broken(`${path} has no certificate in PEM`);
-  return blocks.map((block) => parsed(path, 'certificate', () => new X509Certificate(block)));
+/**
+ * All certificates of a PEM file, at least one; its own first.
+ *
+ * @throws CommError `BAD_CONFIG` where there is none, or one that cannot be read
+ */
+export function readCertificates(path: string): X509Certificate[] {
+  return parseCertificates(readSmallFile(path, 'latin1'), path);
 }
 
-function readKey(path: string): KeyObject {
+/**
+ * All certificates of a PEM text, at least one; its own first.
+ *
+ * @param what - where it comes from, for the error
+ * @param max - how many there may be; none is parsed where there are more. Default: any number
+ * @throws CommError `BAD_CONFIG`
+ */
+export function parseCertificates(
+  pem: string,
+  what: string,
+  max = Number.POSITIVE_INFINITY,
+): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw broken(`${what} has no certificate in PEM`);
+  if (blocks.length > max) throw broken(`${what} has more than ${max} certificates`);
+  return blocks.map((block) => parsed(what, 'certificate', () => new X509Certificate(block)));
+}
+
+/**
+ * The private key of a PEM file.
+ *
+ * @throws CommError `BAD_CONFIG` where there is none, or one that cannot be read
+ */
+export function readKey(path: string): KeyObject {
   const pem = readSmallFile(path, 'latin1');
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw broken(`${path} has no private key in PEM`);
   return parsed(path, 'private key', () => createPrivateKey(pem));

@@ -3,6 +3,7 @@ import { isMatching, P } from 'ts-pattern';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { quoted } from '../quoted.js';
 import { ConnectionSecurity } from '../transport/driver.js';
+import { fieldAtFault } from './field-at-fault.js';
 
 /** What the JSON file of a kit says. Files are named as they are in it. */
 export interface KitFacts {
@@ -14,6 +15,12 @@ export interface KitFacts {
   readonly cert: string;
   readonly key: string;
   readonly serverIdentity: string | undefined;
+  /** Absent where the file does not say it: in a server's, and in a user's up to 2.6. */
+  readonly project?: string | undefined;
+  /** The user that logs in; absent where it is the one of the certificate. */
+  readonly user?: string | undefined;
+  /** The name of a site with those of its parents; absent up to 2.7. */
+  readonly fqsn?: string | undefined;
 }
 
 /** NVFlare's scheme up to 2.6, whose admin kits name none. */
@@ -41,21 +48,30 @@ const security = P.optional(P.union('clear', 'tls', 'mtls'));
 const overseerAgent = P.optional({ args: P.optional({ sp_end_point: text }) });
 const files = { ssl_root_cert: P.string, ssl_cert: P.string, ssl_private_key: P.string };
 
+const siteServer = { name: text, service: P.optional({ scheme: text, target: text }), identity: text };
+
 const CLIENT = {
-  servers: P.array({ service: P.optional({ scheme: text, target: text }), identity: text }),
-  client: { ...files, connection_security: security },
+  servers: [siteServer, ...P.array(siteServer)] as const,
+  client: { ...files, fqsn: text, connection_security: security },
   overseer_agent: overseerAgent,
 };
 
-const SERVER = {
-  servers: P.array({ service: { scheme: text, target: P.string }, ...files, connection_security: security }),
+const ownServer = {
+  service: { scheme: text, target: P.string },
+  ...files,
+  connection_security: security,
 };
+
+const SERVER = { servers: [ownServer, ...P.array(ownServer)] as const };
 
 const ADMIN = {
   admin: {
     ca_cert: P.string,
     client_cert: P.string,
     client_key: P.string,
+    project_name: text,
+    username: text,
+    uid_source: text,
     scheme: text,
     host: text,
     port: P.optional(P.union(P.number, P.string)),
@@ -72,18 +88,20 @@ const ADMIN = {
  * @throws CommError `BAD_CONFIG` for any other content
  */
 export function clientKit(json: unknown): KitFacts {
-  if (!isMatching(CLIENT, json)) throw unknownLayout('servers and client');
+  if (!isMatching(CLIENT, json)) throw unknownLayout(CLIENT, json);
   const { client, overseer_agent: agent } = json;
   const [server] = json.servers;
-  const address = parseAddress(server?.service?.target ?? agent?.args?.sp_end_point);
+  const address = parseAddress(server.service?.target ?? agent?.args?.sp_end_point);
   return {
-    scheme: schemeOf(server?.service?.scheme),
+    scheme: schemeOf(server.service?.scheme),
     ...address,
     security: client.connection_security ?? ConnectionSecurity.MTLS,
     caCert: client.ssl_root_cert,
     cert: client.ssl_cert,
     key: client.ssl_private_key,
-    serverIdentity: server?.identity ?? address.host,
+    serverIdentity: server.identity ?? address.host,
+    project: server.name,
+    fqsn: client.fqsn,
   };
 }
 
@@ -93,7 +111,7 @@ export function clientKit(json: unknown): KitFacts {
  * @throws CommError `BAD_CONFIG` for any other content
  */
 export function adminKit(json: unknown): KitFacts {
-  if (!isMatching(ADMIN, json)) throw unknownLayout('admin');
+  if (!isMatching(ADMIN, json)) throw unknownLayout(ADMIN, json);
   const { admin } = json;
   const { host, port, overseer_agent: agent } = admin;
   const address = parseAddress(
@@ -107,6 +125,8 @@ export function adminKit(json: unknown): KitFacts {
     cert: admin.client_cert,
     key: admin.client_key,
     serverIdentity: admin.server_identity ?? address.host,
+    project: admin.project_name,
+    user: admin.uid_source === 'cert' || admin.username === '' ? undefined : admin.username,
   };
 }
 
@@ -117,7 +137,7 @@ export function adminKit(json: unknown): KitFacts {
  */
 export function serverKit(json: unknown): KitFacts {
   const [server] = isMatching(SERVER, json) ? json.servers : [];
-  if (server === undefined) throw unknownLayout('servers');
+  if (server === undefined) throw unknownLayout(SERVER, json);
   return {
     scheme: schemeOf(server.service.scheme),
     ...parseAddress(server.service.target),
@@ -145,7 +165,8 @@ function parseAddress(address: string | undefined): { host: string; port: number
   throw new CommError(CommErrorCode.BAD_CONFIG, `expected the server's address as host:port, got ${found}`);
 }
 
-function unknownLayout(expected: string): CommError {
-  const text = `expected the layout of NVFlare 2.5 to 2.9, with ${expected} and the names of three PEM files`;
+function unknownLayout(pattern: object, json: unknown): CommError {
+  const fault = fieldAtFault(pattern, json) ?? 'it is empty';
+  const text = `expected the layout of NVFlare 2.5 to 2.9, and ${fault}`;
   return new CommError(CommErrorCode.BAD_CONFIG, text);
 }

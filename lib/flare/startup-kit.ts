@@ -26,6 +26,12 @@ export interface StartupKit {
   readonly key: string;
   /** The common name that the certificate of the server must have; `undefined` in the server's own kit. */
   readonly serverIdentity: string | undefined;
+  /** The name of the project. Absent where the kit does not say it: a server's, and a user's up to 2.6. */
+  readonly project?: string | undefined;
+  /** The user that a user's kit is for; absent where the certificate alone says it. */
+  readonly user?: string | undefined;
+  /** The name of a site with those of its parents; absent up to 2.7. */
+  readonly fqsn?: string | undefined;
 }
 
 /** The file that tells each kind of kit, and how it is read. */

@@ -2,25 +2,31 @@ import { isMatching, P } from 'ts-pattern';
 
 import { isBytes } from '../is-bytes.js';
 import { badFobs } from './bad-fobs.js';
-import { Datum } from './datum.js';
-import type { NdArray } from './nd-array.js';
+import { type Datum, Dot, type Reference } from './datum.js';
+import { Datums } from './datums.js';
+import { type NdArray, Tensor } from './nd-array.js';
 import { readNpy } from './npy.js';
 import { NumberKeys } from './number-keys.js';
 import { type DecodeLimits, readPack } from './pack-reader.js';
+import { readSafetensors } from './safetensors.js';
 import { type FobsDialect, readSections } from './sections.js';
 import { FOBS_DATA, FOBS_DECOMPOSER, FOBS_TYPE, PyType } from './type-names.js';
-import { type FobsValue, OrderedDict, PyObject, RemoteItem, Tuple } from './value.js';
+import { type FobsValue, OrderedDict, PyFile, PyObject, RemoteItem, Tuple } from './value.js';
 
 /** How to decode. */
 export interface DecodeOptions extends Partial<DecodeLimits> {
   /** Makes instances of your own classes, by the full name of the Python class. */
   readonly types?: Readonly<Record<string, (object: PyObject) => FobsValue>>;
+  /** What stands for an item that has been pulled. Default: the item itself, as does `undefined`. */
+  readonly resolve?: (item: RemoteItem) => FobsValue;
 }
 
 /** A decoded value, and how it was written: answer a peer in its own dialect. */
 export interface Decoded {
   readonly value: FobsValue;
   readonly dialect: FobsDialect;
+  /** What the {@link RemoteItem}s of the value are to be pulled by; empty where all of them were resolved. */
+  readonly references: readonly Reference[];
 }
 
 const DEFAULT_LIMITS: DecodeLimits = { maxDepth: 100, maxValues: 1_000_000, maxNumberKeys: 4_096 };
@@ -41,25 +47,31 @@ export function decodeFobs(bytes: Uint8Array, options: DecodeOptions = {}): Deco
   const { dialect, sections } = readSections(plain);
   const [main, ...rest] = sections;
   if (main === undefined) throw badFobs('it is empty');
-  const datums = rest.map((section) => new Datum(section));
   const limits = { ...DEFAULT_LIMITS, ...options };
   const context: Context = {
     types: options.types ?? {},
-    datums: new Map(datums.map((datum) => [datum.id, datum])),
-    references: new Map(datums.filter(({ dot }) => dot > 0).map((datum) => [datum.dot, datum])),
+    resolve: options.resolve,
+    open: new Set(),
+    datums: new Datums(rest),
     arrays: new Map(),
     numberKeys: new NumberKeys(limits.maxNumberKeys),
   };
-  const value = readPack(main.body, (map) => recompose(map, context), limits, context.numberKeys);
-  return { value, dialect };
+  const value = readPack(
+    main.body,
+    (map) => recompose(map, context),
+    limits,
+    context.numberKeys,
+    rest.length,
+  );
+  return { value, dialect, references: [...context.open] };
 }
 
 interface Context {
   readonly types: NonNullable<DecodeOptions['types']>;
-  /** The datums by their IDs. */
-  readonly datums: ReadonlyMap<string, Datum>;
-  /** The datums that name a sender to pull from, by what is to be pulled. A value has one of a kind. */
-  readonly references: ReadonlyMap<number, Datum>;
+  readonly resolve: DecodeOptions['resolve'];
+  /** Those that items of the value refer to, and that are not resolved. */
+  readonly open: Set<Reference>;
+  readonly datums: Datums;
   /** The arrays by their bytes: what many refer to is one array. */
   readonly arrays: Map<Uint8Array, NdArray>;
   readonly numberKeys: NumberKeys;
@@ -68,7 +80,10 @@ interface Context {
 type Recomposer = (data: FobsValue, object: PyObject, context: Context) => FobsValue | undefined;
 
 const isPlaced = isMatching({ type: P.string, data: P.union(P.string, P.instanceOf(Uint8Array)) });
-const isDatumRef = isMatching({ data: { datum_id: P.string } });
+const datumRef = { datum_id: P.string, unwrap: P.optional(P.boolean) };
+const isDatumRef = isMatching({ data: datumRef });
+/** NVFlare 2.5 has the fields of a data class in the place of `data`. */
+const isOldDatumRef = isMatching(datumRef);
 const isPairs = (data: FobsValue): data is readonly (readonly [FobsValue, FobsValue])[] =>
   Array.isArray(data) && data.every((pair) => Array.isArray(pair) && pair.length === 2);
 
@@ -89,19 +104,37 @@ const RECOMPOSERS: Readonly<Record<string, Recomposer>> = {
     const date = new Date(typeof data === 'string' ? data : Number.NaN);
     return Number.isNaN(date.getTime()) ? undefined : date;
   },
-  [PyType.DATUM_REF]: (data, _object, { datums }) =>
-    isDatumRef(data) ? datums.get(data.data.datum_id)?.content : undefined,
+  [PyType.DATUM_REF]: (data, _object, { datums }) => {
+    if (isDatumRef(data)) return contentOf(datums.withId(data.data.datum_id));
+    return isOldDatumRef(data) ? contentOf(datums.withId(data.datum_id)) : undefined;
+  },
   [PyType.NDARRAY]: (data, _object, context) => {
     if (isBytes(data)) return arrayOf(data, context);
     if (!isPlaced(data) || data.type !== 'native' || !isBytes(data.data)) return undefined;
     return arrayOf(data.data, context);
   },
+  [PyType.TENSOR]: (data, _object, context) => {
+    if (!isPlaced(data) || data.type !== 'native' || !isBytes(data.data)) return undefined;
+    return arrayOf(data.data, context, readTensor);
+  },
 };
 
-function arrayOf(npy: Uint8Array, { arrays }: Context): NdArray {
-  const array = arrays.get(npy) ?? readNpy(npy);
-  arrays.set(npy, array);
+function arrayOf(bytes: Uint8Array, { arrays }: Context, read = readNpy): NdArray {
+  const array = arrays.get(bytes) ?? read(bytes);
+  arrays.set(bytes, array);
   return array;
+}
+
+/** NVFlare names the one tensor `t`. */
+function readTensor(bytes: Uint8Array): Tensor {
+  const array = readSafetensors(bytes).get('t');
+  if (array === undefined) throw badFobs('a tensor is missing');
+  return Tensor.from(array);
+}
+
+function contentOf(datum: Datum | undefined): FobsValue {
+  const content = datum?.content;
+  return datum?.isFile === true && isBytes(content) ? new PyFile(content) : content;
 }
 
 function recompose(map: Readonly<Record<string, FobsValue>>, context: Context): FobsValue {
@@ -115,14 +148,15 @@ function recompose(map: Readonly<Record<string, FobsValue>>, context: Context): 
 }
 
 /** An array or tensor that is to be pulled. Source: `nvflare/fuel/utils/fobs/decomposers/via_downloader.py`. */
-function remoteItem(object: PyObject, { references }: Context): RemoteItem | undefined {
+function remoteItem(object: PyObject, { datums, resolve, open }: Context): FobsValue {
   const { data } = object;
   if (!isPlaced(data) || data.type !== 'ref' || typeof data.data !== 'string') return undefined;
   const lazyDot = (data as { lazy_dot?: unknown }).lazy_dot;
-  const dot = typeof lazyDot === 'number' ? lazyDot : object.type === PyType.NDARRAY ? NUMPY_DOT : TENSOR_DOT;
-  const datum = references.get(dot);
-  return datum === undefined ? undefined : new RemoteItem(datum.reference, data.data, dot, object);
+  const dot = typeof lazyDot === 'number' ? lazyDot : object.type === PyType.NDARRAY ? Dot.NUMPY : Dot.TENSOR;
+  const reference = datums.keeperOf(dot)?.reference;
+  if (reference === undefined) return undefined;
+  const item = new RemoteItem(reference, data.data, object);
+  const resolved = resolve?.(item);
+  if (resolved === undefined) open.add(reference);
+  return resolved ?? item;
 }
-
-const NUMPY_DOT = 3;
-const TENSOR_DOT = 6;

@@ -14,9 +14,10 @@ export type NdData =
   | Float64Array;
 
 /**
- * The element types that JavaScript can hold, by numpy's name. `bool` and `float16` have no typed array of their own in
- * every runtime: their memory is a Uint8Array of 0 and 1, and a Uint16Array of the bits. The memory of a complex
- * number is its real part and its imaginary part.
+ * The element types that JavaScript can hold, by numpy's name. `bool`, `float16` and `bfloat16` have no typed array of
+ * their own in every runtime: their memory is a Uint8Array of 0 and 1, and a Uint16Array of the bits. The memory of a
+ * complex number is its real part and its imaginary part. `code` is that of npy files; `bfloat16`, which numpy has not,
+ * has none: PyTorch sends it, as a {@link Tensor}.
  */
 export const DTYPES = {
   bool: { code: '|b1', memory: Uint8Array, lanes: 1 },
@@ -29,11 +30,15 @@ export const DTYPES = {
   int64: { code: '<i8', memory: BigInt64Array, lanes: 1 },
   uint64: { code: '<u8', memory: BigUint64Array, lanes: 1 },
   float16: { code: '<f2', memory: Uint16Array, lanes: 1 },
+  bfloat16: { code: undefined, memory: Uint16Array, lanes: 1 },
   float32: { code: '<f4', memory: Float32Array, lanes: 1 },
   float64: { code: '<f8', memory: Float64Array, lanes: 1 },
   complex64: { code: '<c8', memory: Float32Array, lanes: 2 },
   complex128: { code: '<c16', memory: Float64Array, lanes: 2 },
 } as const;
+
+/** The most axes of an array that is read, as numpy has them. */
+export const MAX_AXES = 64;
 
 /** Name of an element type, as numpy has it. */
 export type Dtype = keyof typeof DTYPES;
@@ -56,7 +61,7 @@ export class NdArray {
   constructor(dtype: Dtype, shape: readonly number[], data: NdData, isFortran = false) {
     const { memory, lanes } = DTYPES[dtype];
     if (!(data instanceof memory)) throw badFobs(`an array of ${dtype} needs a ${memory.name}`);
-    const expected = sizeOf(shape) * lanes;
+    const expected = elementCount(shape) * lanes;
     if (data.length !== expected)
       throw badFobs(
         `the shape [${shape.join(', ')}] of ${dtype} needs ${expected} elements, got ${data.length}`,
@@ -78,7 +83,23 @@ export class NdArray {
   }
 }
 
+/**
+ * A `torch.Tensor`, which NVFlare sends as safetensors. Python needs PyTorch to read it. It is in row-major order: one in
+ * Fortran order is copied when it is sent.
+ */
+export class Tensor extends NdArray {
+  /** The array as a tensor, with the same memory. */
+  static from({ dtype, shape, data, isFortran }: NdArray): Tensor {
+    return new Tensor(dtype, shape, data, isFortran);
+  }
+}
+
 /** The number of elements of a shape. */
-export function sizeOf(shape: readonly number[]): number {
+export function elementCount(shape: readonly number[]): number {
   return shape.reduce((size, length) => size * length, 1);
+}
+
+/** The memory of its elements. */
+export function bytesOf({ data }: NdArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -1,5 +1,8 @@
+import { concatenated } from '../concatenated.js';
+import { quoted } from '../quoted.js';
 import { badFobs } from './bad-fobs.js';
-import { type Dtype, DTYPES, NdArray, type NdData, sizeOf } from './nd-array.js';
+import { elements, IS_LITTLE } from './elements.js';
+import { bytesOf, type Dtype, DTYPES, MAX_AXES, NdArray, elementCount } from './nd-array.js';
 
 /*
  * The format of numpy.lib.format, versions 1 to 3:
@@ -9,18 +12,16 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] as const;
 const ALIGNMENT = 64;
 /** numpy refuses longer headers too. */
 const MAX_HEADER_BYTES = 10_000;
-/** numpy has at most 64 axes. */
-const MAX_AXES = 64;
 
 const HEADER =
   /^\{\s*'descr':\s*'([<>|=][a-z]\d+)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d,\s]*)\),?\s*\}\s*$/;
 
 const NAMES: ReadonlyMap<string, Dtype> = new Map(
-  (Object.keys(DTYPES) as Dtype[]).map((name) => [DTYPES[name].code.slice(1), name]),
+  (Object.keys(DTYPES) as Dtype[]).flatMap((name) => {
+    const code = DTYPES[name].code?.slice(1);
+    return code === undefined ? [] : [[code, name] as const];
+  }),
 );
-
-/** Typed arrays use the byte order of the machine, npy says its own. */
-const IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
  * Reads an npy file. Its elements are a view on `bytes` where they are aligned and in the byte order of the machine,
@@ -40,41 +41,39 @@ export function readNpy(bytes: Uint8Array): NdArray {
   const header = String.fromCharCode(...bytes.subarray(headerAt, headerAt + headerBytes));
   const [, descr = '', fortran, axes = ''] = HEADER.exec(header) ?? [];
   const dtype = NAMES.get(descr.slice(1));
-  if (dtype === undefined) throw badFobs(`npy: no array of a known type (${JSON.stringify(descr)})`);
+  if (dtype === undefined) throw badFobs(`npy: no array of a known type (${quoted(descr)})`);
   const shape = axes
     .split(',')
     .filter((axis) => axis.trim() !== '')
     .map(Number);
-  const size = sizeOf(shape) * DTYPES[dtype].lanes * DTYPES[dtype].memory.BYTES_PER_ELEMENT;
+  const size = elementCount(shape) * DTYPES[dtype].lanes * DTYPES[dtype].memory.BYTES_PER_ELEMENT;
   const start = headerAt + headerBytes;
   if (shape.length > MAX_AXES || size !== bytes.length - start)
-    throw badFobs(`npy: ${bytes.length - start} bytes do not fit the shape (${axes})`);
+    throw badFobs(`npy: ${bytes.length - start} bytes do not fit the shape ${quoted(axes)}`);
   const isSwapped = descr.startsWith(IS_LITTLE ? '>' : '<');
   return new NdArray(dtype, shape, elements(bytes.subarray(start), dtype, isSwapped), fortran === 'True');
 }
 
-/** Writes an npy file of version 1, as `numpy.save` does. */
-export function writeNpy({ dtype, shape, data, isFortran }: NdArray): Uint8Array {
+/**
+ * Writes an npy file of version 1, as `numpy.save` does.
+ *
+ * @throws CommError `BAD_DATA` for bfloat16, which numpy has not
+ */
+export function writeNpy(array: NdArray): Uint8Array {
+  return concatenated([npyHeader(array), bytesOf(array)]);
+}
+
+/** What comes before the elements. @throws CommError `BAD_DATA` for bfloat16 */
+export function npyHeader({ dtype, shape, isFortran }: NdArray): Uint8Array {
   const { code } = DTYPES[dtype];
+  if (code === undefined) throw badFobs(`npy: numpy has no ${dtype}: send it as a Tensor`);
   const descr = IS_LITTLE ? code : code.replace('<', '>');
   const axes = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const text = `{'descr': '${descr}', 'fortran_order': ${isFortran ? 'True' : 'False'}, 'shape': ${axes}, }`;
-  const start = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(start + data.byteLength);
-  bytes.set(MAGIC);
-  bytes[6] = 1;
-  new DataView(bytes.buffer).setUint16(8, start - 10, true);
-  bytes.set(new TextEncoder().encode(`${text.padEnd(start - 11)}\n`), 10);
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
-  return bytes;
-}
-
-function elements(bytes: Uint8Array, dtype: Dtype, isSwapped: boolean): NdData {
-  const { memory } = DTYPES[dtype];
-  const width = memory.BYTES_PER_ELEMENT;
-  const isView = width === 1 || (!isSwapped && bytes.byteOffset % width === 0);
-  const own = isView ? bytes : new Uint8Array(bytes);
-  if (isSwapped && width > 1)
-    for (let at = 0; at < own.length; at += width) own.subarray(at, at + width).reverse();
-  return new memory(own.buffer as ArrayBuffer, own.byteOffset, own.length / width);
+  const header = new Uint8Array(Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT);
+  header.set(MAGIC);
+  header[6] = 1;
+  new DataView(header.buffer).setUint16(8, header.length - 10, true);
+  header.set(new TextEncoder().encode(`${text.padEnd(header.length - 11)}\n`), 10);
+  return header;
 }

@@ -7,7 +7,8 @@ export interface DecodeLimits {
   /** Maximum nesting of containers. Default: 100. */
   readonly maxDepth: number;
   /**
-   * Maximum number of values, nested ones included. A value takes 8 to 100 times its bytes in memory where it is small.
+   * Maximum number of values, nested ones and datums included. A value takes 8 to 100 times its bytes in memory where it is
+   * small.
    * Default: 1,000,000.
    */
   readonly maxValues: number;
@@ -29,6 +30,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  *
  * A general decoder does not fit: Python's maps have keys of any type, and each map may stand for a Python object.
  *
+ * @param datums - how many come beside it, which count as values
  * @throws CommError `BAD_DATA` for anything else, or beyond a limit
  */
 export function readPack(
@@ -36,10 +38,11 @@ export function readPack(
   recompose: Recompose,
   limits: Pick<DecodeLimits, 'maxDepth' | 'maxValues'>,
   numberKeys: NumberKeys,
+  datums: number,
 ): FobsValue {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let offset = 0;
-  let values = 0;
+  let values = datums;
 
   const take = (count: number): number => {
     const start = offset;

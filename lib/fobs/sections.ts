@@ -1,3 +1,4 @@
+import { concatenated } from '../concatenated.js';
 import { badFobs } from './bad-fobs.js';
 
 /**
@@ -24,7 +25,7 @@ export interface Section {
 export const ID_BYTES = 16;
 
 /** More than a value with datums of its own ever has; NVFlare writes one per text or blob of 10 MiB, or per model. */
-const MAX_SECTIONS = 65_536;
+export const MAX_SECTIONS = 65_536;
 
 const HEADER_BYTES: Readonly<Record<FobsDialect, number>> = { '2.4': 9, '2.7': 10 };
 
@@ -52,13 +53,26 @@ export function mainHeader(size: number, dialect: FobsDialect): Uint8Array {
 /** A datum of text in dialect 2.7, which has it alone to refer to what others keep. */
 export function textDatum(text: string, dot: number): Uint8Array {
   const content = new TextEncoder().encode(text);
-  const datum = new Uint8Array(HEADER_BYTES['2.7'] + ID_BYTES + content.length);
-  datum[0] = Marker.TEXT;
-  datum[1] = dot;
-  new DataView(datum.buffer).setBigUint64(2, BigInt(ID_BYTES + content.length));
-  crypto.getRandomValues(datum.subarray(10, 10 + ID_BYTES));
-  datum.set(content, 10 + ID_BYTES);
-  return datum;
+  return concatenated([
+    datumHeader(Marker.TEXT, dot, content.length, crypto.getRandomValues(new Uint8Array(ID_BYTES)), '2.7'),
+    content,
+  ]);
+}
+
+/** What comes before the content of a datum. */
+export function datumHeader(
+  marker: number,
+  dot: number,
+  size: number,
+  id: Uint8Array,
+  dialect: FobsDialect,
+): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES[dialect] + ID_BYTES);
+  header[0] = marker;
+  if (dialect === '2.7') header[1] = dot;
+  new DataView(header.buffer).setBigUint64(HEADER_BYTES[dialect] - 8, BigInt(ID_BYTES + size));
+  header.set(id, HEADER_BYTES[dialect]);
+  return header;
 }
 
 function cut(bytes: Uint8Array, dialect: FobsDialect): readonly Section[] | undefined {

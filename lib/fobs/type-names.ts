@@ -1,6 +1,6 @@
 /*
  * Names of Python that FOBS writes. Source: `nvflare/fuel/utils/fobs/fobs.py`, `decomposers/core_decomposers.py` and
- * `nvflare/app_common/decomposers/numpy_decomposers.py`.
+ * `nvflare/app_common/decomposers/numpy_decomposers.py`, `nvflare/app_opt/pt/decomposers.py`.
  */
 
 /** The keys of a map that stands for a Python object. */
@@ -16,9 +16,13 @@ export const PyType = {
   DATETIME: 'datetime.datetime',
   DATUM_REF: 'nvflare.fuel.utils.fobs.datum.DatumRef',
   NDARRAY: 'numpy.ndarray',
+  TENSOR: 'torch.Tensor',
 } as const;
 
 const CORE = 'nvflare.fuel.utils.fobs.decomposers.core_decomposers';
+
+/** The module of the decomposers of whole kinds of classes. */
+export const DECOMPOSERS = 'nvflare.fuel.utils.fobs.decomposer';
 
 /** The decomposers that Python needs for them. */
 export const DECOMPOSER: Readonly<Record<string, string>> = {
@@ -27,4 +31,6 @@ export const DECOMPOSER: Readonly<Record<string, string>> = {
   [PyType.ORDERED_DICT]: `${CORE}.OrderedDictDecomposer`,
   [PyType.DATETIME]: `${CORE}.DatetimeDecomposer`,
   [PyType.NDARRAY]: 'nvflare.app_common.decomposers.numpy_decomposers.NumpyArrayDecomposer',
+  [PyType.TENSOR]: 'nvflare.app_opt.pt.decomposers.TensorDecomposer',
+  [PyType.DATUM_REF]: `${DECOMPOSERS}.DataClassDecomposer`,
 };

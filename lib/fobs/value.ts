@@ -1,4 +1,6 @@
+import type { Reference } from './datum.js';
 import type { NdArray } from './nd-array.js';
+import { DECOMPOSERS } from './type-names.js';
 
 /**
  * A value that FOBS carries. Plain values are those of JavaScript; the classes beside them stand for Python types that
@@ -22,6 +24,7 @@ export type FobsValue =
   | ReadonlySet<FobsValue>
   | ReadonlyMap<FobsValue, FobsValue>
   | NdArray
+  | PyFile
   | PyFloat
   | PyObject
   | RemoteItem
@@ -45,6 +48,23 @@ export class PyFloat {
    */
   constructor(value: number) {
     this.value = value;
+  }
+}
+
+/**
+ * A file that travels whole within a value: `Datum.file_datum(path)` in Python, which saves what it receives so to its
+ * `datum_dir`. Here it is its bytes.
+ */
+export class PyFile {
+  readonly bytes: Uint8Array;
+
+  /**
+   * A file with these bytes.
+   *
+   * @param bytes - at least one: NVFlare refuses the message of an empty file
+   */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
   }
 }
 
@@ -76,8 +96,6 @@ export class PyObject<D extends FobsValue = FobsValue> {
   }
 }
 
-const DECOMPOSERS = 'nvflare.fuel.utils.fobs.decomposer';
-
 /** A member of a Python enum, such as `pyEnum('nvflare.apis.dxo.DataKind', 'WEIGHTS')`. */
 export function pyEnum(type: string, member: string): PyObject<string> {
   return new PyObject(type, member, `${DECOMPOSERS}.EnumTypeDecomposer`);
@@ -101,17 +119,17 @@ export class RemoteItem {
   readonly fqcn: string;
   readonly refId: string;
   readonly itemId: string;
-  /** What it is: 3 for a numpy array, 6 for a tensor. Source: `nvflare/fuel/utils/fobs/dots.py`. */
+  /** What it is: 3 for a numpy array, 6 for a tensor. */
   readonly dot: number;
   /** The Python object that stands for it in the value. */
   readonly placeholder: PyObject;
 
   /** See the fields. */
-  constructor(source: { fqcn: string; refId: string }, itemId: string, dot: number, placeholder: PyObject) {
+  constructor(source: Reference, itemId: string, placeholder: PyObject) {
     this.fqcn = source.fqcn;
     this.refId = source.refId;
+    this.dot = source.dot;
     this.itemId = itemId;
-    this.dot = dot;
     this.placeholder = placeholder;
   }
 }

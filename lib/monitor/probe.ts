@@ -32,8 +32,9 @@ import { type IdentityMap, resolveOptions } from '../options.js';
 import { oneLine, quoted } from '../quoted.js';
 import { MessageRouter } from '../sfm/message-router.js';
 import { SessionTable } from '../sfm/session-table.js';
-import type { Decide } from '../sfm/with-admission.js';
-import type { Session, SessionRole } from '../sfm/session.js';
+import { admitAll } from '../sfm/with-admission.js';
+import type { Session } from '../sfm/session.js';
+import type { SessionRole } from '../sfm/session-context.js';
 import type { SessionLife } from '../sfm/session-life.js';
 import type { Connection } from '../transport/connection.js';
 import { type Driver, type DriverParams, Mode } from '../transport/driver.js';
@@ -150,7 +151,7 @@ function converse(
       match(event)
         .returnType<Observable<ProbeEvent | 'done'>>()
         .with({ type: 'opened' }, ({ session }) => nudge(session, scheduler))
-        .with({ type: 'greeted' }, { type: 'silent' }, () => EMPTY)
+        .with({ type: 'greeted' }, { type: 'unverified' }, { type: 'silent' }, () => EMPTY)
         .with({ type: 'refused' }, { type: 'rejected' }, ({ error }) => throwError(() => error))
         .with({ type: 'admitted' }, ({ session, endpoint }) => act(() => session.welcome(endpoint, streamId)))
         .with({ type: 'ask' }, ({ session }) => act(() => session.ping()))
@@ -237,8 +238,7 @@ function sessionTable({
 }: Required<ProbeOptions>): SessionTable {
   const times = { handshakeTimeoutMs: timeoutMs, settleTimeoutMs: timeoutMs, scheduler };
   const options = resolveOptions({ ...times, identityMap });
-  const decide: Decide = () => of({ at: 0, over: undefined });
-  return new SessionTable({ local, options, router: new MessageRouter(0), decide });
+  return new SessionTable({ local, options, router: new MessageRouter(0), decide: admitAll });
 }
 
 /** The stream ID of the PINGs of a probe, which is the only one on its connection. */

@@ -2,6 +2,7 @@ import { exhaustMap, type Observable, Subject, type Subscription, takeUntil, tap
 
 import type { CommError } from '../comm-error.js';
 import type { Communicator } from '../communicator.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import type { CommunicatorStats } from '../stats.js';
 import { isWatcher } from '../watcher.js';
 import { Busiest } from './busiest.js';
@@ -43,9 +44,6 @@ const DEFAULTS: Required<ServeStatsOptions> = {
   history: false,
 };
 
-/** The longest time that a timer can have. */
-const MAX_PERIOD_MS = 2 ** 31 - 1;
-
 interface Request extends WatchRequest {
   readonly periodMs: number;
   readonly maxEndpoints?: number;
@@ -79,7 +77,7 @@ export function serveStats(communicator: Communicator, options: ServeStatsOption
     sendIfPossible(communicator, name, appId, encodeJson(content));
 
   const serve = ({ endpoint: { name }, id, periodMs, ...request }: Request): Observable<unknown> => {
-    const keptMs = Math.min(Math.max(periodMs, minPeriodMs), MAX_PERIOD_MS);
+    const keptMs = Math.min(Math.max(periodMs, minPeriodMs), LONGEST_TIMER_MS);
     const busiest = new Busiest(Math.min(request.maxEndpoints ?? maxEndpoints, maxEndpoints));
     let next = 0;
     let past = request.history === true && history ? { history: hour.samples } : {};

@@ -1,4 +1,5 @@
 import {
+  catchError,
   concat,
   defer,
   EMPTY,
@@ -9,15 +10,13 @@ import {
   mergeMap,
   type Observable,
   of,
-  Subject,
   takeUntil,
   throwError,
   timer,
 } from 'rxjs';
 
-import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
-import type { CallbackErrorEvent } from '../lifecycle.js';
 import type { ResolvedOptions } from '../options.js';
 import { takeRequest } from '../transport/handshake-requests.js';
 import { callVerifyHook } from './call-verify-hook.js';
@@ -28,7 +27,7 @@ import { lookAt, noteAsked } from './heartbeat.js';
 import { nameTaken } from './name-taken.js';
 import type { Session } from './session.js';
 import type { SessionLife } from './session-life.js';
-import type { Admitted, Decide } from './with-admission.js';
+import type { Decide } from './with-admission.js';
 
 /** The longest that a newcomer waits under a name that two endpoints fight for. */
 const MAX_DAMPING_MS = 10_000;
@@ -41,15 +40,8 @@ const LOOK_EVERY_MS = 50;
  * the name must be free, or become so.
  */
 export class Admission {
-  /** What the hook threw. */
-  readonly errors$: Observable<CallbackErrorEvent>;
-  /** Incumbents to be asked for a sign of life. */
-  readonly asks$: Observable<SessionLife>;
-
   readonly #options: ResolvedOptions;
   readonly #seat: LookUp;
-  readonly #errors = new Subject<CallbackErrorEvent>();
-  readonly #asks = new Subject<SessionLife>();
   /** Both sides time the handshake, and most likely by the same time: half of it leaves room for the rest. */
   readonly #patienceMs: number;
 
@@ -57,8 +49,6 @@ export class Admission {
     this.#options = options;
     this.#seat = seat;
     this.#patienceMs = options.handshakeTimeoutMs / 2;
-    this.errors$ = this.#errors.asObservable();
-    this.asks$ = this.#asks.asObservable();
   }
 
   /** {@inheritDoc Decide} */
@@ -68,11 +58,12 @@ export class Admission {
       this.#options.duplicateName === 'newcomer'
         ? this.#waitItsTurn(endpoint.name)
         : this.#outlive(endpoint.name),
-      defer(() => of(this.#admitted(endpoint.name))),
+      defer(() => of(this.#admit(session, endpoint))),
     );
 
-  #admitted(name: string): Admitted {
-    return { at: this.#options.scheduler.now(), over: this.#incumbent(name) };
+  #admit(session: Session, endpoint: Endpoint): SessionLife {
+    const at = this.#options.scheduler.now();
+    return { type: 'admitted', session, endpoint, at, over: this.#incumbent(endpoint.name) };
   }
 
   /** The live session that has a name now. */
@@ -81,7 +72,8 @@ export class Admission {
     return session?.isReady === true ? session : undefined;
   }
 
-  #verify({ role, connection }: Session, endpoint: Endpoint): Observable<never> {
+  #verify(session: Session, endpoint: Endpoint): Observable<SessionLife> {
+    const { connection, role } = session;
     const { scheme, mode } = role;
     const request = takeRequest(connection);
     const candidate = {
@@ -91,14 +83,17 @@ export class Admission {
       mode,
       ...(request === undefined ? {} : { request }),
     };
-    return callVerifyHook(this.#options.verifyEndpoint, candidate, (thrown) => {
-      const error = new CommError(
-        CommErrorCode.ERROR,
-        `verifyEndpoint failed on ${endpoint.name} at ${connection.properties.peer_addr}: ${messageOf(thrown)}`,
-        { cause: thrown },
-      );
-      this.#errors.next({ type: 'callback-error', callback: 'verifyEndpoint', error });
-    });
+    return callVerifyHook(this.#options.verifyEndpoint, candidate).pipe(
+      catchError((thrown: unknown) => {
+        const error = CommError.from(thrown);
+        const isFailure = error.code === CommErrorCode.ERROR;
+        const failed$ = isFailure ? of<SessionLife>({ type: 'unverified', session, endpoint, error }) : EMPTY;
+        return concat(
+          failed$,
+          throwError(() => error),
+        );
+      }),
+    );
   }
 
   /** The newcomer wins, but not as often as two that fight for a name can reconnect. */
@@ -114,7 +109,7 @@ export class Admission {
   }
 
   /** The incumbent stays, as long as it lives. */
-  #outlive(name: string): Observable<never> {
+  #outlive(name: string): Observable<SessionLife> {
     return defer(() => {
       const incumbent = this.#incumbent(name);
       if (incumbent === undefined) return EMPTY;
@@ -131,17 +126,15 @@ export class Admission {
    * it lives, or may do so; completes when it ends, or is dead. What is left of the time decides at the next attempt,
    * since a newcomer cannot wait longer than its handshake may take.
    */
-  #untilDead(incumbent: Session, name: string): Observable<never> {
+  #untilDead(incumbent: Session, name: string): Observable<SessionLife> {
     const { heartbeatTimeoutMs, scheduler } = this.#options;
     const taken$ = throwError(() => nameTaken(incumbent, name));
     // Silence does not tell such a one from a dead one.
     if (!incumbent.role.heartbeat || incumbent.isPaused || heartbeatTimeoutMs === 0) return taken$;
     const now = scheduler.now();
     const { activity, askedAt } = lookAt(incumbent, now);
-    if (askedAt === undefined) {
-      noteAsked(incumbent, now);
-      this.#asks.next({ type: 'ask', session: incumbent });
-    }
+    if (askedAt === undefined) noteAsked(incumbent, now);
+    const ask$ = askedAt === undefined ? of<SessionLife>({ type: 'ask', session: incumbent }) : EMPTY;
     const deadInMs = (askedAt ?? now) + heartbeatTimeoutMs - now;
     const lives$ = interval(LOOK_EVERY_MS, scheduler).pipe(
       filter(() => incumbent.activity !== activity),
@@ -149,6 +142,7 @@ export class Admission {
     );
     const decided$ = timer(Math.max(0, Math.min(deadInMs, this.#patienceMs)), scheduler);
     return concat(
+      ask$,
       lives$.pipe(takeUntil(merge(endOf(incumbent), decided$))),
       defer(() => {
         const mayLive = deadInMs > this.#patienceMs || incumbent.activity !== activity;

@@ -5,6 +5,7 @@ import {
   EMPTY,
   from,
   isObservable,
+  map,
   mergeMap,
   type Observable,
   of,
@@ -34,28 +35,24 @@ const TOLD = { tellPeer: P.string, reason: P.optional(P.string) };
 
 /**
  * Puts a candidate to the user's hook. Completes when it is let in; errors with a {@link VerdictError} when it is
- * refused, and with CommError `ERROR` when the hook fails: nobody has decided, so the peer is not told that it is refused.
- *
- * @param report - called with what the hook threw
+ * refused, and with CommError `ERROR` when the hook fails, whose cause is what it threw: nobody has decided, so the peer
+ * is not told that it is refused.
  */
-export function callVerifyHook(
-  hook: VerifyEndpoint,
-  candidate: EndpointCandidate,
-  report: (thrown: unknown) => void,
-): Observable<never> {
+export function callVerifyHook(hook: VerifyEndpoint, candidate: EndpointCandidate): Observable<never> {
   return defer((): Observable<unknown> => {
     const answer: unknown = hook(candidate);
     return isObservable(answer) || isPromise(answer) ? from(answer) : of(answer);
   }).pipe(
     take(1),
     defaultIfEmpty(undefined),
-    catchError((thrown: unknown) => {
-      report(thrown);
-      const detail = `verifyEndpoint failed: ${messageOf(thrown)}`;
-      return throwError(() => new CommError(CommErrorCode.ERROR, detail, { cause: thrown }));
-    }),
-    mergeMap((verdict) => (verdict === true ? EMPTY : throwError(() => refusal(verdict)))),
+    map((verdict) => (verdict === true ? undefined : refusal(verdict))),
+    catchError((thrown: unknown) => of(failure(thrown))),
+    mergeMap((error) => (error === undefined ? EMPTY : throwError(() => error))),
   );
+}
+
+function failure(cause: unknown): CommError {
+  return new CommError(CommErrorCode.ERROR, `verifyEndpoint failed: ${messageOf(cause)}`, { cause });
 }
 
 /** The user may not use TypeScript: an answer of another type refuses. */

@@ -56,15 +56,17 @@ export class EndpointRegistry {
   readonly #options: ResolvedOptions;
   readonly #commands = new Subject<Input>();
   readonly #drains = new Subject<Drain>();
-  readonly #endpoints = new BehaviorSubject<ReadonlyMap<string, Endpoint>>(EMPTY_WORLD.endpoints);
+  readonly #world = new BehaviorSubject(EMPTY_WORLD);
   readonly #changes = new KeyedSource<string, Endpoint | undefined>();
   readonly #lifecycle = new Subject<LifecycleEvent>();
-  #world = EMPTY_WORLD;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.lifecycle$ = this.#lifecycle.asObservable();
-    this.endpoints$ = this.#endpoints.asObservable();
+    this.endpoints$ = this.#world.pipe(
+      map(({ endpoints }) => endpoints),
+      distinctUntilChanged(),
+    );
   }
 
   /** Closes the loop around inputs from outside. */
@@ -77,17 +79,17 @@ export class EndpointRegistry {
   }
 
   /** The seat of an endpoint. */
-  readonly seat: LookUp = (name) => this.#world.seats.get(name);
+  readonly seat: LookUp = (name) => this.#world.value.seats.get(name);
 
   /** One endpoint, now and on each change. Changes of other endpoints cost nothing. */
   endpoint(name: string): Observable<Endpoint | undefined> {
-    const now$ = defer(() => of(this.#world.endpoints.get(name)));
+    const now$ = defer(() => of(this.#world.value.endpoints.get(name)));
     return merge(this.#changes.values(name), now$).pipe(distinctUntilChanged());
   }
 
   /** What went to and from each endpoint. */
   get stats(): readonly EndpointStats[] {
-    const seats = [...this.#world.seats.values()];
+    const seats = [...this.#world.value.seats.values()];
     return seats.map(({ peer, endpoint, session }) => peer.stats(endpoint, session?.traffic));
   }
 
@@ -105,14 +107,13 @@ export class EndpointRegistry {
   complete(): void {
     this.#commands.complete();
     this.#drains.complete();
-    this.#endpoints.complete();
+    this.#world.complete();
     this.#changes.complete();
     this.#lifecycle.complete();
   }
 
   #show(world: World): void {
-    this.#world = world;
-    if (world.changed.length > 0) this.#endpoints.next(world.endpoints);
+    this.#world.next(world);
     for (const name of world.changed) this.#changes.next(name, world.endpoints.get(name));
     for (const effect of world.effects) this.#perform(effect);
   }

@@ -21,7 +21,8 @@ export function handshakeTimeout(
   return connect((life$) => {
     const decided$ = life$.pipe(filter(({ type }) => type === 'ready' || type === 'closed'));
     const overdue$ = life$.pipe(
-      take(1), // A session shows first that it has opened.
+      filter((event) => event.type === 'opened'),
+      take(1),
       switchMap(({ session }) =>
         timer(timeoutMs, scheduler).pipe(
           map((): SessionLife => ({ type: 'overdue', session })),

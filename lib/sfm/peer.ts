@@ -1,5 +1,6 @@
 import { Subscription } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { QueueFullError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { Message } from '../message.js';
@@ -9,7 +10,6 @@ import { isWatcher } from '../watcher.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
 import { Outbound, type Sink } from './outbound.js';
-import { clockOf } from './send-timer.js';
 import { Counter, Traffic } from './traffic.js';
 
 /** The first ID follows this one (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`); the counter wraps to 0. */

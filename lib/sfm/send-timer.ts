@@ -1,5 +1,3 @@
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
-
 import { SEND_TIME_BOUNDS_MS, type SendTimes } from '../stats.js';
 
 const NO_TIMES: SendTimes = {
@@ -8,13 +6,6 @@ const NO_TIMES: SendTimes = {
   maxMs: 0,
   bins: SEND_TIME_BOUNDS_MS.map(() => 0).concat(0),
 };
-
-const preciseNow = (): number => performance.now();
-
-/** Milliseconds with parts of them, or those of the virtual time of a scheduler. */
-export function clockOf(scheduler: SchedulerLike): () => number {
-  return scheduler === asyncScheduler ? preciseNow : () => scheduler.now();
-}
 
 /**
  * Times how long messages take to get out. One at a time: a clock for each would cost more than to send it.

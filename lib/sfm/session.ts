@@ -1,10 +1,8 @@
 import { map, Observable, type Subscriber, type Subscription } from 'rxjs';
 
-import { CommError, CommErrorCode, type CommErrorDetail, RefusedError } from '../comm-error.js';
+import { CommError, CommErrorCode, RefusedError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
-import type { ResolvedOptions } from '../options.js';
-import { quoted } from '../quoted.js';
 import { addTallies } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
@@ -14,11 +12,13 @@ import { askProperties } from './ask-properties.js';
 import { type ControlType, FrameCounter } from './frame-counter.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
 import type { Heart, Pulse } from './heartbeat.js';
-import { resolveIdentity } from './identity.js';
-import type { MessageRouter } from './message-router.js';
+import { HeldFrames, MAX_HELD_BYTES } from './held-frames.js';
 import type { Sink } from './outbound.js';
+import { misfitOf } from './misfit.js';
 import type { Losses } from './peer.js';
+import { MAX_UNREAD_PINGS, PingFlood } from './ping-flood.js';
 import { decodeRefusal, encodeRefusal } from './refusal.js';
+import type { SessionContext, SessionRole } from './session-context.js';
 import { Counter, Traffic } from './traffic.js';
 
 const log = logger('sfm');
@@ -49,49 +49,6 @@ export type SessionEvent =
   | { readonly type: 'settled'; readonly session: Session }
   | { readonly type: 'closed'; readonly session: Session; readonly error: CommError | undefined };
 
-/** The most that a peer may send behind its handshake before it is answered; as much as may come in one read. */
-const MAX_HELD_BYTES = 1024 * 1024;
-
-/**
- * More PINGs than this within a second while a PONG waits are a flood. NVFlare sends one a minute, rxflare one every
- * few seconds.
- */
-const MAX_UNREAD_PINGS = 1_000;
-const UNREAD_PINGS_MS = 1_000;
-
-/** What a session needs to know of its surroundings. */
-export interface SessionContext {
-  readonly local: Endpoint;
-  readonly options: ResolvedOptions;
-  readonly router: MessageRouter;
-}
-
-/** What a session needs to know of its connector. */
-export interface SessionRole {
-  readonly handle: string;
-  /** Of its URL. */
-  readonly scheme: string;
-  readonly mode: Mode;
-  /** When we began to connect, in milliseconds since 1970. Absent where the peer did. */
-  readonly attemptedAt?: number | undefined;
-  /** The peer's certificate must fit its name. */
-  readonly mtls: boolean;
-  /** The transport can lose a peer without a sign, and NVFlare may answer out of order on it. */
-  readonly heartbeat: boolean;
-  /** Hears of the session. Default: nobody does. */
-  readonly connector?: SessionConnector;
-}
-
-/** A connector as its sessions know it. */
-export interface SessionConnector {
-  /** The peer has said who it is. */
-  greeted(connection: Connection): void;
-  /** The peer is no stranger any more. */
-  handshakeDone(connection: Connection): void;
-  /** It makes no more connections. */
-  halt(): void;
-}
-
 /*
  *   greeting --handshake--> verifying --welcome()--> settling --first frame after it, or time--> ready
  *       \--misfit, or refused--> refused <--refuse()--/     \                                        \
@@ -112,23 +69,20 @@ export class Session implements Heart, Sink {
   #events: Subscriber<SessionEvent> | undefined;
   #state: State = 'greeting';
   #endpoint: Endpoint | undefined;
-  /** Frames that came behind the handshake, before the pause that it brought could take hold. */
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  readonly #held = new HeldFrames();
   pulse: Pulse | undefined;
 
   readonly #frames = new FrameCounter();
   /** Messages that the connection did not take. */
   readonly #untaken = new Counter();
-  /** PINGs that came while a PONG waited, since `#unreadSince`. */
-  #unreadPings = 0;
-  #unreadSince = 0;
+  readonly #flood: PingFlood;
   #nextStreamId: () => number = () => HANDSHAKE_STREAM_ID;
 
   constructor(connection: Connection, role: SessionRole, context: SessionContext) {
     this.connection = connection;
     this.role = role;
     this.#context = context;
+    this.#flood = new PingFlood(context.options.scheduler);
     this.events$ = new Observable((subscriber) => {
       this.#events = subscriber;
       subscriber.next({ type: 'opened', session: this });
@@ -218,9 +172,7 @@ export class Session implements Heart, Sink {
     if (this.role.mode === Mode.PASSIVE) this.#answer();
     this.#liftLimits();
     this.#become('settling', { type: 'ready', session: this, endpoint });
-    const held = this.#held;
-    this.#held = [];
-    for (const frame of held) if (this.isReady) this.#receive(frame);
+    for (const frame of this.#held.take()) if (this.isReady) this.#receive(frame);
     this.connection.resume(this);
   }
 
@@ -291,8 +243,10 @@ export class Session implements Heart, Sink {
       this.#receiveHandshake(frame);
       return;
     }
-    if (this.#state === 'verifying') this.#hold(bytes);
-    else if (this.#state !== 'refused') this.#receiveOfEndpoint(frame, bytes);
+    if (this.#state === 'verifying') {
+      if (!this.#held.add(bytes))
+        throw this.#fault(`expected at most ${MAX_HELD_BYTES} bytes before the handshake is done`);
+    } else if (this.#state !== 'refused') this.#receiveOfEndpoint(frame, bytes);
   }
 
   #receiveOfEndpoint(frame: Frame, bytes: Uint8Array): void {
@@ -324,13 +278,7 @@ export class Session implements Heart, Sink {
       this.#sendControl(FrameType.PONG, this.#nextStreamId(), NIL_PAYLOAD);
       return;
     }
-    const now = this.#context.options.scheduler.now();
-    if (now - this.#unreadSince > UNREAD_PINGS_MS) {
-      this.#unreadSince = now;
-      this.#unreadPings = 0;
-    }
-    this.#unreadPings += 1;
-    if (this.#unreadPings > MAX_UNREAD_PINGS) {
+    if (this.#flood.count()) {
       throw this.#fault(
         `it sent more than ${MAX_UNREAD_PINGS} PINGs within a second, faster than it took the PONG`,
       );
@@ -370,7 +318,7 @@ export class Session implements Heart, Sink {
       this.connection.properties,
       this.#context.options.maxEndpointProperties,
     );
-    const error = this.#misfit(endpoint);
+    const error = misfitOf(endpoint, this.connection.properties, this.role, this.#context);
     if (error !== undefined) {
       this.#become('refused', { type: 'refused', session: this, endpoint, error, told: '' });
       return;
@@ -381,32 +329,11 @@ export class Session implements Heart, Sink {
     if (this.isVerifying) this.connection.pause(this);
   }
 
-  #hold(bytes: Uint8Array): void {
-    this.#heldBytes += bytes.length;
-    if (this.#heldBytes > MAX_HELD_BYTES) {
-      throw this.#fault(`expected at most ${MAX_HELD_BYTES} bytes before the handshake is done`);
-    }
-    this.#held.push(bytes);
-  }
-
   /** The peer is no stranger any more. */
   #liftLimits(): void {
     const { maxFrameBytes, highWaterMarkBytes } = this.#context.options;
     this.connection.maxFrameBytes = maxFrameBytes;
     this.connection.highWaterMarkBytes = highWaterMarkBytes;
-  }
-
-  /** Why the peer's name does not go with ours or, under mtls, does not fit its certificate. */
-  #misfit(endpoint: Endpoint): CommError | undefined {
-    const { local, options } = this.#context;
-    if (endpoint.name === local.name) return misfit(`the peer has our own name, ${local.name}`, 'own-name');
-    const { peer_cn, peer_cert_hidden = false } = this.connection.properties;
-    if (!this.role.mtls || (this.role.mode === Mode.ACTIVE && peer_cert_hidden)) return undefined;
-    const expected = resolveIdentity(endpoint.name, local.name, options.identityMap);
-    if (peer_cn === expected) return undefined;
-    const shown = peer_cn === undefined ? 'none with one common name' : `one for ${quoted(peer_cn)}`;
-    const text = `endpoint ${endpoint.name} needs a certificate for "${expected}", it showed ${shown}`;
-    return misfit(text, 'certificate-name');
   }
 
   /** Sends HELLO as soon as we know what to say in it. */
@@ -441,10 +368,6 @@ export class Session implements Heart, Sink {
   #fault(text: string): CommError {
     return new CommError(CommErrorCode.BAD_DATA, `${this.describe()}: ${text}`);
   }
-}
-
-function misfit(text: string, detail: CommErrorDetail): CommError {
-  return new CommError(CommErrorCode.BAD_DATA, text, { detail });
 }
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));

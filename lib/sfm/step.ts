@@ -1,6 +1,6 @@
 import { match } from 'ts-pattern';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { DuplicateName, ResolvedOptions } from '../options.js';
 import { NO_FLAPS, withFlap } from './flap-damping.js';
@@ -45,6 +45,7 @@ export function step(rules: Rules): (world: World, input: Input) => World {
       .with({ type: 'admitted' }, (event) => admit(world, event, rules))
       .with({ type: 'refused' }, (event) => refuse(world, event))
       .with({ type: 'rejected' }, (event) => reject(world, event, rules))
+      .with({ type: 'unverified' }, (event) => todo(world, tellUnverified(event)))
       .with({ type: 'overdue' }, ({ session }) => todo(world, close(session, overdue(session, rules))))
       .with({ type: 'ask' }, ({ session }) => todo(world, { type: 'ping', session }))
       .with({ type: 'unanswered' }, ({ session }) => todo(world, { type: 'settle', session }))
@@ -239,6 +240,13 @@ function todo(world: World, ...effects: Effect[]): World {
 
 function tellEndpoint(endpoint: Endpoint, { connection }: Session): Effect {
   return { type: 'tell', event: { type: 'endpoint', endpoint, connection } };
+}
+
+function tellUnverified({ session, endpoint, error: { cause } }: Of<'unverified'>): Effect {
+  const { peer_addr } = session.connection.properties;
+  const text = `verifyEndpoint failed on ${endpoint.name} at ${peer_addr}: ${messageOf(cause)}`;
+  const error = new CommError(CommErrorCode.ERROR, text, { cause });
+  return { type: 'tell', event: { type: 'callback-error', callback: 'verifyEndpoint', error } };
 }
 
 function close(session: Session, reason?: CommError): Effect {

@@ -2,7 +2,6 @@ import {
   catchError,
   connect,
   filter,
-  map,
   merge,
   type MonoTypeOperatorFunction,
   type Observable,
@@ -19,18 +18,17 @@ import { VerdictError } from './call-verify-hook.js';
 import type { Session } from './session.js';
 import type { SessionLife } from './session-life.js';
 
-/** An admission: what an `admitted` event says beside who it is. */
-export interface Admitted {
-  /** When it was decided, in milliseconds since 1970. */
-  readonly at: number;
-  /** The live session of this name that the peer may take the place of. */
-  readonly over: Session | undefined;
-}
+/**
+ * Whether a peer may come in: emits `admitted` when it may, and what is to be done before that is known; errors with a
+ * CommError whose message is the reason.
+ */
+export type Decide = (session: Session, endpoint: Endpoint) => Observable<SessionLife>;
 
-/** Whether a peer may come in: emits once when it may; errors with a CommError whose message is the reason. */
-export type Decide = (session: Session, endpoint: Endpoint) => Observable<Admitted>;
+/** Lets everyone in. */
+export const admitAll: Decide = (session, endpoint) =>
+  of({ type: 'admitted', session, endpoint, at: 0, over: undefined });
 
-/** Asks about each peer that has said who it is, and adds `admitted` or `refused` to the life of its session. */
+/** Asks about each peer that has said who it is, and adds what is decided to the life of its session. */
 export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionLife> {
   return connect((life$) => {
     const decided$ = life$.pipe(
@@ -38,7 +36,6 @@ export function withAdmission(decide: Decide): MonoTypeOperatorFunction<SessionL
       take(1),
       switchMap(({ session, endpoint }) =>
         decide(session, endpoint).pipe(
-          map((admitted): SessionLife => ({ type: 'admitted', session, endpoint, ...admitted })),
           catchError((error: unknown) => of(refused(session, endpoint, error))),
           // What a session shows next, until it is welcome, is that it has closed.
           takeUntil(life$),

@@ -1,6 +1,7 @@
 import { map, type SchedulerLike, type Subject } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 
+import { Cell, type CellOptions } from '../cellnet/index.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
 import { type Message, textMessage } from '../message.js';
@@ -58,6 +59,7 @@ export class VirtualNetwork {
   readonly #latencyMs: number;
   readonly #options: CommunicatorOptions;
   readonly #communicators = new Map<string, VirtualCommunicator>();
+  readonly #cells = new Map<string, Cell>();
   readonly #listeners = new Map<string, Subject<Connection>>();
   readonly #links = new Map<string, VirtualLink>();
 
@@ -92,6 +94,25 @@ export class VirtualNetwork {
       CommErrorCode.BAD_CONFIG,
       `endpoint ${name} is in this network already: give its properties and options the first time it is named`,
     );
+  }
+
+  /**
+   * The cell of an endpoint, on its communicator: made the first time, the same one from then on. Who is joined to whom
+   * says which ways there are.
+   *
+   * @param options - the first time only
+   * @throws CommError `BAD_CONFIG` for other options under a name
+   */
+  cell(name: string, options?: Omit<CellOptions, 'scheduler'>): Cell {
+    const known = this.#cells.get(name);
+    if (known === undefined) {
+      const cell = new Cell(this.communicator(name), { ...options, scheduler: this.#time });
+      this.#cells.set(name, cell);
+      return cell;
+    }
+    if (options === undefined) return known;
+    const text = `cell ${name} is in this network already: give its options the first time it is named`;
+    throw new CommError(CommErrorCode.BAD_CONFIG, text);
   }
 
   /**

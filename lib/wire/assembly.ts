@@ -1,7 +1,11 @@
 import { frameMemory } from './frame-memory.js';
+import { MAX_HEADER_BYTES } from './prefix.js';
 
-/** A unit up to this size gets its memory as soon as its length is known. */
-const EAGER_BYTES = 1024 * 1024;
+/**
+ * A unit up to this size gets its memory as soon as its length is known: also a frame with 1 MiB behind its headers, as
+ * chunks of NVFlare's streams are.
+ */
+const EAGER_BYTES = 1024 * 1024 + MAX_HEADER_BYTES;
 
 /** A larger one gets this many times what has arrived, so that a declared length alone costs nothing. */
 const GROWTH = 8;

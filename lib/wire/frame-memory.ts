@@ -111,7 +111,7 @@ export class FrameMemory {
    * @returns whether it is given back, now or then
    */
   giveBack({ buffer }: Uint8Array): boolean {
-    const holders = this.#owned.get(buffer);
+    const holders = buffer.byteLength > MAX_READ_BYTES ? this.#owned.get(buffer) : undefined;
     if (holders === undefined) return false;
     holders.isGivenBack = true;
     this.#useAgain(buffer, holders);

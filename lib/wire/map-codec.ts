@@ -90,12 +90,14 @@ function widen(value: unknown, depth: number): unknown {
   return convertInside(value, depth, widen);
 }
 
-/** Turns bigints that a number can hold exactly into numbers. */
+/** Turns bigints that a number can hold exactly into numbers, and views into bytes of their own. */
 function narrow(value: unknown, depth: number): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }
+  // The library returns a view on the frame, which headers would keep in memory, and lose when its payload is given back.
+  if (isBytes(value)) return value.slice();
   return convertInside(value, depth, narrow);
 }
 

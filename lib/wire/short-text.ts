@@ -1,6 +1,6 @@
 /*
  * Headers repeat the same few keys and values in message after message. A direct-mapped cache of 256 slots, keyed by a
- * hash of length, first and last character, holds short ASCII strings together with their MessagePack encoding
+ * hash of length, first, middle and last character, holds short ASCII strings together with their MessagePack encoding
  * (`fixstr`: a byte with the length, then the text). The last writer owns a slot. A hit saves making the string when it
  * is read, and checking each character when it is written (measured by `spec/bench/headers.ts`).
  */
@@ -39,7 +39,7 @@ export function sizeOfShortText(bytes: Uint8Array, start: number): number {
  */
 export function writeShortText(text: string, target: DataView, start: number, isKey: boolean): boolean {
   const { length } = text;
-  const slot = slotOf(length, text.charCodeAt(0), text.charCodeAt(length - 1));
+  const slot = slotOf(length, text.charCodeAt(0), text.charCodeAt(length >> 1), text.charCodeAt(length - 1));
   if (texts[slot] === text) {
     copyWords(encodedView, slot * SLOT_BYTES, target, start, length);
     return true;
@@ -57,7 +57,8 @@ export function writeShortText(text: string, target: DataView, start: number, is
 export function readShortText(bytes: Uint8Array, start: number): string | undefined {
   const last = start + ((bytes[start] ?? 0) & 0x1f);
   if (last >= bytes.length) return undefined;
-  const slot = slotOf(last - start, bytes[start + 1] ?? 0, bytes[last] ?? 0);
+  const length = last - start;
+  const slot = slotOf(length, bytes[start + 1] ?? 0, bytes[start + 1 + (length >> 1)] ?? 0, bytes[last] ?? 0);
   let cached = slot * SLOT_BYTES;
   for (let index = start; index <= last; index += 1, cached += 1)
     if (bytes[index] !== encoded[cached]) return learn(slot, bytes, start, last);
@@ -95,8 +96,8 @@ export function readAscii(bytes: Uint8Array, start: number, end: number): string
   return above > 0x7f ? undefined : text;
 }
 
-function slotOf(length: number, first: number, last: number): number {
-  return (length * 37 + first * 5 + last) & (SLOTS - 1);
+function slotOf(length: number, first: number, middle: number, last: number): number {
+  return (length * 37 + first * 5 + middle * 3 + last) & (SLOTS - 1);
 }
 
 function learn(slot: number, bytes: Uint8Array, start: number, last: number): string | undefined {

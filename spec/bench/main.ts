@@ -2,19 +2,19 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+import { provideCertificates } from './certificates.js';
 import { Child } from './child.js';
 import { pin } from './pin.js';
-import { renderReport } from './report.js';
+import { describeFigure, renderReport } from './report.js';
 import { median, percentile } from './statistics.js';
+import type { Case, Served } from './system.js';
 import { SYSTEMS } from './systems/index.js';
 import type { Request } from './worker.js';
 
 /** One measured figure, as `--json` writes it. */
-export interface Row {
+export interface Row extends Case {
   readonly system: string;
   readonly transport: string;
-  readonly kind: 'one-way' | 'echo';
-  readonly bytes: number;
   readonly messagesPerSecond: number | null;
   readonly megabytesPerSecond: number | null;
   readonly p50Microseconds: number | null;
@@ -25,8 +25,8 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
-    transport: { type: 'string' },
     only: { type: 'string' },
+    system: { type: 'string' },
   },
 });
 
@@ -38,11 +38,21 @@ const STARTS = options.quick ? 1 : 5;
 const ROUNDS_PER_START = options.quick ? 3 : 1;
 /** How long one measurement should take. */
 const TARGET_SECONDS = options.quick ? 0.15 : 0.6;
+const ECHOES = options.quick ? 200 : 1_000;
+
 const ONE_WAY_BYTES = options.quick ? [100, 1_000_000] : [100, 10_000, 1_000_000, 16_000_000];
 const ECHO_BYTES = options.quick ? [100] : [100, 1_000_000];
-const ECHOES = options.quick ? 200 : 1_000;
-/** NVFlare's WebSocket client refuses frames of 4 MiB and more. */
-const HTTP_LIMIT_BYTES = 4_000_000;
+const TRANSPORT_CASES: readonly Case[] = [
+  ...ONE_WAY_BYTES.map((bytes) => ({ kind: 'one-way', bytes }) as const),
+  ...ECHO_BYTES.map((bytes) => ({ kind: 'echo', bytes }) as const),
+];
+const CELL_CASES: readonly Case[] = [
+  { kind: 'echo', bytes: 100 },
+  { kind: 'pipelined', bytes: 100 },
+  { kind: 'stream', bytes: 512_000_000 },
+];
+/** How often a stream is sent at a time. */
+const STREAMS = 3;
 
 interface Contestant {
   readonly index: number;
@@ -55,96 +65,97 @@ interface Contender extends Contestant {
   readonly client: Child<Request>;
 }
 
+/** `--only cells,tcp` for some tables, `--system rxflare,ws` for some columns. */
 const wanted: readonly Contestant[] = SYSTEMS.map(({ name, transport }, index) => ({
   name,
   transport,
   index,
 })).filter(
   ({ name, transport }) =>
-    (options.transport === undefined || options.transport === transport) &&
-    (options.only === undefined || options.only.split(',').includes(name)) &&
-    !(options.quick && name === 'NVFlare 2.9.0' && transport !== 'tcp'),
+    isChosen(options.only, transport) &&
+    isChosen(options.system, name) &&
+    !(
+      options.quick &&
+      options.system === undefined &&
+      name === 'NVFlare 2.9.0' &&
+      !['tcp', 'cells'].includes(transport)
+    ),
 );
 
-/** Messages a second, or seconds there and back, of each contestant in each case. */
+/** How many a second, or the seconds there and back, of each contestant in each case. */
 const samples = new Map<string, number[]>();
 const rows: Row[] = [];
+await provideCertificates();
 for (const transport of new Set(wanted.map((contestant) => contestant.transport))) {
   const contestants = wanted.filter((contestant) => contestant.transport === transport);
+  const cases = transport === 'cells' ? CELL_CASES : TRANSPORT_CASES;
   for (let turn = 0; turn < STARTS; turn += 1) {
     process.stderr.write(`${transport}, start ${turn + 1} of ${STARTS} …\n`);
     const contenders: Contender[] = [];
     for (const contestant of rotated(contestants, turn)) contenders.push(await start(contestant));
-    for (const bytes of ONE_WAY_BYTES) await measureOneWay(contenders, bytes);
-    for (const bytes of ECHO_BYTES) await measureEcho(contenders, bytes);
+    for (const one of cases) await measure(contenders, one);
     for (const contender of contenders) await stop(contender);
   }
-  for (const bytes of ONE_WAY_BYTES) for (const each of contestants) noteOneWay(each, bytes);
-  for (const bytes of ECHO_BYTES) for (const each of contestants) noteEcho(each, bytes);
+  for (const one of cases) for (const each of contestants) note(each, one);
 }
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, undefined, 2)}\n`);
 process.stdout.write(`\n${renderReport(rows)}\n`);
 
-async function measureOneWay(contenders: readonly Contender[], bytes: number): Promise<void> {
-  const able = contenders.filter((contender) => canCarry(contender, bytes));
+async function measure(contenders: readonly Contender[], one: Case): Promise<void> {
   const counts = new Map<Contender, number>();
-  for (const contender of able) counts.set(contender, await calibrate(contender, bytes));
+  for (const contender of contenders) {
+    if (SYSTEMS[contender.index]?.can?.(one) ?? true) counts.set(contender, await warmUp(contender, one));
+  }
   for (let round = 0; round < ROUNDS_PER_START; round += 1) {
     for (const [contender, count] of counts) {
-      const [seconds = Number.NaN] = await contender.client.ask<number[]>({ do: 'one-way', bytes, count });
-      samplesOf(contender, 'one-way', bytes).push(count / seconds);
+      const seconds = await ask(contender, one, count);
+      const figures = one.kind === 'echo' ? seconds : seconds.map((each) => perMeasure(one, count) / each);
+      samplesOf(contender, one).push(...figures);
     }
   }
 }
 
-async function measureEcho(contenders: readonly Contender[], bytes: number): Promise<void> {
-  const count = bytes > 100_000 ? Math.ceil(ECHOES / 10) : ECHOES;
-  const able = contenders.filter(({ name }) => !name.includes('to NVFlare'));
-  for (const { client } of able) await client.ask({ do: 'echo', bytes, count });
-  for (let round = 0; round < ROUNDS_PER_START; round += 1) {
-    for (const contender of able) {
-      const seconds = await contender.client.ask<number[]>({ do: 'echo', bytes, count });
-      samplesOf(contender, 'echo', bytes).push(...seconds);
-    }
-  }
+/** How many of a measurement are behind each of its seconds. */
+function perMeasure({ kind }: Case, count: number): number {
+  return kind === 'stream' ? 1 : count;
 }
 
-function noteOneWay(contestant: Contestant, bytes: number): void {
-  const rates = samplesOf(contestant, 'one-way', bytes);
-  if (rates.length === 0) return;
-  const rate = median(rates);
-  note({
-    system: contestant.name,
-    transport: contestant.transport,
-    kind: 'one-way',
-    bytes,
+/** @returns how many are to be measured: where they are not timed one by one, as many as take the target time */
+async function warmUp(contender: Contender, one: Case): Promise<number> {
+  if (one.kind === 'one-way' || one.kind === 'pipelined') return calibrate(contender, one);
+  const echoes = one.bytes > 100_000 ? Math.ceil(ECHOES / 10) : ECHOES;
+  const count = one.kind === 'stream' ? STREAMS : echoes;
+  await ask(contender, one, count);
+  return count;
+}
+
+function note({ index, name, transport }: Contestant, one: Case): void {
+  const figures = samplesOf({ index }, one);
+  if (figures.length === 0) return;
+  const isTimed = one.kind === 'echo';
+  const rate = isTimed ? null : median(figures);
+  const row: Row = {
+    system: name,
+    transport,
+    ...one,
     messagesPerSecond: rate,
-    megabytesPerSecond: (rate * bytes) / 1e6,
-    p50Microseconds: null,
-    p99Microseconds: null,
-  });
+    megabytesPerSecond: rate === null ? null : (rate * one.bytes) / 1e6,
+    p50Microseconds: isTimed ? percentile(figures, 0.5) * 1e6 : null,
+    p99Microseconds: isTimed ? percentile(figures, 0.99) * 1e6 : null,
+  };
+  rows.push(row);
+  process.stderr.write(`${transport} ${one.kind} ${one.bytes} B  ${name}: ${describeFigure(row)}\n`);
 }
 
-function noteEcho(contestant: Contestant, bytes: number): void {
-  const microseconds = samplesOf(contestant, 'echo', bytes).map((seconds) => seconds * 1e6);
-  if (microseconds.length === 0) return;
-  note({
-    system: contestant.name,
-    transport: contestant.transport,
-    kind: 'echo',
-    bytes,
-    messagesPerSecond: null,
-    megabytesPerSecond: null,
-    p50Microseconds: percentile(microseconds, 0.5),
-    p99Microseconds: percentile(microseconds, 0.99),
-  });
-}
-
-function samplesOf({ index }: Contestant, kind: Row['kind'], bytes: number): number[] {
+function samplesOf({ index }: Pick<Contestant, 'index'>, { kind, bytes }: Case): number[] {
   const key = `${index} ${kind} ${bytes}`;
   const found = samples.get(key) ?? [];
   samples.set(key, found);
   return found;
+}
+
+function isChosen(list: string | undefined, name: string): boolean {
+  return list === undefined || list.split(',').includes(name);
 }
 
 /** Each turn begins with another one. */
@@ -153,25 +164,25 @@ function rotated<T>(items: readonly T[], turn: number): readonly T[] {
   return [...items.slice(first), ...items.slice(0, first)];
 }
 
-/** How many messages take about the target time. */
-async function calibrate({ client }: Contender, bytes: number): Promise<number> {
+/** How many take about the target time. */
+async function calibrate(contender: Contender, one: Case): Promise<number> {
   for (let count = 4; ; count *= 4) {
-    const [seconds = 1] = await client.ask<number[]>({ do: 'one-way', bytes, count });
+    const [seconds = 1] = await ask(contender, one, count);
     if (seconds > TARGET_SECONDS / 4) return Math.max(2, Math.ceil((count * TARGET_SECONDS) / seconds));
   }
 }
 
-function canCarry({ name, transport }: Contender, bytes: number): boolean {
-  return !(name.startsWith('NVFlare') && transport === 'http' && bytes > HTTP_LIMIT_BYTES);
+function ask({ client }: Contender, one: Case, count: number): Promise<number[]> {
+  return client.ask<number[]>({ do: 'measure', one, count });
 }
 
 async function start(contestant: Contestant): Promise<Contender> {
   const module = new URL('worker.ts', import.meta.url);
   const node = SYSTEMS[contestant.index]?.node;
   const [server, client] = [new Child<Request>(module, node), new Child<Request>(module, node)];
-  const address = await server.ask<string>({ do: 'serve', system: contestant.index });
+  const { address, between } = await server.ask<Served>({ do: 'serve', system: contestant.index });
   await client.ask({ do: 'connect', system: contestant.index, address });
-  pin(server.pid, 0);
+  pin(server.pid, 0, between);
   pin(client.pid, 1);
   return { ...contestant, server, client };
 }
@@ -181,13 +192,4 @@ async function stop({ server, client }: Contender): Promise<void> {
     await child.ask({ do: 'close' });
     await child.end();
   }
-}
-
-function note(row: Row): void {
-  rows.push(row);
-  const figure =
-    row.kind === 'one-way'
-      ? `${Math.round(row.messagesPerSecond ?? 0).toLocaleString('en')} msg/s, ${(row.megabytesPerSecond ?? 0).toFixed(0)} MB/s`
-      : `p50 ${(row.p50Microseconds ?? 0).toFixed(0)} µs, p99 ${(row.p99Microseconds ?? 0).toFixed(0)} µs`;
-  process.stderr.write(`${row.transport} ${row.kind} ${row.bytes} B  ${row.system}: ${figure}\n`);
 }

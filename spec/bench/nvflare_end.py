@@ -1,4 +1,7 @@
-"""One end of the benchmark on a real NVFlare communicator: `serve URL` or `connect URL`, driven by JSON lines."""
+"""One end of the benchmark on a real NVFlare communicator: `serve URL` or `connect URL`, driven by JSON lines.
+
+The last argument has the properties of the connection, as JSON.
+"""
 
 import json
 import os
@@ -58,8 +61,9 @@ class Monitor(EndpointMonitor):
             self.ready.set()
 
 
-def main(role, url):
-    communicator = Communicator(Endpoint("hub" if role == "serve" else "site-1"))
+def main(role, url, properties):
+    name = "hub" if role == "serve" else "site-1"
+    communicator = Communicator(Endpoint(name, conn_props=json.loads(properties)))
     receiver, monitor = Receiver(communicator), Monitor()
     communicator.register_message_receiver(APP, receiver)
     communicator.register_monitor(monitor)
@@ -94,5 +98,5 @@ def main(role, url):
         tell(event="done", seconds=durations)
 
 
-main(sys.argv[1], sys.argv[2])
+main(*sys.argv[1:])
 os._exit(0)

@@ -1,7 +1,15 @@
+import type * as Cells from '../../lib/cellnet/index.js';
 import type * as Library from '../../lib/index.js';
 
 /** The built package, which is what its users run. */
-const built = new URL('../../dist/index.js', import.meta.url).href;
+const built = (file: string): string => new URL(`../../dist/${file}`, import.meta.url).href;
 
-export const { Communicator, Endpoint, EndpointState, Mode } = (await import(built)) as typeof Library;
-export type { Communicator as CommunicatorOf, CommunicatorOptions } from '../../lib/index.js';
+export const { Communicator, Endpoint, EndpointState, Mode } = (await import(
+  built('index.js')
+)) as typeof Library;
+export const { Cell } = (await import(built('cellnet/index.js'))) as typeof Cells;
+export type {
+  Communicator as CommunicatorOf,
+  CommunicatorOptions,
+  MessageReceiver,
+} from '../../lib/index.js';

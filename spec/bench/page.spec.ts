@@ -36,5 +36,21 @@ describe('the benchmark page', () => {
     });
     expect(rendered).toContain('100 /s (3.00 x)');
     expect(rendered).toContain('100 µs, p99 9 µs (2.00 x)');
+    expect(rendered).not.toContain('| of bulk');
+  });
+
+  it('tells what part of the limit each figure is, for rates and for times', () => {
+    const row = { transport: 'stcp', bytes: 100, megabytesPerSecond: 1, p99Microseconds: 9 };
+    const rendered = renderPage({
+      ...results,
+      throughput: [
+        { ...row, system: 'rxflare', kind: 'one-way', messagesPerSecond: 300, p50Microseconds: null },
+        { ...row, system: 'bulk', kind: 'one-way', messagesPerSecond: 400, p50Microseconds: null },
+        { ...row, system: 'rxflare', kind: 'echo', messagesPerSecond: null, p50Microseconds: 50 },
+        { ...row, system: 'bulk', kind: 'echo', messagesPerSecond: null, p50Microseconds: 40 },
+      ],
+    });
+    expect(rendered).toContain('| of bulk | 0.75 | 1.00 |');
+    expect(rendered).toContain('| of bulk | 0.80 | 1.00 |');
   });
 });

@@ -8,13 +8,15 @@ export const canPin = platform() === 'linux' && availableParallelism() > 1;
 /**
  * Keeps a process and its children on one core. Where the kernel puts two processes that talk is a matter of luck
  * otherwise: on one core a small message takes a quarter of the time that it takes to wake another core.
+ *
+ * @param except - a child that goes where it finds room
  */
-export function pin(pid: number, core: number): void {
-  if (!canPin) return;
+export function pin(pid: number, core: number, except?: number): void {
+  if (!canPin || pid === except) return;
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(pid)], {
     stdio: 'ignore',
   });
-  for (const child of childrenOf(pid)) pin(child, core);
+  for (const child of childrenOf(pid)) pin(child, core, except);
 }
 
 function childrenOf(pid: number): readonly number[] {

@@ -1,6 +1,9 @@
 import type { Row } from './main.js';
 
-const TRANSPORTS = ['tcp', 'http', 'grpc', 'in-process'];
+const TRANSPORTS = ['tcp', 'http', 'grpc', 'stcp', 'https', 'grpcs', 'in-process', 'cells'];
+
+/** The system whose figures are the limit of its transport. */
+const LIMIT = 'bulk';
 
 /** The transports of some rows, in the order of the tables. */
 export function transportsOf(rows: readonly Row[]): readonly string[] {
@@ -33,7 +36,7 @@ export function figureOf({ messagesPerSecond, p50Microseconds }: Row): number {
 /** That figure in words; where messages are large, bytes say more than their number. */
 export function describeFigure(row: Row): string {
   if (row.kind === 'echo') return `${thousands(row.p50Microseconds)} µs`;
-  return row.bytes < 10_000
+  return row.bytes < 10_000 || row.kind === 'pipelined'
     ? `${thousands(row.messagesPerSecond)} /s`
     : `${thousands(row.megabytesPerSecond)} MB/s`;
 }
@@ -46,10 +49,12 @@ export function describeBytes(bytes: number): string {
 
 function renderTransport(transport: string, rows: readonly Row[]): string {
   const systems = [...new Set(rows.map(({ system }) => system))];
-  const lines = casesOf(rows).map(([name, figures]) => {
+  const lines = casesOf(rows).flatMap(([name, figures]) => {
     const bySystem = new Map(figures.map((row) => [row.system, row]));
-    const own = bySystem.get('rxflare');
-    return [name, ...systems.map((system) => describeCell(bySystem.get(system), own))];
+    const [own, limit] = [bySystem.get('rxflare'), bySystem.get(LIMIT)];
+    const line = [name, ...systems.map((system) => describeCell(bySystem.get(system), own))];
+    if (limit === undefined) return [line];
+    return [line, ['of bulk', ...systems.map((system) => partOf(bySystem.get(system), limit))]];
   });
   const header = ['', ...systems];
   const table = [header, header.map(() => '---'), ...lines]
@@ -63,8 +68,17 @@ function describeCell(row: Row | undefined, own: Row | undefined): string {
   const p99 = row.kind === 'echo' ? `, p99 ${thousands(row.p99Microseconds)} µs` : '';
   const figure = `${describeFigure(row)}${p99}`;
   if (row === own || own === undefined) return `**${figure}**`;
-  const ratio = figureOf(own) / figureOf(row);
-  return `${figure} (${(row.kind === 'echo' ? 1 / ratio : ratio).toFixed(2)} x)`;
+  return `${figure} (${ratioOf(own, row)} x)`;
+}
+
+function partOf(row: Row | undefined, limit: Row): string {
+  return row === undefined ? '' : ratioOf(row, limit);
+}
+
+/** How many times better one figure is than another. */
+function ratioOf(row: Row, other: Row): string {
+  const ratio = figureOf(row) / figureOf(other);
+  return (row.kind === 'echo' ? 1 / ratio : ratio).toFixed(2);
 }
 
 function thousands(value: number | null): string {

@@ -1,12 +1,12 @@
 import { answerRequests } from './child.js';
-import type { Client, Served } from './system.js';
+import type { Case, Client, Served } from './system.js';
 import { SYSTEMS } from './systems/index.js';
 
 /** What the main process asks of a worker. */
 export type Request =
   | { readonly do: 'serve'; readonly system: number }
   | { readonly do: 'connect'; readonly system: number; readonly address: string }
-  | { readonly do: 'one-way' | 'echo'; readonly bytes: number; readonly count: number }
+  | { readonly do: 'measure'; readonly one: Case; readonly count: number }
   | { readonly do: 'close' };
 
 let served: Served | undefined;
@@ -16,14 +16,12 @@ answerRequests(async (request: Request): Promise<unknown> => {
   switch (request.do) {
     case 'serve':
       served = await SYSTEMS[request.system]?.serve();
-      return served?.address;
+      return served === undefined ? undefined : { address: served.address, between: served.between };
     case 'connect':
       client = await SYSTEMS[request.system]?.connect(request.address);
       return undefined;
-    case 'one-way':
-      return [(await client?.oneWay(new Uint8Array(request.bytes), request.count)) ?? Number.NaN];
-    case 'echo':
-      return (await client?.echo(new Uint8Array(request.bytes), request.count)) ?? [];
+    case 'measure':
+      return client?.measure(request.one, request.count);
     case 'close':
       await client?.close();
       await served?.close();

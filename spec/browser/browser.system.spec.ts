@@ -1,9 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { build, stop as stopEsbuild } from 'esbuild';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +9,7 @@ import { Communicator, Endpoint, EndpointState, Mode } from '../../lib/index.js'
 import { DriverRegistry } from '../../lib/transport/driver-registry.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { nextEvent, untilState } from '../support/communicators.js';
+import { type PageServer, servePage } from '../support/page-server.js';
 import { APP, LARGE_APP } from './apps.js';
 
 const executablePath = await chromiumPath();
@@ -21,16 +18,15 @@ const NUMBERS = Array.from({ length: COUNT }, (_, number) => number);
 const MIB = 1024 ** 2;
 
 describe.skipIf(executablePath === undefined)('a page in Chromium', { timeout: 60_000 }, () => {
-  let pages: Server;
+  let pages: PageServer;
   let browser: Browser;
   let page: Page;
   let hub: Communicator;
   let url: string;
 
   beforeAll(async () => {
-    pages = await servePage(await bundlePage());
-    const { port } = pages.address() as AddressInfo;
-    const origin = `http://127.0.0.1:${port}`;
+    pages = await servePage(fileURLToPath(new URL('page.ts', import.meta.url)));
+    const { origin } = pages;
     [hub, url] = await startHub('ws://127.0.0.1:0', origin);
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: [...CHROMIUM_ARGS] });
     page = await browser.newPage();
@@ -40,9 +36,7 @@ describe.skipIf(executablePath === undefined)('a page in Chromium', { timeout: 6
   afterAll(async () => {
     await browser.close();
     await hub.stop();
-    pages.close();
-    pages.closeAllConnections();
-    await stopEsbuild();
+    await pages.close();
   });
 
   it('joins a hub as an endpoint', async () => {
@@ -92,27 +86,6 @@ describe.skipIf(executablePath === undefined)('a page in Chromium', { timeout: 6
     expect((await left).error).toBeUndefined();
   });
 });
-
-async function bundlePage(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('page.ts', import.meta.url))],
-    bundle: true,
-    format: 'iife',
-    write: false,
-  });
-  return outputFiles.map(({ text }) => text).join('');
-}
-
-async function servePage(script: string): Promise<Server> {
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js';
-    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? script : '<!doctype html><title>page</title><script src="/page.js"></script>');
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
-}
 
 /** A hub that pages from one origin may join. */
 async function startHub(listenUrl: string, origin: string): Promise<[Communicator, string]> {

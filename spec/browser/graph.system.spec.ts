@@ -9,7 +9,7 @@ import * as browser from '../../lib/browser.js';
 import { NativeWebSocketDriver, parseUrl } from '../../lib/drivers/browser.js';
 
 /** For what a page loads beside RxJS, which its application has anyway. */
-const BUDGET_BYTES = 36 * 1024;
+const BUDGET_BYTES = 37 * 1024;
 
 /** What a browser gets of each entry, and a file that shows that this is it. */
 const ENTRIES = [
@@ -17,6 +17,7 @@ const ENTRIES = [
   ['rxflare/angular', 'lib/angular/index.ts', 'lib/communicator.ts'],
   ['rxflare/cellnet', 'lib/cellnet/index.ts', 'lib/fobs/decode.ts'],
   ['rxflare/drivers', 'lib/drivers/browser.ts', 'lib/transport/base-connection.ts'],
+  ['rxflare/flare/dashboard', 'lib/flare/dashboard/index.ts', 'lib/flare/dashboard/ask-federation.ts'],
   ['rxflare/fobs', 'lib/fobs/index.ts', 'lib/fobs/npy.ts'],
   ['rxflare/monitor', 'lib/monitor/index.ts', 'lib/monitor/probe.ts'],
   ['rxflare/metrics', 'lib/metrics/index.ts', 'lib/metrics/record-metrics.ts'],

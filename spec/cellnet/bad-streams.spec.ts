@@ -19,8 +19,8 @@ import { marbles } from '../support/marbles.js';
 import { pattern } from '../support/pattern.js';
 
 const LIMITS: StreamOptions = {
-  maxUnreadBytes: 100,
-  maxHeldBytes: 150,
+  maxUnreadBytes: 10_000,
+  maxHeldBytes: 15_000,
   maxStreamsPerNeighbour: 3,
   idleTimeoutMs: 1_000,
 };
@@ -119,16 +119,23 @@ describe('a stream that breaks the rules ends alone, with an error here and ther
     expect(result?.answers.at(-1)).toEqual(['sm__ACK', 6, expect.any(String)]);
   });
 
-  it('one that is not consumed gets no more than may wait', () => {
-    const result = seen(
-      Array.from({ length: 11 }, (_, at) => chunk(at)),
-      'consume',
-    );
-    expect(result).toMatchObject({ ends: [ReturnCode.MSG_TOO_BIG] });
+  it.each([
+    ['large', 1_000, 10],
+    ['of one byte', 1, 39],
+  ])('one that is not consumed gets no more than may wait, in chunks that are %s', (_name, bytes, most) => {
+    const end = (count: number) =>
+      seen(
+        Array.from({ length: count }, (_, at) => [{ sm__sq: at }, pattern(bytes)] as const),
+        'consume',
+      )?.ends;
+    expect(end(most)).toEqual([ReturnCode.TIMEOUT]);
+    expect(end(most + 1)).toEqual([ReturnCode.MSG_TOO_BIG]);
   });
 
   it('those of all that hold too much', () => {
-    const two = [1, 2].flatMap((id) => Array.from({ length: 9 }, (_, at) => chunk(at, { sm__id: id })));
+    const two = [1, 2].flatMap((id) =>
+      Array.from({ length: 9 }, (_, at) => [{ sm__sq: at, sm__id: id }, pattern(1_000)] as const),
+    );
     expect(seen(two, 'consume')?.ends).toEqual([ReturnCode.SERVICE_UNAVAILABLE, ReturnCode.TIMEOUT]);
   });
 
@@ -185,6 +192,16 @@ describe('a stream', () => {
     const abort: readonly [MessageHeaders] = [{ sm__dt: 6, sm__em: 'no' }];
     expect(seen([chunk(0), abort])).toMatchObject({ ends: [ReturnCode.COMM_ERROR], answers: [] });
     expect(seen([abort])).toEqual({ ends: [], answers: [], malformed: 0 });
+  });
+
+  it('is consumed also where what consumes it transfers its memory elsewhere', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { cell, send } = setUp(scheduler);
+      const moved = (chunk: Uint8Array) => void structuredClone(chunk, { transfer: [chunk.buffer] });
+      const consumed$ = cell.streams('c', 't').pipe(mergeMap((stream) => stream.consume(moved)));
+      timer(10).subscribe(() => send({ sm__sq: 0, ...final }));
+      expectObservable(consumed$, '^ 100ms !').toBe('10ms a', { a: 10 });
+    });
   });
 
   it('that is refused where it is handed over holds no memory', () => {

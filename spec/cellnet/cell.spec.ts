@@ -1,10 +1,10 @@
 import { catchError, delay, map, type Observable, of, switchMap, throwError, timer } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { ANY, Cell, CellError, type Outcome, ReturnCode } from '../../lib/cellnet/index.js';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
-import { encodeFobs, NdArray } from '../../lib/fobs/index.js';
+import { decodeFobs, encodeFobs, NdArray } from '../../lib/fobs/index.js';
 import type { MessageHeaders } from '../../lib/message.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
 import { marbles } from '../support/marbles.js';
@@ -69,6 +69,34 @@ describe('a request', () => {
     });
   });
 
+  it('whose handler throws a CellError with a reason gets that, at most 1,000 characters of it', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, two } = setUp(scheduler);
+      const reason = 'log in first'.padEnd(1_000_000, '!');
+      two.handle('c', 't', () => {
+        throw new CellError(ReturnCode.UNAUTHENTICATED, 'a secret', undefined, { reason });
+      });
+      const told$ = later(one.request('site-2', 'c', 't')).pipe(
+        catchError((error: unknown) => of(error instanceof CellError ? error.reason : error)),
+      );
+      expectObservable(told$).toBe('10ms (a|)', { a: reason.slice(0, 1_000) });
+    });
+  });
+
+  it('whose handler fails on what a third cell answered learns nothing of that', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { hub, one, two } = setUp(scheduler);
+      hub.handle('c', 'ask', () => {
+        throw new CellError(ReturnCode.UNAUTHENTICATED, 'a secret', undefined, { reason: 'a secret' });
+      });
+      two.handle('c', 't', () => two.request('server', 'c', 'ask').pipe(map(({ payload }) => payload)));
+      const told$ = later(one.request('site-2', 'c', 't')).pipe(
+        catchError((error: unknown) => of(isCellError(error) && [error.returnCode, error.reason])),
+      );
+      expectObservable(told$).toBe('10ms (a|)', { a: [ReturnCode.PROCESS_EXCEPTION, undefined] });
+    });
+  });
+
   it.each<[string, Error, string]>([
     ['an error', new Error('a secret'), ReturnCode.PROCESS_EXCEPTION],
     ['a CellError', new CellError(ReturnCode.INVALID_SESSION, 'a secret'), ReturnCode.INVALID_SESSION],
@@ -101,6 +129,18 @@ describe('a request', () => {
       expectObservable(later(one.request(target, 'c', 't')).pipe(codeOf)).toBe('10ms (a|)', {
         a: returnCode,
       });
+    });
+  });
+
+  it('to what is no name looks up none of its parts', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { one } = setUp(scheduler);
+      const lookUps = vi.spyOn(one.communicator, 'findEndpoint');
+      expectObservable(one.request('.'.repeat(100_000), 'c', 't').pipe(codeOf)).toBe('(a|)', {
+        a: ReturnCode.INVALID_TARGET,
+      });
+      flush();
+      expect(lookUps.mock.calls.length).toBeLessThan(10);
     });
   });
 
@@ -266,6 +306,16 @@ describe('what arrives', () => {
     ['an origin that is long', { cn__msg_type: 'req', cn__origin: 'x'.repeat(2_000) }],
     ['an origin that is no text', { cn__msg_type: 'req', cn__origin: 1 }],
     ['an empty destination', { cn__msg_type: 'req', cn__destination: '' }],
+    ['a destination that is longer than a name', { cn__msg_type: 'req', cn__destination: '.'.repeat(1_025) }],
+    ...['cn__req_id', 'cn__channel', 'cn__topic', 'cn__secure', 'cn__optional'].flatMap(
+      (name): [string, MessageHeaders][] => [
+        [
+          `a ${name} of 1,001 characters, which a reply would repeat`,
+          { cn__msg_type: 'req', [name]: 'x'.repeat(1_001) },
+        ],
+        [`a ${name} that could be of any size`, { cn__msg_type: 'req', [name]: ['x'] }],
+      ],
+    ),
   ])('without the headers of a cell is counted and dropped: %s', (_name, headers) => {
     marbles((scheduler, { flush }) => {
       const { one } = send(scheduler, headers);
@@ -284,6 +334,21 @@ describe('what arrives', () => {
       const { one } = send(scheduler, headers);
       flush();
       expect(one.stats).toEqual({ lateReplies, malformed: 0, forged: 0, unroutable: 0 });
+    });
+  });
+
+  it('as a reply to nothing is not decoded: nothing is learned of how its sender writes', () => {
+    marbles((scheduler, { flush }) => {
+      const reply = { cn__msg_type: 'reply', cn__req_id: 'x', cn__payload_encoding: 'fobs' };
+      const { one, hub } = send(scheduler, reply, encodeFobs(1, { dialect: '2.4' }));
+      const written: string[] = [];
+      hub.handle('c', 't', () => undefined);
+      hub.communicator.messages(1).subscribe(({ message: { payload } }) => {
+        if (payload !== undefined) written.push(decodeFobs(payload).dialect);
+      });
+      timer(20).subscribe(() => one.fire('server', 'c', 't', 'text'));
+      flush();
+      expect([written, one.stats.lateReplies]).toEqual([['2.7'], 1]);
     });
   });
 
@@ -396,6 +461,19 @@ describe('what arrives', () => {
         ['a', 'first', undefined],
         ['b', 'first', 1],
       ]);
+    });
+  });
+
+  it('in a bulk of more than NVFlare gathers is not handled, nor is any other of it, and counts as malformed', () => {
+    marbles((scheduler, { flush }) => {
+      const headers = { cn__msg_type: 'req', cn__channel: 'cellnet.channel', cn__topic: 'bulk' };
+      const item = { channel: 'c', topic: 't', message: { headers: {}, payload: null } };
+      const bulk = encodeFobs(Array<typeof item>(1_001).fill(item));
+      const { one } = send(scheduler, { ...headers, cn__payload_encoding: 'fobs' }, bulk);
+      let handled = 0;
+      one.handle(ANY, ANY, () => (handled += 1));
+      flush();
+      expect([handled, one.stats.malformed]).toEqual([0, 1]);
     });
   });
 });

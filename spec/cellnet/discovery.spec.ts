@@ -16,6 +16,7 @@ import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
 import { Cell, CellDiagnostics, CellError } from '../../lib/cellnet/index.js';
+import { firstNames } from '../../lib/cellnet/cell-diagnostics.js';
 import { KnownCells } from '../../lib/cellnet/known-cells.js';
 import type { FobsValue } from '../../lib/fobs/index.js';
 import { Endpoint, EndpointState } from '../../lib/index.js';
@@ -164,6 +165,36 @@ describe('diagnostics', () => {
       expectObservable(at(30, ask.peers('server').pipe(codeOf))).toBe('30ms (a|)', {
         a: 'process_exception',
       });
+    });
+  });
+
+  it('read no more names of an answer than they tell', () => {
+    let reads = 0;
+    const answer = new Proxy(Array<string>(1_000_000).fill('site-1'), {
+      get: (names, key) => {
+        reads += 1;
+        return Reflect.get(names, key) as unknown;
+      },
+    });
+    expect(firstNames(answer, 3)).toEqual(['site-1', 'site-1', 'site-1']);
+    expect(reads).toBeLessThan(20);
+    expect([firstNames(['site-1', 2], 3), firstNames('site-1', 3)]).toEqual([[], []]);
+  });
+
+  it('tell of ten thousand cells at most', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { hub, one, two } = setUp(scheduler);
+      new CellDiagnostics(hub).answer();
+      for (const site of [one, two])
+        site.handle(CHANNEL, 'cells', () => Array<string>(8_000).fill(site.fqcn));
+      const counts$ = new CellDiagnostics(one)
+        .cells('server')
+        .pipe(
+          map((names) =>
+            ['server', 'site-1', 'site-2'].map((site) => names.filter((name) => name === site).length),
+          ),
+        );
+      expectObservable(at(10, counts$)).toBe('10ms (a|)', { a: [1, 8_000, 1_999] });
     });
   });
 

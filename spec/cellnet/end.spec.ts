@@ -1,5 +1,5 @@
-import { catchError, endWith, ignoreElements, NEVER, type Observable, of } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { catchError, EMPTY, endWith, ignoreElements, NEVER, type Observable, of, Subject } from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { CommErrorCode } from '../../lib/comm-error.js';
@@ -55,7 +55,15 @@ describe('a cell', () => {
     ];
     server.requests('c', 'silent').subscribe();
     server.streams('c', 't').subscribe();
+    const working = new Subject<number>();
+    cell.handle('c', 'work', () => working);
+    server
+      .request('site-1', 'c', 'work')
+      .pipe(catchError(() => EMPTY))
+      .subscribe();
+    await vi.waitUntil(() => working.observed);
     await cell.close();
+    expect(working.observed).toBe(false);
     const { COMM_ERROR } = ReturnCode;
     expect(given.map((end) => end())).toEqual(['complete', 'complete', COMM_ERROR, COMM_ERROR]);
     const after = [

@@ -3,7 +3,7 @@ import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
 import { Cell, type Outcome } from '../../lib/cellnet/index.js';
-import { maySpeakFor } from '../../lib/cellnet/next-leg.js';
+import { maySpeakFor } from '../../lib/cellnet/next-hop.js';
 import { encodeFobs } from '../../lib/fobs/index.js';
 import type { HeaderValue, MessageHeaders } from '../../lib/message.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';

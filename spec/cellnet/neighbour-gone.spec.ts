@@ -1,4 +1,14 @@
-import { catchError, map, type Observable, of, switchMap, timer } from 'rxjs';
+import {
+  catchError,
+  ignoreElements,
+  map,
+  NEVER,
+  type Observable,
+  of,
+  switchMap,
+  takeUntil,
+  timer,
+} from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -54,6 +64,17 @@ describe('a request to a neighbour that disconnects', () => {
     });
   });
 
+  it('fails where it is a stream that is not reliable, as such a stream does, and no reliable one', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const server = setUp(scheduler, 'j 29ms l', { streams: { ackTimeoutMs: 100, retryMs: 10 } });
+      const ends$ = (reliable: boolean) =>
+        later(server.sendStream('site-1', 'c', 'stream', NEVER, { reliable })).pipe(ignoreElements(), codeOf);
+      const text = 'comm_error: stream to site-1: the target disconnected';
+      expectObservable(ends$(false), '^ 200ms !').toBe('30ms (a|)', { a: text });
+      expectObservable(ends$(true), '^ 200ms !').toBe('');
+    });
+  });
+
   it('is settled once: a reply that comes before counts', () => {
     marbles((scheduler, { expectObservable, flush }) => {
       const server = setUp(scheduler, 'j 69ms l');
@@ -61,6 +82,45 @@ describe('a request to a neighbour that disconnects', () => {
       expectObservable(reply$).toBe('60ms (a|)', { a: 'a reply' });
       flush();
       expect(server.stats.lateReplies).toBe(0);
+    });
+  });
+});
+
+describe('a stream of a neighbour that disconnects', () => {
+  it.each([
+    [false, '30ms #'],
+    [true, '30ms -'],
+  ])('fails at once, unless it is reliable: %s', (reliable, expected) => {
+    marbles((scheduler, { expectObservable, cold }) => {
+      const network = new VirtualNetwork(scheduler);
+      network.join('site-1', 'server', 'j 29ms l');
+      const streams = { chunkBytes: 10 };
+      const cell = (name: string) => new Cell(network.communicator(name), { scheduler, streams });
+      const [server, site] = [cell('server'), cell('site-1')];
+      const source$ = cold('a', { a: new Uint8Array(25) });
+      const sent$ = later(site.sendStream('server', 'c', 't', source$, { reliable }));
+      sent$.pipe(codeOf, takeUntil(timer(40))).subscribe();
+      const bytes$ = server.streams('c', 't').pipe(
+        switchMap(({ bytes$ }) => bytes$),
+        catchError(() => {
+          throw new Error('error');
+        }),
+      );
+      expectObservable(bytes$, '^ 40ms !').toBe(expected, {}, new Error('error'));
+    });
+  });
+});
+
+describe('a request that a cell on the way sends back', () => {
+  it('tells which cell could not pass it on', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler);
+      network.join('site-1', 'server', 'j');
+      const cell = (name: string) => new Cell(network.communicator(name), { scheduler });
+      cell('server');
+      expectObservable(later(cell('site-1').request('site-9', 'c', 't')).pipe(codeOf)).toBe('10ms (a|)', {
+        a: 'comm_error: cell site-9: server on the way to it answered comm_error, "cannot forward"',
+      });
     });
   });
 });

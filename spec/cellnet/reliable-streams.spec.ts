@@ -1,9 +1,11 @@
-import { catchError, endWith, ignoreElements, type Observable, of, Subject, throwError } from 'rxjs';
+import { catchError, endWith, ignoreElements, NEVER, type Observable, of, Subject, throwError } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { OutboundStream, type OutboundParts } from '../../lib/cellnet/outbound-stream.js';
+import { OutboundStreams } from '../../lib/cellnet/outbound-streams.js';
+import { PeerDialects } from '../../lib/cellnet/peer-dialects.js';
 import { STREAM_DEFAULTS } from '../../lib/cellnet/stream-options.js';
 import { feedOf } from '../../lib/cellnet/stream-source.js';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
@@ -23,6 +25,7 @@ function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
     feed: feedOf(pattern(30)),
     size: 30,
     isReliable: true,
+    acceptsAbort: () => true,
     confirmMs: 0,
     options: { ...STREAM_DEFAULTS, chunkBytes: 10, windowBytes: 40, retryMs: 100, ackTimeoutMs: 1_000 },
     scheduler,
@@ -61,10 +64,26 @@ describe('a reliable stream', () => {
         [0, 2],
         [100, 1],
         [100, 2],
-        [200, 2],
       ]);
     });
   });
+
+  it.each<[string, (stream: OutboundStream, atMs: number) => void]>([
+    ['acknowledges nothing', () => undefined],
+    ['acknowledges the same again and again', (stream) => stream.acknowledge(0, undefined)],
+    ['acknowledges bytes and no chunk', (stream, atMs) => stream.acknowledge(atMs / 50, undefined)],
+  ])(
+    'is given up where the receiver %s, and sends each chunk again at growing intervals',
+    (_name, answer) => {
+      marbles((scheduler, { expectObservable, flush }) => {
+        const { stream, sent } = setUp(scheduler);
+        for (let atMs = 50; atMs < 1_500; atMs += 50) scheduler.schedule(() => answer(stream, atMs), atMs);
+        expectObservable(ended(stream.run())).toBe('1000ms (a|)', { a: ReturnCode.TIMEOUT });
+        flush();
+        expect(sent).toEqual([0, 100, 300, 700].flatMap((atMs) => [0, 1, 2].map((chunk) => [atMs, chunk])));
+      });
+    },
+  );
 
   it('is given up where no acknowledgement comes, counted from the last', () => {
     marbles((scheduler, { expectObservable }) => {
@@ -149,6 +168,26 @@ describe('a reliable stream', () => {
       }, 10);
       flush();
       expect(end).toEqual([['end', 310]]);
+    });
+  });
+});
+
+describe('a stream that is given up', () => {
+  it.each([
+    ['2.7', [6]],
+    // No stream of NVFlare 2.4 to 2.6 would move any more.
+    ['2.4', []],
+  ] as const)('is aborted where the target speaks FOBS %s: %j', (fobs, expected) => {
+    marbles((scheduler) => {
+      const types: unknown[] = [];
+      const dialects = new PeerDialects();
+      dialects.learn('site-2', { fobs }, 'site-2');
+      const outbound = new OutboundStreams('site-1', STREAM_DEFAULTS, dialects, scheduler, {
+        send: (_target, _bytes, { headers }) => types.push(headers?.sm__dt) > 0,
+        drained: () => NEVER,
+      });
+      outbound.send('site-2', 'c', 't', NEVER).subscribe().unsubscribe();
+      expect(types).toEqual(expected);
     });
   });
 });

@@ -1,8 +1,25 @@
-import { catchError, map, mergeMap, type Observable, of, switchMap, tap, timer } from 'rxjs';
+import {
+  catchError,
+  ignoreElements,
+  map,
+  mergeMap,
+  type Observable,
+  of,
+  switchMap,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
-import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
+import { Cell, CellError, ReturnCode, type StreamOptions } from '../../lib/cellnet/index.js';
+import { OutboundStreams } from '../../lib/cellnet/outbound-streams.js';
+import { PeerDialects } from '../../lib/cellnet/peer-dialects.js';
+import { PendingRequests } from '../../lib/cellnet/pending-requests.js';
+import { STREAM_DEFAULTS } from '../../lib/cellnet/stream-options.js';
+import { askByStreams } from '../../lib/cellnet/stream-requests.js';
+import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
 import { marbles } from '../support/marbles.js';
 import { pattern } from '../support/pattern.js';
@@ -63,6 +80,7 @@ describe('a request that is a stream', () => {
       },
       ReturnCode.INVALID_SESSION,
     ],
+    ['returns what has no form on the wire', () => Symbol('no value'), ReturnCode.PROCESS_EXCEPTION],
   ])('fails where its handler %s', (_name, handler, code) => {
     marbles((scheduler, { expectObservable }) => {
       const { one, two } = setUp(scheduler);
@@ -85,6 +103,28 @@ describe('a request that is a stream', () => {
     });
   });
 
+  it('fails for each cell whose neighbour goes while its queue is full', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const pending = new PendingRequests(scheduler);
+      const outbound = new OutboundStreams('site-1', STREAM_DEFAULTS, new PeerDialects(), scheduler, {
+        send: () => false,
+        drained: () => throwError(() => new CommError(CommErrorCode.CLOSED, 'site-2 has gone')),
+      });
+      const request = { id: 'id', channel: 'c', topic: 't', headers: {}, optional: false, timeoutMs: 100 };
+      const targets = new Set(['site-2', 'site-3']);
+      const outcomes$ = askByStreams(
+        { ...request, targets, pulls: true, messageTo: () => ({ payload: pattern(10) }) },
+        pending,
+        outbound,
+      );
+      const codes$ = outcomes$.pipe(map(({ target, error }) => [target, error?.returnCode]));
+      expectObservable(codes$).toBe('(ab|)', {
+        a: ['site-2', ReturnCode.COMM_ERROR],
+        b: ['site-3', ReturnCode.COMM_ERROR],
+      });
+    });
+  });
+
   it('times out anew whenever something moves', () => {
     marbles((scheduler, { expectObservable }) => {
       const { one, two } = setUp(scheduler);
@@ -97,6 +137,82 @@ describe('a request that is a stream', () => {
       expectObservable(request$.pipe(codeOf)).toBe('510ms (a|)', { a: ReturnCode.TIMEOUT });
     });
   });
+
+  it.each<[string, StreamOptions, number[]]>([
+    ['too many', { maxRepliesPerNeighbour: 3 }, [10, 10, 10, -1]],
+    ['too large', { maxReplyBytesPerNeighbour: 25 }, [10, 10, -1, -1]],
+    ['one, and larger than all may be', { maxReplyBytesPerNeighbour: 5 }, [10, -1, -1, -1]],
+    ['too many, with those of others', { maxReplies: 3 }, [10, 10, 10, -1]],
+    ['too large, with those of others', { maxReplyBytes: 25 }, [10, 10, -1, -1]],
+  ])(
+    'is refused where the replies that its neighbour does not acknowledge are %s',
+    (_name, limits, sizes) => {
+      marbles((scheduler, { flush }) => {
+        const network = new VirtualNetwork(scheduler);
+        network.join('site-1', 'server', 'j');
+        const streams = { ackTimeoutMs: 1_000, retryMs: 1_000, ...limits };
+        const cell = new Cell(network.communicator('site-1'), { scheduler, streams });
+        cell.handle('c', 't', () => pattern(10));
+        const hub = network.communicator('server');
+        const replies: unknown[] = [];
+        hub.messages(1).subscribe(({ message: { headers = {}, payload } }) => {
+          if (headers.sm__ch !== 'return_only' || headers.sm__sq !== 0) return;
+          const isRefusal =
+            headers.cn__return_code === ReturnCode.SERVICE_UNAVAILABLE && headers.sm__rs === false;
+          replies.push(isRefusal ? -1 : payload?.length);
+        });
+        const ask = (id: number) =>
+          hub.send('site-1', 1, {
+            headers: {
+              cn__msg_type: 'req',
+              cn__origin: 'server',
+              cn__destination: 'site-1',
+              cn__channel: 'sm__STREAM',
+              cn__topic: 'sm__DATA',
+              cn__payload_encoding: 'bytes',
+              sm__id: id,
+              sm__dt: 2,
+              sm__sq: 0,
+              sm__ch: 'c',
+              sm__tp: 't',
+              sm__ri: `request ${id}`,
+              sm__cs: 10,
+              sm__rs: true,
+            },
+            payload: pattern(1),
+          });
+        for (const [at, id] of [10, 20, 30, 40].entries()) scheduler.schedule(() => ask(at), id);
+        // All that waited are given up by then.
+        scheduler.schedule(() => {
+          expect(replies.splice(0)).toEqual(sizes);
+          ask(4);
+        }, 2_000);
+        flush();
+        expect(replies).toEqual([10]);
+      });
+    },
+  );
+
+  it.each(['x'.repeat(1_001), ['x'.repeat(1_001)]])(
+    'is refused where its reply would repeat an ID of 1,001 characters',
+    (id) => {
+      marbles((scheduler, { expectObservable, flush }) => {
+        const { one, hub } = setUp(scheduler);
+        let handled = 0;
+        let heard = 0;
+        one.handle('c', 't', () => (handled += 1));
+        hub.communicator.messages(1).subscribe(({ bytes }) => (heard += bytes));
+        const options = { headers: { sm__ri: id }, confirmMs: 50 };
+        const sent$ = later(hub.sendStream('site-1', 'c', 't', pattern(1), options));
+        expectObservable(sent$.pipe(ignoreElements(), codeOf)).toBe('10ms (a|)', {
+          a: ReturnCode.COMM_ERROR,
+        });
+        flush();
+        expect(handled).toBe(0);
+        expect(heard).toBeLessThan(1_500);
+      });
+    },
+  );
 
   it('has a late reply refused, and one of another cell than the one that was asked', () => {
     marbles((scheduler, { expectObservable, flush }) => {

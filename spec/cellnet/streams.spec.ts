@@ -13,14 +13,19 @@ import {
 import type { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
-import { ANY, Cell, CellError, type StreamOptions } from '../../lib/cellnet/index.js';
+import { ANY, Cell, CellError, ReturnCode, type StreamOptions } from '../../lib/cellnet/index.js';
 import { CommError } from '../../lib/comm-error.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
 import { marbles } from '../support/marbles.js';
 import { pattern } from '../support/pattern.js';
 
-/** Small, so that little is much: chunks of 10 bytes, 40 of them on the way. */
-const SMALL: StreamOptions = { chunkBytes: 10, windowBytes: 40, maxUnreadBytes: 100, maxHeldBytes: 1_000 };
+/** Small, so that little is much: chunks of 10 bytes, which count as 256, and 40 bytes of them on the way. */
+const SMALL: StreamOptions = {
+  chunkBytes: 10,
+  windowBytes: 40,
+  maxUnreadBytes: 2_560,
+  maxHeldBytes: 25_600,
+};
 
 /** `site-1` and `site-2` with the server between them. */
 function setUp(scheduler: TestScheduler, options: StreamOptions = {}) {
@@ -75,6 +80,15 @@ describe('a stream', () => {
       });
     },
   );
+
+  it('that nobody reads is given up in time, also where it would send again later', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, two } = setUp(scheduler, { ackTimeoutMs: 100, retryMs: 1_500 });
+      two.streams('c', 't').subscribe();
+      const sent$ = later(one.sendStream('site-2', 'c', 't', pattern(200)));
+      expectObservable(ended(sent$)).toBe('110ms (a|)', { a: ReturnCode.TIMEOUT });
+    });
+  });
 
   it('goes at the pace of its consumer: its source is asked for no more than the window', () => {
     marbles((scheduler, { expectObservable, flush }) => {

@@ -27,9 +27,20 @@ describe('a payload in words', () => {
     [new Set([1]), '[1]'],
     [new Map([[1, 'one']]), '[[1,"one"]]'],
     [new OrderedDict([['a', 1]]), '{"a":1}'],
-    [NdArray.float32([1, 2], [2, 1]), '{"dtype":"float32","shape":[2,1]}'],
+    [NdArray.float32([1, 0.1], [2, 1]), '{"dtype":"float32","shape":[2,1],"elements":[[1],[0.1]]}'],
     [{ kind: pyEnum('a.Kind', 'WEIGHTS') }, '{"kind":{"type":"a.Kind","data":"WEIGHTS"}}'],
     [new Date(0), '1970-01-01T00:00:00.000Z'],
     [{ at: new Date(Number.NaN), raw: new Uint8Array([0]) }, '{"at":null,"raw":"(1 byte of binary data)"}'],
   ])('%o', (value, text) => expect(valueText(plainOf(value))).toBe(text));
+
+  it.each<[FobsValue, number, string]>([
+    ['a'.repeat(50), 10, `${'a'.repeat(9)}...`],
+    [Array.from({ length: 1_000 }, (_, index) => index), 10, '[0,1,2,3,4,"..."]'],
+    [{ first: 'a'.repeat(50), second: 2 }, 20, `{"first":"${'a'.repeat(11)}...","...":"..."}`],
+    [new Map([[1, [2, 3]]]), 5, '[[1,[2,"..."]]]'],
+    [{ raw: new Uint8Array(2_000) }, 100, '{"raw":"(2 kB)"}'],
+    [new Uint8Array(3), 100, '(3 bytes of binary data)'],
+  ])('%o has its beginning alone in %i characters', (value, size, text) => {
+    expect(valueText(plainOf(value, size))).toBe(text);
+  });
 });

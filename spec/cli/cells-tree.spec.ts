@@ -1,4 +1,4 @@
-import { map, type Observable, switchMap, timer, toArray } from 'rxjs';
+import { catchError, map, type Observable, of, switchMap, timer, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { Cell } from '../../lib/cellnet/index.js';
@@ -16,13 +16,13 @@ function shown(cells?: readonly string[]) {
     const cell = (name: string) => new Cell(network.communicator(name), { scheduler });
     const [server, asker] = [cell('server'), cell('asker')];
     if (cells !== undefined) server.handle('_net_manager', 'cells', () => [...cells]);
-    const output$: Observable<Output[]> = timer(10).pipe(
+    const line$: Observable<string[]> = timer(10).pipe(
       switchMap(() => tree(asker, 'server', 100)),
+      map(textOf),
+      catchError((error: unknown) => of(String(error))),
       toArray(),
     );
-    output$.pipe(map((outputs) => outputs.map(textOf))).subscribe((lines) => {
-      told.push(`at ${scheduler.now()}`, ...lines);
-    });
+    line$.subscribe((lines) => told.push(`at ${scheduler.now()}`, ...lines));
     flush();
   });
   return told;
@@ -40,6 +40,7 @@ describe('the tree of cells', () => {
       'server process_exception',
       'server does not tell its cells: process_exception',
       'server does not tell its peers: process_exception',
+      'CellError: server does not tell who is there: a cell of rxflare answers with --diagnostics of rxflare serve',
     ]);
   });
 

@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { concat, lastValueFrom, mergeMap, NEVER, of } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -45,19 +46,24 @@ describe('rxflare request', () => {
       return payload;
     });
     const ask = (...args: readonly string[]) => run('request', url, '--to', 'server', ...PLACE, ...args);
-    const file = await fileOf(new Uint8Array(1_500));
+    const binary = Uint8Array.from({ length: 1_500 }, (_, index) => index);
+    const file = await fileOf(binary);
 
     const outputs = await Promise.all([
       ask('--payload', 'grüße', '--header', 'round=3', '--name', 'js'),
       ask('--value', '{"round": [3, null]}'),
-      ask('--payload', `@${file}`),
+      ask('--payload', `@${file}`, '--json'),
       ask(),
       ask('--value', '{"big": 1e400}', '--json'),
     ]);
     const isOk = { exitCode: 0, stderr: '' };
     expect(outputs[0]).toEqual({ ...isOk, stdout: 'grüße\n' });
     expect(outputs[1]).toEqual({ ...isOk, stdout: '{"round":[3,null]}\n' });
-    expect(outputs[2]).toEqual({ ...isOk, stdout: '(1.5 kB of binary data)\n' });
+    const base64 = Buffer.from(binary).toString('base64');
+    expect(JSON.parse(outputs[2].stdout)).toMatchObject({ value: { base64 } });
+    const raw = [...programArgs('cli/main'), 'request', url, ...PLACE, '--payload', `@${file}`];
+    const { stdout } = await promisify(execFile)(process.execPath, raw, { encoding: 'buffer' });
+    expect(stdout.equals(binary)).toBe(true);
     expect(outputs[3]).toEqual({ ...isOk, stdout: '(empty)\n' });
     expect(JSON.parse(outputs[4].stdout)).toMatchObject({
       event: 'reply',
@@ -161,7 +167,7 @@ describe('rxflare push and pull', () => {
       run('push', url, source, '--name', name, '--to', 'js', ...PLACE, '--header', 'round=3', '--json');
 
     const refused = await push('stranger');
-    expect(refused).toMatchObject({ exitCode: 3, stderr: '' });
+    expect(refused).toMatchObject({ exitCode: 8, stderr: '' });
     expect(refused.stdout).toContain('not from the cell that is waited for');
     const pushed = await push('sender');
     expect(pushed).toMatchObject({ exitCode: 0, stderr: '' });
@@ -181,6 +187,28 @@ describe('rxflare push and pull', () => {
     expect((await readFile(target)).equals(bytes)).toBe(true);
     expect((await lstat(target)).mode & 0o777).toBe(0o660);
     expect(await readdir(join(target, '..'))).toEqual(['a file']);
+  });
+
+  it('say what to do where nobody waits for the file', async () => {
+    const { url } = await serverCell();
+    const source = await fileOf(bytes);
+    const unawaited = await run('push', url, source, ...PLACE);
+    expect(unawaited).toMatchObject({ exitCode: 8, stdout: '' });
+    expect(unawaited.stderr).toBe(
+      'rxflare: [CLOSED] stream to server: refused: "No callback is registered for app/status": nobody waits there for' +
+        ' streams of app/status; start rxflare pull first, or check --channel, --topic and --to\n',
+    );
+  });
+
+  it('fail where a cell on the way has no way to the target', async () => {
+    const { url } = await serverCell();
+    const lost = await run('push', url, await fileOf(bytes), '--to', 'gone', ...PLACE);
+    expect(lost).toEqual({
+      exitCode: 3,
+      stdout: '',
+      stderr:
+        'rxflare: [CLOSED] stream to gone: server on the way to it answered comm_error, "cannot forward"\n',
+    });
   });
 
   it('leave what was there, and no part, where a stream breaks off', async () => {
@@ -316,5 +344,14 @@ describe('rxflare cells', () => {
       '  site-1  no answer: process_exception',
       '',
     ]);
+  });
+
+  it('ends as a request does that fails, where the other end tells nothing', async () => {
+    const { url } = await serverCell();
+    const { stdout, stderr, exitCode } = await run('cells', url);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 8, stdout: 'server  no answer: process_exception\n' });
+    expect(stderr).toContain(
+      'server does not tell who is there: a cell of rxflare answers with --diagnostics of rxflare serve\n',
+    );
   });
 });

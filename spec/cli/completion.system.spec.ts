@@ -51,6 +51,14 @@ describe('completion in bash', () => {
     expect(await offered('he')).toEqual(['help']);
   });
 
+  it('offers the commands of a group, and the options and files of these', async () => {
+    expect(await offered('flare', 's')).toEqual(['status', 'sites', 'submit']);
+    expect(await offered('flare', 'submit', '--w')).toEqual(['--watch']);
+    expect(await offered('flare', 'submit', 'cl')).toEqual(['client.key']);
+    expect(await offered('flare', 'status', '--w')).toEqual([]);
+    expect(await offered('flare', 'status', '--kit', '')).toEqual(['site-1']);
+  });
+
   it('offers what an option takes: folders, files, choices, or nothing', async () => {
     expect(await offered('ping', '--kit', '')).toEqual(['site-1']);
     expect(await offered('ping', '--key', 'cl')).toEqual(['client.key']);

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 
 import { expect, it, onTestFinished } from 'vitest';
 
+import { userKit } from '../support/flare-project.js';
 import { RxflareProcess } from '../support/rxflare-process.js';
 
 /** A peer that takes connections and says nothing. */
@@ -33,4 +34,12 @@ it.each([
   await using command = new RxflareProcess(name, url, ...words);
   await joined;
   expect(await command.stop(signal)).toMatchObject({ exitCode, stderr: '' });
+});
+
+it('rxflare flare ends by a signal while it logs in', async () => {
+  const { url, joined } = await silentPeer();
+  const kit = await userKit(Number(new URL(url).port));
+  await using command = new RxflareProcess('flare', 'status', '--kit', kit, '--timeout', '600');
+  await joined;
+  expect(await command.stop('SIGINT')).toMatchObject({ exitCode: 130, stderr: '' });
 });

@@ -14,6 +14,21 @@ function printed(json: boolean, output: Output, timed = false): string {
   return outputs.flatMap(({ mock }) => mock.calls.map(([chunk]) => String(chunk))).join('');
 }
 
+/** What the command prints of a reply, on a terminal or to a pipe. */
+function printedReply(value: unknown, isTerminal: boolean): string | Uint8Array | undefined {
+  const { isTTY } = process.stdout;
+  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    process.stdout.isTTY = isTerminal;
+    new Printer(false).print({ event: 'reply', from: 'js', channel: 'c', topic: 't', value });
+    expect(written).toHaveBeenCalledOnce();
+    return written.mock.calls[0]?.[0];
+  } finally {
+    process.stdout.isTTY = isTTY;
+    written.mockRestore();
+  }
+}
+
 /** Escapes of a terminal, line breaks of every kind, and what turns the direction of text. */
 const UNSAFE = [
   '\n',
@@ -57,8 +72,8 @@ function outputs(unsafe: string): readonly Output[] {
 describe('what the command prints', () => {
   it.each(UNSAFE)('has no %j of a peer, and no line that a peer has made', (unsafe) => {
     const bytes = new TextEncoder().encode(`a${unsafe}${FORGED}`);
-    const reply = { event: 'reply', from: 'js', channel: 'c', topic: 't', value: bytes } as const;
-    for (const output of [...outputs(unsafe), reply]) {
+    expect(printedReply(bytes, true)).toMatch(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+\n$/u);
+    for (const output of outputs(unsafe)) {
       const lines = printed(false, output).split('\n');
       expect(lines.pop()).toBe('');
       expect(lines).toHaveLength(output.event === 'ready' ? 3 : 1);
@@ -75,6 +90,13 @@ describe('what the command prints', () => {
       expect(JSON.parse(line)).toEqual({ time: expect.stringMatching(TIME) as unknown, ...output });
       vi.restoreAllMocks();
     }
+  });
+
+  it('has a reply of bytes as these bytes for a pipe, and in words for a terminal', () => {
+    const bytes = Uint8Array.of(0, 27, 255, 10);
+    expect(printedReply(bytes, false)).toEqual(bytes);
+    expect(printedReply(bytes, true)).toBe('(4 bytes of binary data)\n');
+    expect(printedReply('text\n', false)).toBe('text\n');
   });
 
   it('has bytes as base64 and large integers as text', () => {

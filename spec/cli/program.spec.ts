@@ -1,14 +1,26 @@
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
 import { createProgram } from '../../lib/cli/program.js';
 
+/** All commands, groups before theirs. */
+function commandsOf(program: Command): Command[] {
+  return program.commands.flatMap((command) => [command, ...commandsOf(command)]);
+}
+
 /** The commands with the text that `--help` prints. */
 function helps(): readonly { readonly name: string; readonly help: string }[] {
-  return createProgram().commands.map((command) => {
+  return commandsOf(createProgram()).map((command) => {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
     return { name: command.name(), help };
   });
+}
+
+/** The words that a command is called by. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${parent.name()} ${command.name()}` : command.name();
 }
 
 describe('the help of a command', () => {
@@ -25,9 +37,9 @@ describe('the help of a command', () => {
     for (const example of examples) {
       const program = createProgram();
       const run: string[] = [];
-      for (const each of program.commands) each.action(() => void run.push(each.name()));
+      for (const each of commandsOf(program)) each.action(() => void run.push(pathOf(each)));
       program.parse(example, { from: 'user' });
-      expect(run).toEqual(example.slice(0, 1));
+      expect(run).toEqual([example.slice(0, run[0]?.split(' ').length).join(' ')]);
     }
   });
 });

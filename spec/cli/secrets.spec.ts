@@ -13,11 +13,11 @@ describe('secrets', () => {
   it('can be spent once', () => {
     const secrets = new Secrets(4, 1_000);
     const secret = secrets.issue();
-    expect(secrets.spends(`${secret}x`)).toBe(false);
-    expect(secrets.spends('')).toBe(false);
-    expect(secrets.spends(secret)).toBe(true);
-    expect(secrets.spends(secret)).toBe(false);
-    expect(secrets.renews(secret)).toBe(false);
+    expect(secrets.redeem(`${secret}x`)).toBe(false);
+    expect(secrets.redeem('')).toBe(false);
+    expect(secrets.redeem(secret)).toBe(true);
+    expect(secrets.redeem(secret)).toBe(false);
+    expect(secrets.touch(secret)).toBe(false);
   });
 
   it('expire, unless they are used', () => {
@@ -25,18 +25,18 @@ describe('secrets', () => {
     const secrets = new Secrets(4, 1_000, () => now);
     const [used, idle] = [secrets.issue(), secrets.issue()];
     now = 999;
-    expect(secrets.renews(used)).toBe(true);
+    expect(secrets.touch(used)).toBe(true);
     now = 1_000;
-    expect(secrets.spends(idle)).toBe(false);
+    expect(secrets.redeem(idle)).toBe(false);
     now = 1_998;
-    expect(secrets.renews(used)).toBe(true);
+    expect(secrets.touch(used)).toBe(true);
     now = 2_998;
-    expect(secrets.renews(used)).toBe(false);
+    expect(secrets.touch(used)).toBe(false);
   });
 
   it('are few: one more evicts the oldest', () => {
     const secrets = new Secrets(2, 1_000);
     const [first, second, third] = [secrets.issue(), secrets.issue(), secrets.issue()];
-    expect([first, second, third].map((secret) => secrets.renews(secret))).toEqual([false, true, true]);
+    expect([first, second, third].map((secret) => secrets.touch(secret))).toEqual([false, true, true]);
   });
 });

@@ -9,7 +9,8 @@ import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { FrameType } from '../../lib/wire/prefix.js';
-import { admitAll, FakeConnection, helloOf } from '../support/fake-connection.js';
+import { admitAll } from '../../lib/sfm/with-admission.js';
+import { FakeConnection, helloOf } from '../support/fake-connection.js';
 
 /** A site that is greeted and then says nothing, over some time; with what was sent to it, and how it ended. */
 function silentSite(heartbeat: boolean, minutes: number) {

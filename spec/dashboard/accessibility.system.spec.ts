@@ -1,19 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-
-import type { AxeResults, default as Axe } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { Endpoint, textMessage } from '../../lib/index.js';
 import { CHROMIUM_ARGS, chromiumPath } from '../support/chromium.js';
 import { communicator, stopAll } from '../support/communicators.js';
+import { describeFocus, violationsOf } from './accessible.js';
 import { ExampleHub } from './example-hub.js';
 import { BUILD_TIMEOUT_MS, preparePage } from './prepare-page.js';
 
 const executablePath = await chromiumPath();
-const AXE = fileURLToPath(import.meta.resolve('axe-core'));
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const LONG_NAME = `hospital-of-a-university-with-a-long-name.${'research-cluster-7'.repeat(4)}.job-4711`;
 
 /** 320 is the width that WCAG asks a page to fit (1.4.10): 1280 at a zoom of 400 %. */
@@ -36,7 +31,6 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     page.setDefaultTimeout(50_000);
     hub = new ExampleHub(0);
     await page.goto(await hub.url('page'));
-    await page.evaluate(await readFile(AXE, 'utf8'));
   }, BUILD_TIMEOUT_MS);
 
   afterEach(stopAll);
@@ -49,25 +43,7 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
   const untilShown = (name: string) =>
     page.locator(`[data-endpoint="${name}"]`).getByText('READY', { exact: true }).waitFor();
 
-  /** What axe finds wrong on the page in every look, each with the element and the reason. */
-  async function violations(): Promise<readonly string[]> {
-    const found: string[] = [];
-    for (const { scheme, width, height } of LOOKS) {
-      await page.emulateMedia({ colorScheme: scheme });
-      await page.setViewportSize({ width, height });
-      const { violations, passes } = await page.evaluate<AxeResults, readonly string[]>(
-        (rules) => (globalThis as unknown as { axe: typeof Axe }).axe.run({ runOnly: [...rules] }),
-        RULES,
-      );
-      expect(passes.map(({ id }) => id)).toContain('color-contrast');
-      for (const { id, nodes } of violations)
-        for (const { target, failureSummary } of nodes)
-          found.push(`${scheme}, ${width} wide: ${id} at ${String(target)}: ${failureSummary ?? ''}`);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (overflow > 0) found.push(`${scheme}, ${width} wide: wider than the window by ${overflow}`);
-    }
-    return found;
-  }
+  const violations = () => violationsOf(page, LOOKS);
 
   it('breaks no rule while nobody has joined', async () => {
     await page.getByText('Nobody else has joined yet.').waitFor();
@@ -187,22 +163,3 @@ describe.skipIf(executablePath === undefined)('the dashboard, for everybody', { 
     expect(await violations()).toEqual([]);
   });
 });
-
-/** The element that has the focus, as it is named, and whether a person can see that. Runs in the page. */
-function describeFocus(): { name: string; isOutlined: boolean; isInSight: boolean } {
-  const element = document.activeElement as HTMLElement;
-  const { outlineStyle, outlineWidth } = getComputedStyle(element);
-  const labels = (element as HTMLInputElement).labels;
-  const label = element.getAttribute('aria-labelledby');
-  const text =
-    element.getAttribute('aria-label') ??
-    labels?.[0]?.querySelector('span')?.textContent ??
-    (label === null ? element : document.getElementById(label))?.textContent;
-  const { left, top, width, height } = element.getBoundingClientRect();
-  const atCentre = document.elementFromPoint(left + width / 2, top + Math.min(height, innerHeight) / 2);
-  return {
-    name: text?.trim() ?? '',
-    isOutlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
-    isInSight: atCentre !== null && element.contains(atCentre),
-  };
-}

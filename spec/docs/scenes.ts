@@ -7,7 +7,7 @@ export interface Scene {
   readonly place: string;
   readonly blocks: readonly Block[];
   /** What it takes that not every machine has. */
-  readonly needs: 'python' | 'chromium' | 'dashboard' | undefined;
+  readonly needs: 'python' | 'deployment' | 'chromium' | 'dashboard' | undefined;
 }
 
 const WORD = /^(run|page|serve|serve=\S+|with=\S+|file=\S+|of=\S+)$/;
@@ -65,6 +65,7 @@ export function isSpec(block: Block): boolean {
 }
 
 function needsOf(blocks: readonly Block[]): Scene['needs'] {
+  if (blocks.some(({ code }) => code.includes('connectSession('))) return 'deployment';
   if (blocks.some(({ language, code }) => language === 'python' || code.includes('/python ')))
     return 'python';
   if (blocks.some(({ code }) => code.includes('--dashboard'))) return 'dashboard';

@@ -81,6 +81,8 @@ describe('checkCredentials', () => {
     expect(check({ ...site1, key })).toEqual([]);
     chmodSync(key, 0o644);
     expect(check({ ...site1, key })).toEqual([`other users can read the key ${key}: chmod 600 ends that`]);
+    chmodSync(key, 0o622);
+    expect(check({ ...site1, key })).toEqual([`other users can change the key ${key}: chmod 600 ends that`]);
   });
 
   it.each([

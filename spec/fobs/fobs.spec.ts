@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
+import { Datum } from '../../lib/fobs/datum.js';
+import { readSections } from '../../lib/fobs/sections.js';
 import {
   decodeFobs,
   encodeFobs,
@@ -11,9 +13,11 @@ import {
   pyData,
   pyDict,
   pyEnum,
+  PyFile,
   PyFloat,
   PyObject,
   RemoteItem,
+  Tensor,
   Tuple,
 } from '../../lib/fobs/index.js';
 
@@ -89,7 +93,7 @@ describe('FOBS', () => {
   it('says in which dialect a value came', () => {
     for (const dialect of ['2.4', '2.7'] as const) {
       const value = { array: NdArray.float64([1, 2]), text: 'x' };
-      expect(decodeFobs(encodeFobs(value, { dialect }))).toEqual({ dialect, value });
+      expect(decodeFobs(encodeFobs(value, { dialect }))).toEqual({ dialect, value, references: [] });
     }
   });
 
@@ -134,18 +138,52 @@ describe('FOBS', () => {
   it('tells where an array is to be pulled from, and passes that on', () => {
     const item = (id: string) =>
       new RemoteItem(
-        { fqcn: 'site-1.job', refId: 'r1' },
+        { fqcn: 'site-1.job', refId: 'r1', dot: 3 },
         id,
-        3,
         new PyObject('numpy.ndarray', { type: 'ref', data: id }, 'some.Decomposer'),
       );
     const value = { a: item('T0'), b: [item('T1')] };
-    expect(again(value)).toEqual(value);
+    const bytes = encodeFobs(value);
+    expect(decodeFobs(bytes)).toMatchObject({
+      value,
+      references: [{ fqcn: 'site-1.job', refId: 'r1', dot: 3 }],
+    });
+    const array = NdArray.float32([1]);
+    const resolve = ({ itemId }: RemoteItem) => (itemId === 'T1' ? array : undefined);
+    const { value: pulled, references } = decodeFobs(bytes, { resolve });
+    expect(pulled).toEqual({ a: item('T0'), b: [array] });
+    expect(references).toHaveLength(1);
+    expect(decodeFobs(bytes, { resolve: () => array }).references).toEqual([]);
     expect(() => encodeFobs(value, { dialect: '2.4' })).toThrow(
       expect.objectContaining({ code: CommErrorCode.NOT_SUPPORTED }),
     );
-    const other = new RemoteItem({ fqcn: 'site-2', refId: 'r2' }, 'T0', 3, item('T0').placeholder);
+    const other = new RemoteItem({ fqcn: 'site-2', refId: 'r2', dot: 3 }, 'T0', item('T0').placeholder);
     expect(() => encodeFobs([item('T0'), other])).toThrow(BAD_DATA);
+  });
+
+  it('keeps arrays for others to pull, where it is asked to', () => {
+    const placeholder = (type: string, id: string) => new PyObject(type, { type: 'ref', data: id }, 'x.Y');
+    const keep = (array: NdArray) =>
+      array instanceof Tensor
+        ? new RemoteItem({ fqcn: 'a', refId: 't', dot: 6 }, 'T0', placeholder('torch.Tensor', 'T0'))
+        : array.data.byteLength > 4
+          ? new RemoteItem({ fqcn: 'a', refId: 'n', dot: 3 }, 'T0', placeholder('numpy.ndarray', 'T0'))
+          : undefined;
+    const small = NdArray.float32([1]);
+    const large = NdArray.float32([1, 2]);
+    const bytes = encodeFobs({ small, large, tensor: Tensor.from(small) }, { keep });
+    const { value, references } = decodeFobs(bytes);
+    expect(value).toMatchObject({ small, large: { refId: 'n' }, tensor: { refId: 't' } });
+    expect(references.map(({ refId }) => refId)).toEqual(['n', 't']);
+  });
+
+  it.each(['2.4', '2.7'] as const)('brings files and tensors of %s back', (dialect) => {
+    const tensor = Tensor.from(new NdArray('bfloat16', [2], Uint16Array.of(0x3fc0, 0xc000)));
+    const value = [new PyFile(Uint8Array.of(1, 2)), new PyFile(Uint8Array.of(3)), tensor];
+    const { value: read } = decodeFobs(encodeFobs(value, { dialect }));
+    expect(read).toStrictEqual(value);
+    expect(() => encodeFobs(new PyFile(new Uint8Array()))).toThrow(BAD_DATA);
+    expect(() => encodeFobs(new NdArray('bfloat16', [0], new Uint16Array()))).toThrow(BAD_DATA);
   });
 
   it('takes text and bytes from the datums behind the value', () => {
@@ -162,6 +200,72 @@ describe('FOBS', () => {
       datum(0x66, '02', '0102'),
     ]);
     expect(decodeFobs(bytes).value).toEqual(['hi', Uint8Array.of(1, 2), reference(`${id}03`)]);
+  });
+
+  it.each(['2.4', '2.7'] as const)('writes what a value of %s has many times twice at most', (dialect) => {
+    const array = NdArray.float32(new Float32Array(500));
+    const file = new PyFile(new Uint8Array(2_000));
+    const many = (value: FobsValue, count = 100) => Array<FobsValue>(count).fill(value);
+    for (const value of [many(array), many(file), [many('a'.repeat(4_000)), many(new Uint8Array(4_000))]]) {
+      if (dialect === '2.4' && value[0] instanceof Array) continue;
+      const bytes = encodeFobs(value, { dialect });
+      expect(bytes.length).toBeLessThan(100_000);
+      expect(decodeFobs(bytes).value).toEqual(value);
+      expect(encodeFobs(decodeFobs(bytes).value, { dialect }).length).toBeLessThan(100_000);
+    }
+    const text = `\ufeff${'ü'.repeat(255)}`;
+    const keys = [
+      { [text]: text },
+      new Map<FobsValue, FobsValue>([
+        [text, text],
+        [1, text],
+      ]),
+    ];
+    expect(decodeFobs(encodeFobs(keys, { dialect })).value).toEqual(keys);
+    let deep: FobsValue = many(text, 3);
+    for (let depth = 0; depth < 98; depth += 1) deep = [deep];
+    expect(decodeFobs(encodeFobs(deep, { dialect })).value).toEqual(deep);
+  });
+
+  it.each<[string, (text: string) => FobsValue]>([
+    ['keys of dicts', (text) => ({ [text]: 1 })],
+    ['keys of Maps', (text) => new Map([[text, 1]])],
+    ['names of classes', (text) => new PyObject(text, 1)],
+    ['names of decomposers', (text) => new PyObject('x', 1, text)],
+  ])('refuses to write 64 MiB of copies, in %s', (_name, value) => {
+    const text = 'a'.repeat(1024 ** 2);
+    expect(() => encodeFobs(Array<FobsValue>(66).fill(value(text)))).toThrow(BAD_DATA);
+    expect(() => encodeFobs(Array<FobsValue>(66).fill(text), { dialect: '2.4' })).toThrow(BAD_DATA);
+  });
+
+  it('writes what it has again as datums, as many as a reader takes', () => {
+    const contents = Array.from({ length: 40_000 }, (_, at) => new Uint8Array(256).fill(at));
+    const encoded = encodeFobs([...contents, ...contents]);
+    expect(readSections(encoded).sections).toHaveLength(40_001);
+  });
+
+  describe('of a value with more datums than it refers to', () => {
+    const datum = (last: number) => bytesOf(`6600 0000000000000010 ${last.toString(16).padStart(32, '0')}`);
+    const many = Array.from({ length: 50 }, (_, last) => datum(last));
+    const datumRef = new PyObject('nvflare.fuel.utils.fobs.datum.DatumRef', {
+      data: { datum_id: '00000000-0000-0000-0000-000000000007' },
+    });
+
+    it('none is looked at before something refers to one, and each once', () => {
+      const keys = vi.spyOn(Datum.prototype, 'key', 'get');
+      onTestFinished(() => keys.mockRestore());
+      expect(decodeFobs(Buffer.concat([encodeFobs(1), ...many])).value).toBe(1);
+      expect(keys).not.toHaveBeenCalled();
+      const twice = encodeFobs([datumRef, datumRef]);
+      expect(decodeFobs(Buffer.concat([twice, ...many])).value).toEqual([new Uint8Array(), new Uint8Array()]);
+      expect(keys).toHaveBeenCalledTimes(50);
+    });
+
+    it('each counts as a value', () => {
+      const encoded = Buffer.concat([encodeFobs(1), ...many]);
+      expect(decodeFobs(encoded, { maxValues: 51 }).value).toBe(1);
+      expect(() => decodeFobs(encoded, { maxValues: 50 })).toThrow(BAD_DATA);
+    });
   });
 
   it('decodes a datum once, however many refer to it', () => {
@@ -248,6 +352,14 @@ describe('what is no FOBS', () => {
       valueOf(large.map((key) => key - 1_500_000)),
     );
     expect(() => decodeFobs(encodeFobs(valueOf(large.slice(-2))), { maxNumberKeys: 1 })).toThrow(BAD_DATA);
+  });
+
+  it('has at most 100,000 integers between 65,536 and a million as keys, in one Map or in many', () => {
+    const sets = (count: number) =>
+      Array.from({ length: 50 }, () => new Set(Array.from({ length: count }, (_, index) => 65_537 + index)));
+    const read = decodeFobs(encodeFobs(sets(2_000))).value as readonly ReadonlySet<number>[];
+    expect(read.map(({ size }) => size)).toEqual(Array(50).fill(2_000));
+    expect(() => decodeFobs(encodeFobs(sets(2_001)))).toThrow(BAD_DATA);
   });
 
   it('is refused whatever was changed in good bytes, or read', () => {

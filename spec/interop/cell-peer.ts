@@ -7,28 +7,41 @@ import { onTestFinished } from 'vitest';
 
 import { nvflarePython } from '../support/python.js';
 
+/** A real cell: its name, the URL of the server, where `server` listens and others connect, and that of a parent. */
+export type PeerCell = readonly [fqcn: string, rootUrl: string | null, parentUrl?: string];
+
 /**
- * Starts a process with a real NVFlare cell, which ends with the test: `server` listens at the URL, others connect.
- * Resolves when the cell has started.
+ * Starts real NVFlare cells, each in a process of its own. Resolves when all have started, to what ends them.
  *
- * @param script - what the cell does, in this directory
+ * @param script - what they do, in this directory
  */
+export async function startCellPeers(
+  version: string,
+  cells: readonly PeerCell[],
+  script = 'cell_peer.py',
+): Promise<() => Promise<void>> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(await nvflarePython(version), [path, JSON.stringify(cells)]);
+  const closed = once(child, 'close');
+  const end = async (): Promise<void> => {
+    // All of them have it.
+    child.stdin.destroy();
+    await closed;
+  };
+  let output = '';
+  child.stderr.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_096)));
+  const up = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
+  if ((await Promise.race([up, closed])) === 'UP') return end;
+  await end();
+  throw new Error(`cells of NVFlare ${version} did not start: ${output}`);
+}
+
+/** Starts a real NVFlare cell that ends with the test. */
 export async function startCellPeer(
   version: string,
   fqcn: string,
   url: string,
-  script = 'cell_peer.py',
+  script?: string,
 ): Promise<void> {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(await nvflarePython(version), [path, fqcn, url]);
-  const closed = once(child, 'close');
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await closed;
-  });
-  let output = '';
-  child.stderr.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_096)));
-  const up = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
-  const first = await Promise.race([up, closed]);
-  if (first !== 'UP') throw new Error(`the cell ${fqcn} did not start: ${output}`);
+  onTestFinished(await startCellPeers(version, [[fqcn, url]], script));
 }

@@ -105,7 +105,7 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
 
     it('send files to a cell of NVFlare, and save what it sends', async () => {
       const url = `tcp://127.0.0.1:${await freePort()}`;
-      await startCellPeer(version, 'server', url, 'stream_peer.py');
+      await startCellPeer(version, 'server', url);
       const folder = await mkdtemp(join(tmpdir(), 'rxflare-files-'));
       const [source, target] = [join(folder, 'source'), join(folder, 'target')];
       const bytes = pattern(20_000_000);
@@ -116,13 +116,14 @@ describe.skipIf(inject('interopObstacle') !== '').each(NVFLARE_VERSIONS)(
       expect(pushed).toMatchObject({ exitCode: 0, stderr: '' });
       const isConfirmed = version >= '2.9';
       expect(JSON.parse(pushed.stdout)).toMatchObject({ event: 'pushed', bytes: bytes.length, isConfirmed });
+      expect(await RxflareProcess.run(...push, '--to', 'gone')).toMatchObject({ exitCode: 3 });
       const asker = communicator(new Endpoint('asker', { fqcn: 'asker' }));
       asker.addConnector(url, Mode.ACTIVE);
       const cell = new Cell(asker, { dialect: dialectOf(version) });
       await asker.start();
       await untilState(asker, 'server');
       const ask = async (topic: string, value: FobsValue) =>
-        (await firstValueFrom(cell.request('server', 'task', topic, value))).payload;
+        (await firstValueFrom(cell.request('server', 'admin', topic, value))).payload;
       expect(await vi.waitUntil(() => ask('read', 'file'), 30_000)).toEqual([bytes.length, sha256(bytes)]);
 
       const pull = [

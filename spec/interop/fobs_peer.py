@@ -6,6 +6,7 @@ names whose value is not the one that was written, with what came instead.
 
 import collections
 import datetime
+import io
 import json
 import sys
 
@@ -15,12 +16,15 @@ from nvflare.apis.shareable import Shareable
 from nvflare.apis.utils.decomposers import flare_decomposers
 from nvflare.app_common.decomposers import common_decomposers
 from nvflare.fuel.utils import fobs
+from nvflare.fuel.utils.fobs.datum import Datum
 
 flare_decomposers.register()
 common_decomposers.register()
 
 shareable = Shareable()
 shareable["DXO"] = {"kind": DataKind.WEIGHTS, "data": {"w": np.arange(6, dtype=np.float32).reshape(2, 3)}, "meta": {}}
+
+text_again, blob_again, array_again = "t" * 500, b"b" * 500, np.arange(500)
 
 VALUES = {
     "none": None,
@@ -53,7 +57,30 @@ VALUES = {
         np.asfortranarray(np.arange(6, dtype=np.float64).reshape(2, 3)),
     ],
     "large": {"text": "t" * 5_000, "blob": b"b" * 5_000},
+    "texts again": {"a": [text_again, {"b": text_again}], "t": (1, text_again), text_again: text_again},
+    "again": [array_again, {"w": array_again}, array_again, blob_again, (blob_again, blob_again)],
+    "file": {"file": __file__},
+    "npz": {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "größe": np.array(7, dtype=">i8"), "empty": np.zeros((0, 2))},
 }
+
+
+def encoded(name, value):
+    if name == "file":
+        value = {key: Datum.file_datum(path) for key, path in value.items()}
+    if name == "npz":
+        stream = io.BytesIO()
+        np.savez(stream, **value)
+        value = stream.getvalue()
+    return fobs.dumps(value, max_value_size=4_000).hex()
+
+
+def decoded(name, data):
+    value = fobs.loads(data)
+    if name == "file":
+        # What is received is saved, under another name.
+        whole = open(__file__, "rb").read()
+        return {key: __file__ for key, datum in value.items() if open(datum.value, "rb").read() == whole}
+    return dict(np.load(io.BytesIO(value), allow_pickle=False)) if name == "npz" else value
 
 
 def same(left, right):
@@ -72,12 +99,12 @@ def same(left, right):
 
 
 if sys.argv[1] == "write":
-    print(json.dumps({name: fobs.dumps(value, max_value_size=4_000).hex() for name, value in VALUES.items()}))
+    print(json.dumps({name: encoded(name, value) for name, value in VALUES.items()}))
 else:
     wrong = {}
     for name, text in json.load(sys.stdin).items():
         try:
-            value = fobs.loads(bytes.fromhex(text))
+            value = decoded(name, bytes.fromhex(text))
             if not same(VALUES[name], value):
                 wrong[name] = repr(value)[:300]
         except Exception as error:

@@ -25,7 +25,7 @@ import {
   namesOf,
   noticesCleanEnd,
 } from './cells.js';
-import { recordResults } from './results.js';
+import { recordResults, type ResultRow } from './results.js';
 
 const APP = 7;
 const MIB = 1024 ** 2;
@@ -55,7 +55,7 @@ export function interopSuite(schemes: readonly string[]): void {
   const cells = CELLS.filter(({ scheme }) => schemes.includes(scheme)).map(
     (cell) => [describeCell(cell), cell] as const,
   );
-  afterAll(() => recordResults(passed));
+  afterAll(() => recordResults('Interop with real NVFlare', [...passed].map(rowOf)));
   describe.skipIf(inject('interopObstacle') !== '').each(cells)('NVFlare %s', (_title, cell) => {
     const names = namesOf(cell);
     const done = new Set<string>();
@@ -167,6 +167,14 @@ export function interopSuite(schemes: readonly string[]): void {
       done.add('TypeScript restarts');
     });
   });
+}
+
+function rowOf([{ version, scheme, security, listener }, done]: readonly [
+  Cell,
+  ReadonlySet<string>,
+]): ResultRow {
+  const facts = { nvflare: version, transport: scheme, security, listens: listener };
+  return { facts, proved: Object.fromEntries([...done].map((column) => [column, ''])) };
 }
 
 const handles = new Map<Communicator, string>();

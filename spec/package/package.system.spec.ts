@@ -21,8 +21,11 @@ import { freshProject } from './project.js';
 /** The oldest version that `engines` admits, and the newer lines that are maintained. */
 const NODE_VERSIONS = ['20.19.0', '22.22.0', '24.21.0'];
 const TIMEOUT_MS = 300_000;
-/** Without maps: the code is that of the sources, comments and all, but for the types. */
-const MAX_PACKED_BYTES = 550_000;
+/**
+ * Without maps: the code is that of the sources, comments and all, but for the types. Of an installation alone: an entry
+ * that is not imported costs a bundle nothing.
+ */
+const MAX_PACKED_BYTES = 760_000;
 
 const project = await freshProject();
 
@@ -66,10 +69,13 @@ const ENTRY_NAMES = [
   ['rxflare', 'nodeDrivers'],
   ['rxflare/cellnet', 'Cell'],
   ['rxflare/drivers', 'TcpDriver'],
+  ['rxflare/flare', 'connectSession'],
+  ['rxflare/flare/dashboard', 'askFederation'],
   ['rxflare/fobs', 'decodeFobs'],
   ['rxflare/metrics', 'recordMetrics'],
   ['rxflare/monitor', 'watchStats'],
   ['rxflare/nest', 'RxflareModule'],
+  ['rxflare/nest/microservices', 'CellServer'],
   ['rxflare/testing', 'VirtualNetwork'],
 ] as const;
 
@@ -264,7 +270,16 @@ describe('under a bundler for the browser', () => {
     const page = await bundle('page', PAGE_PROGRAM);
     const full = await bundle('full-page', FULL_PAGE_PROGRAM);
     expect(page.rooms).toEqual(['drivers', 'sfm', 'transport', 'wire']);
-    expect(full.rooms).toEqual(['drivers', 'monitor', 'sfm', 'testing', 'transport', 'wire']);
+    expect(full.rooms).toEqual([
+      'cellnet',
+      'drivers',
+      'fobs',
+      'monitor',
+      'sfm',
+      'testing',
+      'transport',
+      'wire',
+    ]);
     expect(page.bytes).toBeLessThan(full.bytes);
     const angular = await bundle('angular-page', ANGULAR_PROGRAM);
     expect(angular.rooms).toEqual(['angular', 'drivers', 'sfm', 'transport', 'wire']);

@@ -21,6 +21,7 @@ const COMPANIONS = [
   '@angular/core',
   '@nestjs/common',
   '@nestjs/core',
+  '@nestjs/microservices',
   '@opentelemetry/api',
   'reflect-metadata',
   'esbuild',

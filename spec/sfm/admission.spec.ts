@@ -1,4 +1,4 @@
-import { map, merge, mergeAll, type Observable, Subject, timer } from 'rxjs';
+import { mergeAll, type Observable, Subject, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -11,9 +11,8 @@ import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
 import { decodeRefusal } from '../../lib/sfm/refusal.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
-import type { SessionRole } from '../../lib/sfm/session.js';
+import type { SessionRole } from '../../lib/sfm/session-context.js';
 import type { SessionLife } from '../../lib/sfm/session-life.js';
-import type { Input } from '../../lib/sfm/world.js';
 import { Mode } from '../../lib/transport/driver.js';
 import type { EndpointCandidate } from '../../lib/verify-endpoint.js';
 import { FrameType } from '../../lib/wire/prefix.js';
@@ -48,8 +47,7 @@ function hubWith(options: CommunicatorOptions) {
     decide: admission.decide,
   });
   const lives = new Subject<Observable<SessionLife>>();
-  const errors$ = admission.errors$.pipe(map((event): Input => ({ type: 'report', event })));
-  registry.run(merge(lives.pipe(mergeAll()), admission.asks$, errors$));
+  registry.run(lives.pipe(mergeAll()));
 
   /** A connection that presents itself. */
   function join(name: string, more: Partial<SessionRole> = {}, ...frames: Uint8Array[]): FakeConnection {

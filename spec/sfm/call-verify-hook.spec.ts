@@ -17,13 +17,14 @@ const boom = new Error('boom');
 
 /** What comes of a hook: `in`, the reason of a refusal, or nothing yet. */
 function outcomeOf(hook: VerifyEndpoint) {
-  const seen = { outcome: undefined as string | undefined, code: '' as string, thrown: [] as unknown[] };
-  const subscription = callVerifyHook(hook, candidate, (thrown) => seen.thrown.push(thrown)).subscribe({
+  const seen = { outcome: undefined as string | undefined, code: '' as string, thrown: undefined as unknown };
+  const subscription = callVerifyHook(hook, candidate).subscribe({
     complete: () => (seen.outcome = 'in'),
     error: (error: unknown) => {
-      const { code, message } = CommError.from(error);
+      const { code, message, cause } = CommError.from(error);
       seen.outcome = message;
       seen.code = code;
+      seen.thrown = cause;
     },
   });
   return { seen, subscription };
@@ -38,11 +39,7 @@ describe('a refusal of verifyEndpoint', () => {
     ['what is for it', { tellPeer: 'log in', reason: 'token of May' }, 'log in'],
   ])('tells the peer %s', (_, verdict, told) => {
     const seen: unknown[] = [];
-    callVerifyHook(
-      () => verdict,
-      candidate,
-      () => undefined,
-    ).subscribe({
+    callVerifyHook(() => verdict, candidate).subscribe({
       error: (error: unknown) => seen.push(error instanceof VerdictError && error.told),
     });
     expect(seen).toEqual([told]);
@@ -73,7 +70,7 @@ describe('an answer of verifyEndpoint', () => {
     ['an Observable that waits', () => NEVER, undefined],
   ])('may be %s, at once', (_, hook, outcome) => {
     const { seen } = outcomeOf(hook);
-    expect([seen.outcome, seen.thrown]).toEqual([outcome, []]);
+    expect([seen.outcome, seen.thrown]).toEqual([outcome, undefined]);
     if (outcome !== undefined && outcome !== 'in') expect(seen.code).toBe(CommErrorCode.REFUSED);
   });
 
@@ -101,7 +98,7 @@ describe('an answer of verifyEndpoint', () => {
     await settled();
     expect([seen.outcome, seen.thrown, seen.code]).toEqual([
       'verifyEndpoint failed: boom',
-      [boom],
+      boom,
       CommErrorCode.ERROR,
     ]);
   });

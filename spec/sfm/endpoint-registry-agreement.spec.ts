@@ -8,9 +8,9 @@ import type { LifecycleEvent } from '../../lib/lifecycle.js';
 import { resolveOptions } from '../../lib/options.js';
 import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import type { SessionLife } from '../../lib/sfm/session-life.js';
-import { withAdmission } from '../../lib/sfm/with-admission.js';
+import { admitAll, withAdmission } from '../../lib/sfm/with-admission.js';
 import { FrameType } from '../../lib/wire/prefix.js';
-import { admitAll, FakeConnection, helloOf, sessionOn } from '../support/fake-connection.js';
+import { FakeConnection, helloOf, sessionOn } from '../support/fake-connection.js';
 
 const NAMES = ['a', 'b', 'c'] as const;
 const MAX_GONE = 1;

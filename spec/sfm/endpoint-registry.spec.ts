@@ -8,12 +8,12 @@ import type { Message } from '../../lib/message.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { EndpointRegistry } from '../../lib/sfm/endpoint-registry.js';
 import type { Session } from '../../lib/sfm/session.js';
-import { withAdmission } from '../../lib/sfm/with-admission.js';
+import { admitAll, withAdmission } from '../../lib/sfm/with-admission.js';
 import type { Input } from '../../lib/sfm/world.js';
 import { HotSource } from '../../lib/transport/hot-source.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { frameOf } from '../support/bytes.js';
-import { admitAll, FakeConnection, helloOf, sessionOn } from '../support/fake-connection.js';
+import { FakeConnection, helloOf, sessionOn } from '../support/fake-connection.js';
 
 const reset = new CommError(CommErrorCode.CLOSED, 'reset');
 

@@ -1,7 +1,6 @@
-import { asyncScheduler, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { clockOf, SendTimer } from '../../lib/sfm/send-timer.js';
+import { SendTimer } from '../../lib/sfm/send-timer.js';
 import { SEND_TIME_BOUNDS_MS } from '../../lib/stats.js';
 
 /** A timer on a clock that is set by hand. */
@@ -77,13 +76,5 @@ describe('a send timer', () => {
     time(2, 1);
     expect([before.count, timer.times.count]).toEqual([1, 2]);
     expect(filled(before.bins)).toEqual([[1, 1]]);
-  });
-});
-
-describe('clockOf', () => {
-  it('tells parts of milliseconds, or the time of a virtual scheduler', () => {
-    expect(clockOf(new VirtualTimeScheduler())()).toBe(0);
-    const now = clockOf(asyncScheduler);
-    expect(Math.abs(now() - performance.now())).toBeLessThan(1_000);
   });
 });

@@ -4,13 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { Endpoint } from '../../lib/endpoint.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
-import type { SessionRole } from '../../lib/sfm/session.js';
+import type { SessionRole } from '../../lib/sfm/session-context.js';
 import type { SessionLife } from '../../lib/sfm/session-life.js';
 import { SessionTable } from '../../lib/sfm/session-table.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { frameOf } from '../support/bytes.js';
-import { admitAll, FakeConnection, helloOf } from '../support/fake-connection.js';
+import { admitAll } from '../../lib/sfm/with-admission.js';
+import { FakeConnection, helloOf } from '../support/fake-connection.js';
 
 const role: SessionRole = {
   handle: 'CH00001',

@@ -4,14 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint } from '../../lib/endpoint.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
-import type { Session, SessionRole } from '../../lib/sfm/session.js';
+import type { Session } from '../../lib/sfm/session.js';
+import type { SessionRole } from '../../lib/sfm/session-context.js';
 import { decodeRefusal, encodeRefusal } from '../../lib/sfm/refusal.js';
-import { withAdmission } from '../../lib/sfm/with-admission.js';
+import { admitAll, withAdmission } from '../../lib/sfm/with-admission.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { encodeHead } from '../../lib/wire/frame.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { frameOf } from '../support/bytes.js';
-import { admitAll, FakeConnection, helloOf, readySessionOn, sessionOn } from '../support/fake-connection.js';
+import { FakeConnection, helloOf, readySessionOn, sessionOn } from '../support/fake-connection.js';
 
 const ping = frameOf({ type: FrameType.PING, appId: 0, streamId: 17 }, Uint8Array.of(0xc0), 2);
 

@@ -3,7 +3,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Endpoint } from '../../lib/endpoint.js';
-import type { SessionRole } from '../../lib/sfm/session.js';
+import type { SessionRole } from '../../lib/sfm/session-context.js';
 import type { SessionLife } from '../../lib/sfm/session-life.js';
 import { settle } from '../../lib/sfm/settle.js';
 import { FakeConnection, sessionOn } from '../support/fake-connection.js';

@@ -1,5 +1,8 @@
 import type { Received, Stamp } from './messages.js';
 
+/** Which of the last holes a late message may fill, to be told from a duplicate. */
+const HOLES_KEPT = 20;
+
 /** Where a message came from. */
 export interface Origin {
   readonly from: string;
@@ -59,6 +62,7 @@ export class DeliveryLog {
     if (sequence > entry.last + 1) {
       const hole = { from: entry.last + 1, to: sequence - 1 };
       entry.holes.push(hole);
+      if (entry.holes.length > HOLES_KEPT) entry.holes.shift();
       if (!isNewConnection) {
         this.violations.push(`${key}: ${hole.from} to ${hole.to} are missing within ${connection}`);
       } else if (sequence > base) {

@@ -24,8 +24,26 @@ describe('the ledger', () => {
       refused: { CLOSED: 7 },
       dropped: 3,
       inFlight: 7,
+      requests: { asked: 0, ended: {}, handled: 0, lost: 0, latestMs: -Infinity },
       violations: [],
     });
+  });
+
+  it('adds up the requests, and finds those that have not ended', () => {
+    const cell = (open: number) => ({
+      asked: 5,
+      ended: { ok: 2, timeout: 1 },
+      open,
+      latestMs: -open,
+      handled: 4,
+    });
+    const runOf = (open: number, wasKilled: boolean): Run => {
+      const run = site({}, { wasKilled });
+      return { ...run, report: { ...run.report, cell: cell(open) } };
+    };
+    const { requests, violations } = balance([runOf(2, true), runOf(1, false)]);
+    expect(requests).toEqual({ asked: 10, ended: { ok: 4, timeout: 2 }, handled: 8, lost: 2, latestMs: -1 });
+    expect(violations).toEqual(['site-1 run 1: 1 requests have not ended, at the end']);
   });
 
   it('adds up what all runs of a receiver got', () => {

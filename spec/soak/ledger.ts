@@ -21,7 +21,20 @@ export interface Account {
   readonly dropped: number;
   /** Accepted and not delivered: handed to the system for a connection that ended, or in a process that was killed. */
   readonly inFlight: number;
+  readonly requests: Requests;
   readonly violations: readonly string[];
+}
+
+/** What became of the requests of all cells. */
+export interface Requests {
+  readonly asked: number;
+  /** Replies under `ok`, errors under their return code. */
+  readonly ended: Readonly<Record<string, number>>;
+  readonly handled: number;
+  /** Open when their process was killed. */
+  readonly lost: number;
+  /** How long after its time-out a request ended, at most. */
+  readonly latestMs: number;
 }
 
 /**
@@ -54,7 +67,25 @@ export function balance(runs: readonly Run[]): Account {
       violations.push(...faultsOf(entry, sender, arrivals, missing));
     }
   }
-  return { sent, delivered, refused, dropped, inFlight, violations };
+  const requests = requestsOf(runs);
+  for (const { name, run, report, wasKilled } of runs)
+    if (!wasKilled && report.cell !== undefined && report.cell.open > 0)
+      violations.push(`${name} run ${run}: ${report.cell.open} requests have not ended, at the end`);
+  return { sent, delivered, refused, dropped, inFlight, requests, violations };
+}
+
+function requestsOf(runs: readonly Run[]): Requests {
+  const ended: Record<string, number> = {};
+  let [asked, handled, lost, latestMs] = [0, 0, 0, -Infinity];
+  for (const { report, wasKilled } of runs) {
+    if (report.cell === undefined) continue;
+    for (const [code, count] of Object.entries(report.cell.ended)) ended[code] = (ended[code] ?? 0) + count;
+    asked += report.cell.asked;
+    handled += report.cell.handled;
+    if (wasKilled) lost += report.cell.open;
+    latestMs = Math.max(latestMs, report.cell.latestMs);
+  }
+  return { asked, ended, handled, lost, latestMs };
 }
 
 function faultsOf(

@@ -1,4 +1,4 @@
-/** A hub and ten sites talk while everything goes wrong that can: `npm run soak -- --seconds 120 --seed 1`. */
+/** A hub, ten sites, and a relay with two leaves talk while everything goes wrong that can: `npm run soak -- --seconds 120 --seed 1`. */
 import { parseArgs } from 'node:util';
 
 import { failures, renderReport } from './report.js';

@@ -1,5 +1,6 @@
 import type { EndpointState, Message } from '../../lib/index.js';
 import { pattern } from '../support/pattern.js';
+import type { CellReport } from './cell-traffic.js';
 
 /** The application that the traffic is for. */
 export const APP = 10;
@@ -42,10 +43,12 @@ export interface PartyConfig {
   readonly connect: readonly string[];
   /** A site sends to these even before it has seen them. */
   readonly sendTo: readonly string[];
+  /** Those that its cell asks. Default: it has no cell. */
+  readonly asks?: readonly string[];
 }
 
 /** What a party is asked to do. */
-export type Command = 'pause' | 'resume' | 'report' | 'heap' | 'stop';
+export type Command = 'pause' | 'resume' | 'report' | 'heap' | 'reach' | 'stop';
 
 /** What one run sent to one receiver. */
 export interface Sent {
@@ -78,8 +81,10 @@ export interface PartyReport {
   readonly violations: readonly string[];
   /** Connections that ended after their handshake, under the code of their error, or `clean`. */
   readonly lost: Readonly<Record<string, number>>;
-  /** The longest time, since the last report, that the event loop was late. */
+  /** How late its timers came, in all, since the last report. */
   readonly lagMs: number;
+  /** Of its cell. */
+  readonly cell?: CellReport;
 }
 
 /** What a party tells of its own accord, and its answers to commands. */
@@ -90,5 +95,7 @@ export type Tidings =
   | { readonly type: 'joined'; readonly name: string; readonly at: number }
   | { readonly type: 'report'; readonly report: PartyReport }
   | { readonly type: 'heap'; readonly bytes: number }
+  /** The cells that did not answer. */
+  | { readonly type: 'reach'; readonly failed: readonly string[] }
   /** With what is open now and was not at the start. */
   | { readonly type: 'stopped'; readonly report: PartyReport; readonly handles: readonly string[] };

@@ -9,6 +9,8 @@ import type { Command, PartyConfig, PartyReport, Tidings } from './messages.js';
 
 const ANSWER_MS = 60_000;
 const STDERR_KEPT = 8 * 1024;
+/** Those of some minutes. */
+const LAGS_KEPT = 1_000;
 
 /** None of them outlives a test that failed, not even one that is frozen. */
 const living = new Set<ChildProcess>();
@@ -63,10 +65,12 @@ export class PartyProcess implements AsyncDisposable {
   /** Asks it, and waits for the answer. */
   async ask(command: 'report'): Promise<PartyReport>;
   async ask(command: 'heap'): Promise<number>;
-  async ask(command: 'report' | 'heap'): Promise<PartyReport | number> {
+  async ask(command: 'reach'): Promise<readonly string[]>;
+  async ask(command: 'report' | 'heap' | 'reach'): Promise<PartyReport | number | readonly string[]> {
     const answer = this.next(command);
     this.tell(command);
     const tidings = await answer;
+    if (tidings.type === 'reach') return tidings.failed;
     return tidings.type === 'heap' ? tidings.bytes : tidings.report;
   }
 
@@ -112,9 +116,9 @@ export class PartyProcess implements AsyncDisposable {
     this.#child.kill('SIGCONT');
   }
 
-  /** The longest time that its event loop was late, from then on. */
+  /** How late its timers came, in all, from then on. */
   lagSince(time: number): number {
-    return Math.max(0, ...this.#lags.filter(({ at }) => at >= time).map(({ ms }) => ms));
+    return this.#lags.filter(({ at }) => at >= time).reduce((sum, { ms }) => sum + ms, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,6 +130,7 @@ export class PartyProcess implements AsyncDisposable {
     if (tidings.type === 'report') {
       this.report = tidings.report;
       this.#lags.push({ at: Date.now(), ms: tidings.report.lagMs });
+      if (this.#lags.length > LAGS_KEPT) this.#lags.shift();
     }
     if (tidings.type === 'endpoint') this.states.set(tidings.name, tidings.state);
     this.#tidings.next(tidings);

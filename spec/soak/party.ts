@@ -1,11 +1,11 @@
 /** A hub or a site of the soak test: a process that sends and receives all the while. Told what to do by IPC. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-
 import { filter, firstValueFrom, interval, Subscription, take, toArray } from 'rxjs';
 
 import { Communicator, Endpoint, EndpointState, type LifecycleEvent, Mode } from '../../lib/index.js';
+import { CellTraffic } from './cell-traffic.js';
 import { handlesSince } from './handles.js';
 import type { Command, PartyConfig, PartyReport, Tidings } from './messages.js';
+import { SchedulingDelay } from './scheduling-delay.js';
 import { Traffic } from './traffic.js';
 
 const SEND_EVERY_MS = 50;
@@ -20,9 +20,11 @@ const communicator = new Communicator(new Endpoint(name), {
   maxReconnectDelayMs: 1_000,
 });
 const traffic = new Traffic(communicator, run, seed);
-const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+const delay = new SchedulingDelay(SEND_EVERY_MS);
+const cells = config.asks && new CellTraffic(communicator, run, seed, config.asks, delay);
 const work = new Subscription();
 let isPaused = false;
+let toldDelayMs = 0;
 
 process.on('message', (command: Command) => void perform(command));
 // Nobody is left behind by a soak test that failed.
@@ -43,7 +45,6 @@ const listening = firstValueFrom(
 );
 await communicator.start();
 tell({ type: 'started', urls: (await listening).map(({ url }) => url) });
-loopDelay.enable();
 work.add(interval(SEND_EVERY_MS).subscribe(sendSome));
 work.add(interval(REPORT_EVERY_MS).subscribe(() => tell({ type: 'report', report: report() })));
 
@@ -57,13 +58,18 @@ function tellOf(event: LifecycleEvent): void {
 }
 
 function sendSome(): void {
-  if (!isPaused) traffic.sendSome();
+  delay.tick();
+  if (isPaused) return;
+  traffic.sendSome();
+  cells?.askSome();
 }
 
 function report(): PartyReport {
-  const lagMs = loopDelay.max / 1e6;
-  loopDelay.reset();
-  return { ...traffic.report, lagMs };
+  const lagMs = delay.totalMs - toldDelayMs;
+  toldDelayMs += lagMs;
+  const { violations, ...rest } = traffic.report;
+  if (cells === undefined) return { ...rest, violations, lagMs };
+  return { ...rest, violations: [...violations, ...cells.violations], lagMs, cell: cells.report };
 }
 
 async function perform(command: Command): Promise<void> {
@@ -81,6 +87,9 @@ async function perform(command: Command): Promise<void> {
       globalThis.gc?.();
       tell({ type: 'heap', bytes: process.memoryUsage().heapUsed });
       break;
+    case 'reach':
+      tell({ type: 'reach', failed: cells === undefined ? [] : await firstValueFrom(cells.unreached()) });
+      break;
     case 'stop':
       await stop();
       break;
@@ -90,7 +99,6 @@ async function perform(command: Command): Promise<void> {
 async function stop(): Promise<void> {
   work.unsubscribe();
   await communicator.stop();
-  loopDelay.disable();
   const handles = await handlesSince(handlesBefore);
   process.removeAllListeners('disconnect');
   const tidings: Tidings = { type: 'stopped', report: report(), handles };

@@ -1,33 +1,33 @@
 import { median } from '../bench/statistics.js';
 import type { SoakResult } from './soak.js';
 
-/** The heap of the hub may grow by this part after its warm-up. */
+/** The heap of the hub, and that of the relay, may grow by this part after their warm-up. */
 const MAX_HEAP_GROWTH = 0.05;
 const MIB = 1024 ** 2;
 
 /** The part by which the heap grew, from its first look to its last. */
-export function heapGrowth({ heapBytes }: SoakResult): number {
+export function heapGrowth(heapBytes: readonly number[]): number {
   const [first = 0] = heapBytes;
   return ((heapBytes.at(-1) ?? first) - first) / first;
 }
 
 /** Everything that must not be, in words; empty where all went well. */
 export function failures(result: SoakResult, maxHeapGrowth = MAX_HEAP_GROWTH): readonly string[] {
-  const growth = heapGrowth(result);
+  const grown = Object.entries(result.heapBytes).filter(([, bytes]) => !(heapGrowth(bytes) < maxHeapGrowth));
   return [
     ...result.violations,
     ...result.handles.map((handle) => `left open: ${handle}`),
     ...(result.lost === result.restored
       ? []
       : [`lost ${result.lost} connections, restored ${result.restored}`]),
-    ...(growth < maxHeapGrowth ? [] : [`the heap of the hub grew by ${percent(growth)}`]),
+    ...grown.map(([name, bytes]) => `the heap of ${name} grew by ${percent(heapGrowth(bytes))}`),
   ];
 }
 
 /** The figures as text. */
 export function renderReport(result: SoakResult): string {
   const { account, trials, lost, restored, endings, readyMs, detectionMs, heapBytes, handles } = result;
-  const { sent, delivered, refused, dropped, inFlight } = account;
+  const { sent, delivered, refused, dropped, inFlight, requests } = account;
   const violations = failures(result);
   const rows: readonly (readonly [string, string])[] = [
     ['trials', list(trials)],
@@ -37,10 +37,15 @@ export function renderReport(result: SoakResult): string {
     ['messages', `sent ${sent}, delivered ${delivered}`],
     ['refused by send', list(refused)],
     ['lost with their connection', `${dropped} told as dropped, ${inFlight} in flight`],
+    ['requests', `asked ${requests.asked}, handled ${requests.handled}; ends: ${list(requests.ended)}`],
     [
-      'heap of the hub',
-      `${heapBytes.map((bytes) => (bytes / MIB).toFixed(2)).join(', ')} MiB (${percent(heapGrowth(result))})`,
+      '',
+      `${requests.lost} open in killed processes; none later than ${ms(requests.latestMs)} after its time-out`,
     ],
+    ...Object.entries(heapBytes).map(([name, all]): readonly [string, string] => [
+      `heap of ${name}`,
+      `${all.map((bytes) => (bytes / MIB).toFixed(2)).join(', ')} MiB (${percent(heapGrowth(all))})`,
+    ]),
     ['handles left', `${handles.length}`],
     ['violations', `${violations.length}`],
   ];

@@ -8,32 +8,45 @@ import { PartyProcess } from './party-process.js';
 
 const READY_MS = 30_000;
 
-/** A place at the table: a name with its own way to the hub, and the processes that take it one after the other. */
+/** A place at the table: a name with its own way to its parent, and the processes that take it one after the other. */
 export class Site implements AsyncDisposable {
   readonly name: string;
   readonly proxy: FaultProxy;
-  readonly #config: PartyConfig;
+  readonly #parent: () => PartyProcess;
+  #config: PartyConfig;
   readonly #past: Run[] = [];
   #process: PartyProcess;
   #last: Promise<void> = Promise.resolve();
 
-  private constructor(proxy: FaultProxy, config: PartyConfig) {
+  private constructor(proxy: FaultProxy, parent: () => PartyProcess, config: PartyConfig) {
     this.name = config.name;
     this.proxy = proxy;
+    this.#parent = parent;
     this.#config = { ...config, connect: [proxy.url] };
     this.#process = new PartyProcess(this.#config);
   }
 
-  /** Starts the first process, with a proxy of its own before the hub. */
-  static async start(hubUrl: string, config: PartyConfig): Promise<Site> {
-    const site = new Site(await FaultProxy.listen(hubUrl, config.seed), config);
+  /** Starts the first process, with a proxy of its own before that of the parent that lives. */
+  static async start(parentUrl: string, parent: () => PartyProcess, config: PartyConfig): Promise<Site> {
+    const site = new Site(await FaultProxy.listen(parentUrl, config.seed), parent, config);
     try {
-      await site.#process.started();
+      // The next processes listen there again.
+      site.#config = { ...site.#config, listen: await site.#process.started() };
       return site;
     } catch (error) {
       await site[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Where its processes listen. */
+  get urls(): readonly string[] {
+    return this.#config.listen;
+  }
+
+  /** The process that it is connected to. */
+  get parent(): PartyProcess {
+    return this.#parent();
   }
 
   get process(): PartyProcess {
@@ -57,18 +70,23 @@ export class Site implements AsyncDisposable {
     return this.#last;
   }
 
-  /** Resolves when the site and this hub both see the other READY. */
-  async ready(hub: PartyProcess): Promise<void> {
-    const isReady = (): boolean =>
-      hub.states.get(this.name) === EndpointState.READY &&
-      this.#process.states.get('hub') === EndpointState.READY;
+  /** Whether the site and its parent both see the other READY. */
+  get isReady(): boolean {
+    return (
+      this.parent.states.get(this.name) === EndpointState.READY &&
+      this.#process.states.get(this.parent.config.name) === EndpointState.READY
+    );
+  }
+
+  /** Resolves when they do. */
+  async ready(): Promise<void> {
     const fail = (): never => {
       throw new Error(`${this.name}: not READY within ${READY_MS} ms`);
     };
     await firstValueFrom(
-      merge(hub.tidings$, this.#process.tidings$).pipe(
+      merge(this.parent.tidings$, this.#process.tidings$).pipe(
         startWith(undefined),
-        filter(isReady),
+        filter(() => this.isReady),
         timeout({ first: READY_MS, with: fail }),
       ),
     );

@@ -24,9 +24,19 @@ it('a hub and its sites bear everything that can go wrong', async () => {
       'restart',
       'freeze hub',
       'kill hub',
+      'freeze relay',
+      'kill relay',
     ]),
   );
   expect(result.restored).toBeGreaterThan(10);
   expect(result.account.delivered).toBeGreaterThan(1_000);
   expect(result.account.refused).toHaveProperty('CLOSED');
+  const { ended } = result.account.requests;
+  expect(ended.ok).toBeGreaterThan(500);
+  expect(ended).toEqual(
+    expect.objectContaining({
+      timeout: expect.any(Number) as number,
+      comm_error: expect.any(Number) as number,
+    }),
+  );
 }, 120_000);

@@ -8,12 +8,14 @@ import { type Account, balance, type Run } from './ledger.js';
 import type { PartyConfig } from './messages.js';
 import { PartyProcess } from './party-process.js';
 import { type Impairment, type Planned, planTrials, type Trial } from './schedule.js';
+import { SchedulingDelay } from './scheduling-delay.js';
 import { Site } from './site.js';
 
 /** How long, and with how many. */
 export interface SoakOptions {
   readonly seconds: number;
   readonly seed: number;
+  /** Beside the relay and its two leaves. */
   readonly sites: number;
   /** From one trial to the next, about. */
   readonly trialEveryMs: number;
@@ -35,26 +37,35 @@ export interface SoakResult {
   readonly readyMs: readonly number[];
   /** From the freeze, or the first byte swallowed, to DISCONNECTED on the other side. */
   readonly detectionMs: readonly number[];
-  /** Of the hub after a collection, when all sites were READY and nothing was wrong. */
-  readonly heapBytes: readonly number[];
+  /** Of the hub and the relay after a collection, when all sites were READY and nothing was wrong. */
+  readonly heapBytes: Readonly<Record<string, readonly number[]>>;
   readonly handles: readonly string[];
   readonly violations: readonly string[];
 }
 
 const TRANSPORTS = ['tcp', 'http', 'grpc'] as const;
+/** The hub has the name of NVFlare's, so that cells find their ways. */
+const HUB = 'server';
+const RELAY = 'relay';
+const LEAVES = [`${RELAY}.a`, `${RELAY}.b`];
 /** The heartbeat looks so often within its time, and sees each of three things at the next look only. */
 const LOOKS = 4;
 /** Signals and bytes take a moment on a busy machine. */
 const MARGIN_MS = 250;
-/** The hub is killed and frozen before this part of the time, and its heap is compared after it. */
+/** Hub and relay are killed before this part of the time, and their heaps are compared after it. */
 const WARM_UP = 0.35;
+const OUTAGE_EVERY_MS = 15_000;
 const LOOK_EVERY_MS = 10_000;
 const PROGRESS_EVERY_MS = 5_000;
+const TICK_MS = 50;
 /** Time for a few messages each way. */
 const SETTLED_MS = 500;
 const BALANCED_MS = 15_000;
 
-/** Runs a hub and its sites, each a process of its own, and lets everything happen to them that can. */
+/**
+ * Runs a hub and its sites, one of which is a relay with leaves below it, each a process of its own, and lets everything
+ * happen to them that can.
+ */
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const before = process.getActiveResourcesInfo();
   const soak = new Soak(options);
@@ -74,16 +85,17 @@ class Soak implements AsyncDisposable {
   readonly #trials: Record<string, number> = {};
   readonly #readyMs: number[] = [];
   readonly #detectionMs: number[] = [];
-  readonly #heapBytes: number[] = [];
+  readonly #heapBytes: Record<string, number[]> = {};
   readonly #handles: string[] = [];
   readonly #violations: string[] = [];
+  readonly #delay = new SchedulingDelay(TICK_MS);
   #hub: PartyProcess;
   #lost = 0;
 
   constructor(options: SoakOptions) {
     this.#options = options;
     this.#hub = new PartyProcess({
-      ...this.#config('hub', 0),
+      ...this.#config(HUB, 0),
       listen: TRANSPORTS.map((scheme) => `${scheme}://127.0.0.1:0`),
     });
   }
@@ -91,10 +103,16 @@ class Soak implements AsyncDisposable {
   async run(): Promise<void> {
     const { sites, seconds, progress } = this.#options;
     const urls = await this.#hub.started();
-    await Promise.all(Array.from({ length: sites }, (_, index) => this.#startSite(index, urls)));
+    const names = Array.from({ length: sites }, (_, index) => `site-${index + 1}`);
+    await Promise.all([...names, RELAY].map((name, index) => this.#startSite(name, index, urls)));
+    const relayUrls = this.#relay.urls;
+    await Promise.all(LEAVES.map((name, index) => this.#startSite(name, sites + 1 + index, relayUrls)));
     await this.#allReady();
-    progress(`${sites} sites READY after ${((Date.now() - this.#startedAt) / 1000).toFixed(1)} s`);
+    progress(
+      `${this.#sites.length} sites READY after ${((Date.now() - this.#startedAt) / 1000).toFixed(1)} s`,
+    );
     const telling = interval(PROGRESS_EVERY_MS).subscribe(() => progress(this.#progressLine()));
+    telling.add(interval(TICK_MS).subscribe(() => this.#delay.tick()));
     try {
       await this.#follow(this.#timeline(seconds * 1000), urls);
       await this.#end();
@@ -129,27 +147,51 @@ class Soak implements AsyncDisposable {
   }
 
   #config(name: string, index: number): PartyConfig {
-    const { seed, heartbeatMs } = this.#options;
-    return { name, run: 1, seed: seed * 1000 + index, heartbeatMs, listen: [], connect: [], sendTo: [] };
+    const { seed, heartbeatMs, sites } = this.#options;
+    const names = Array.from({ length: sites }, (_, each) => `site-${each + 1}`);
+    const asks = [HUB, RELAY, ...LEAVES, ...names, 'gone'];
+    const ways = { listen: [], connect: [], sendTo: [] };
+    return { name, run: 1, seed: seed * 1000 + index, heartbeatMs, ...ways, asks };
   }
 
-  async #startSite(index: number, urls: readonly string[]): Promise<void> {
+  async #startSite(name: string, index: number, urls: readonly string[]): Promise<void> {
     const scheme = TRANSPORTS[index % TRANSPORTS.length] ?? 'tcp';
     const url = urls.find((each) => each.startsWith(`${scheme}:`)) ?? '';
-    const config = { ...this.#config(`site-${index + 1}`, index + 1), sendTo: ['hub'] };
-    this.#sites[index] = await Site.start(url, config);
+    const isLeaf = LEAVES.includes(name);
+    const config = {
+      ...this.#config(name, index + 1),
+      sendTo: [isLeaf ? RELAY : HUB],
+      listen: name === RELAY ? TRANSPORTS.map((each) => `${each}://127.0.0.1:0`) : [],
+    };
+    this.#sites[index] = await Site.start(url, () => (isLeaf ? this.#relay.process : this.#hub), config);
   }
 
-  /** What happens when: trials of sites all the while, of the hub early, and looks at the hub's heap between. */
+  get #relay(): Site {
+    const relay = this.#sites.find((site) => site.name === RELAY);
+    if (relay === undefined) throw new Error('the relay has not started');
+    return relay;
+  }
+
+  /** The sites that are connected to a process. */
+  #below(parent: PartyProcess): readonly Site[] {
+    return this.#sites.filter((site) => site.parent === parent);
+  }
+
+  /** What happens when: trials of sites all the while, of hub and relay early, and looks at their heaps between. */
   #timeline(ms: number): readonly Moment[] {
-    const { seed, sites, trialEveryMs } = this.#options;
+    const { seed, trialEveryMs } = this.#options;
+    const sites = this.#sites.length;
+    const outages = (['freeze hub', 'kill relay', 'kill hub', 'freeze relay'] as const).map((type) => ({
+      type,
+    }));
+    const rounds = Math.max(1, Math.floor((ms * WARM_UP) / (outages.length * OUTAGE_EVERY_MS)));
+    const all = Array.from({ length: rounds }, () => outages).flat();
     const plan = planTrials({ seed, sites, fromMs: 200, untilMs: ms, everyMs: trialEveryMs });
     const lookEveryMs = Math.min(LOOK_EVERY_MS, ms * (1 - WARM_UP));
     const looks = 1 + Math.floor((ms * (1 - WARM_UP)) / lookEveryMs);
     return [
       ...plan.map((planned): Moment => ({ type: 'site', ...planned })),
-      { type: 'freeze hub' as const, atMs: ms * 0.1 },
-      { type: 'kill hub' as const, atMs: ms * 0.2 },
+      ...all.map(({ type }, index) => ({ type, atMs: (ms * WARM_UP * (index + 0.5)) / all.length })),
       ...Array.from({ length: looks }, (_, index): Moment => ({
         type: 'look',
         atMs: ms - (looks - 1 - index) * lookEveryMs,
@@ -163,15 +205,37 @@ class Soak implements AsyncDisposable {
       await sleep(Math.max(0, startedAt + moment.atMs - Date.now()));
       if (moment.type === 'site') {
         const site = this.#sites[moment.site];
-        site?.queue(() => this.#perform(site, moment.trial));
+        site?.queue(() => this.#perform(site, site.name === RELAY ? lineTrial(moment.trial) : moment.trial));
         continue;
       }
       await this.#idle();
-      if (moment.type === 'look') this.#heapBytes.push(await this.#hub.ask('heap'));
-      else if (moment.type === 'freeze hub') await this.#freezeHub();
-      else await this.#killHub(urls);
+      await this.#performOnAll(moment.type, urls);
     }
     await this.#idle();
+  }
+
+  async #performOnAll(type: CommonMoment['type'], urls: readonly string[]): Promise<void> {
+    switch (type) {
+      case 'look':
+        for (const party of [this.#hub, this.#relay.process])
+          (this.#heapBytes[party.config.name] ??= []).push(await party.ask('heap'));
+        break;
+      case 'freeze hub':
+        await this.#freeze(type, this.#hub, this.#below(this.#hub));
+        break;
+      case 'freeze relay':
+        await this.#freeze(type, this.#relay.process, [this.#relay, ...this.#below(this.#relay.process)]);
+        break;
+      case 'kill hub':
+        await this.#killHub(urls);
+        break;
+      case 'kill relay':
+        await this.#commonOutage(type, [this.#relay, ...this.#below(this.#relay.process)], async () => {
+          await this.#relay.kill();
+          await this.#relay.restart();
+        });
+        break;
+    }
   }
 
   /** Lets what is under way arrive, and stops everyone in good order. */
@@ -182,8 +246,15 @@ class Soak implements AsyncDisposable {
     const deadline = Date.now() + BALANCED_MS;
     do await Promise.all(parties.map((party) => party.ask('report')));
     while (this.#isUnderWay() && Date.now() < deadline);
+    await Promise.all(parties.map((party) => this.#reachesAll(party)));
     await Promise.all(parties.map(async (party) => this.#noteHandles(party.config.name, await party.stop())));
     this.#hubRuns.push(this.#hubRun({ wasKilled: false, endedWell: true }));
+  }
+
+  /** Where nothing is wrong, each cell reaches each other. */
+  async #reachesAll(party: PartyProcess): Promise<void> {
+    const failed = await party.ask('reach');
+    this.#violations.push(...failed.map((name) => `${party.config.name}: its cell does not reach ${name}`));
   }
 
   #noteHandles(name: string, handles: readonly string[]): void {
@@ -221,12 +292,14 @@ class Soak implements AsyncDisposable {
         break;
       case 'half-open':
         await this.#outage(site, () =>
-          this.#detected(site.process, 'hub', () => site.proxy.apply({ type: 'half-open' })),
+          this.#detected(site.process, site.parent.config.name, () =>
+            site.proxy.apply({ type: 'half-open' }),
+          ),
         );
         break;
       case 'freeze':
         await this.#outage(site, async () => {
-          await this.#detected(this.#hub, site.name, () => site.process.freeze());
+          await this.#detected(site.parent, site.name, () => site.process.freeze());
           site.process.thaw();
         });
         break;
@@ -266,13 +339,13 @@ class Soak implements AsyncDisposable {
 
   /** The connection of a site is lost, and comes back once nothing is in its way any more. */
   async #outage(site: Site, act: () => Promise<void> | void): Promise<void> {
-    const joined = this.#hub.next('joined', ({ name }) => name === site.name);
+    const joined = site.parent.next('joined', ({ name }) => name === site.name);
     joined.catch(() => undefined);
     this.#lost += 1;
     await act();
     const freeAt = Date.now();
     this.#readyMs.push(Math.max(0, (await joined).at - freeAt));
-    await site.ready(this.#hub);
+    await site.ready();
   }
 
   /** One side sees in time that the other has gone silent. */
@@ -282,32 +355,36 @@ class Soak implements AsyncDisposable {
       (tidings) => tidings.name === name && tidings.state === EndpointState.DISCONNECTED,
     );
     const since = Date.now();
+    // What a party sent before it fell silent passes the proxies, which are in this process.
+    const delayedMs = this.#delay.totalMs;
     act();
     const detectionMs = (await gone).at - since;
     await observer.next('report');
     const { heartbeatMs } = this.#options;
-    const limitMs = 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + MARGIN_MS + observer.lagSince(since);
+    const lagMs = observer.lagSince(since) + this.#delay.totalMs - delayedMs;
+    const limitMs = 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + MARGIN_MS + lagMs;
     this.#detectionMs.push(detectionMs);
     if (detectionMs <= limitMs) return;
     const detail = `expected within ${Math.round(limitMs)} ms, took ${detectionMs} ms`;
     this.#violations.push(`${observer.config.name} sees that ${name} is silent: ${detail}`);
   }
 
-  async #freezeHub(): Promise<void> {
-    await this.#hubOutage('freeze hub', async () => {
-      const hub = this.#hub;
+  /** Freezes a party until all its neighbours have noticed. */
+  async #freeze(type: string, frozen: PartyProcess, affected: readonly Site[]): Promise<void> {
+    await this.#commonOutage(type, affected, async () => {
       let isFrozen = false;
       const freeze = (): void => {
-        if (!isFrozen) hub.freeze();
+        if (!isFrozen) frozen.freeze();
         isFrozen = true;
       };
-      await Promise.all(this.#sites.map((site) => this.#detected(site.process, 'hub', freeze)));
-      hub.thaw();
+      const neighbours = affected.map((site) => (site.process === frozen ? site.parent : site.process));
+      await Promise.all(neighbours.map((each) => this.#detected(each, frozen.config.name, freeze)));
+      frozen.thaw();
     });
   }
 
   async #killHub(urls: readonly string[]): Promise<void> {
-    await this.#hubOutage('kill hub', async () => {
+    await this.#commonOutage('kill hub', this.#below(this.#hub), async () => {
       await this.#hub.kill();
       this.#hubRuns.push(this.#hubRun({ wasKilled: true, endedWell: false }));
       this.#hub = new PartyProcess({ ...this.#hub.config, run: this.#hub.config.run + 1, listen: urls });
@@ -315,14 +392,15 @@ class Soak implements AsyncDisposable {
     });
   }
 
-  async #hubOutage(type: string, act: () => Promise<void>): Promise<void> {
+  /** The connections of several sites are lost, and come back. */
+  async #commonOutage(type: string, affected: readonly Site[], act: () => Promise<void>): Promise<void> {
     this.#trials[type] = (this.#trials[type] ?? 0) + 1;
-    this.#lost += this.#sites.length;
+    this.#lost += affected.length;
     await act();
     const freeAt = Date.now();
     await Promise.all(
-      this.#sites.map(async (site) => {
-        await site.ready(this.#hub);
+      affected.map(async (site) => {
+        await site.ready();
         this.#readyMs.push(Date.now() - freeAt);
       }),
     );
@@ -334,28 +412,41 @@ class Soak implements AsyncDisposable {
   }
 
   async #allReady(): Promise<void> {
-    await Promise.all(this.#sites.map((site) => site.ready(this.#hub)));
+    await Promise.all(this.#sites.map((site) => site.ready()));
   }
 
   #hubRun(end: Pick<Run, 'wasKilled' | 'endedWell'>): Run {
     const { config, report } = this.#hub;
-    return { name: 'hub', run: config.run, report, ...end };
+    return { name: HUB, run: config.run, report, ...end };
   }
 
   #progressLine(): string {
     const seconds = String(Math.round((Date.now() - this.#startedAt) / 1000)).padStart(4);
-    const isReady = ({ name }: Site): boolean => this.#hub.states.get(name) === EndpointState.READY;
-    const ready = this.#sites.filter(isReady).length;
+    const ready = this.#sites.filter((site) => site.isReady).length;
     const runs = [...this.#hubRuns, ...this.#sites.flatMap((site) => site.runs)];
-    const { sent, delivered } = balance([...runs, this.#hubRun({ wasKilled: true, endedWell: false })]);
+    const { sent, delivered, requests } = balance([
+      ...runs,
+      this.#hubRun({ wasKilled: true, endedWell: false }),
+    ]);
     const trials = Object.values(this.#trials).reduce((sum, count) => sum + count, 0);
     return (
       `${seconds} s  ${ready} of ${this.#sites.length} sites READY, ${trials} trials, ` +
-      `lost ${this.#lost}, restored ${this.#readyMs.length}, sent ${sent}, delivered ${delivered}`
+      `lost ${this.#lost}, restored ${this.#readyMs.length}, sent ${sent}, delivered ${delivered}, ` +
+      `asked ${requests.asked}, replies ${requests.ended.ok ?? 0}`
     );
   }
 }
 
-type Moment =
-  | ({ readonly type: 'site' } & Planned)
-  | { readonly type: 'look' | 'freeze hub' | 'kill hub'; readonly atMs: number };
+interface CommonMoment {
+  readonly type: 'look' | 'freeze hub' | 'kill hub' | 'freeze relay' | 'kill relay';
+  readonly atMs: number;
+}
+
+type Moment = ({ readonly type: 'site' } & Planned) | CommonMoment;
+
+/** The process of the relay ends for all that are below it, so its own trials are those of its line. */
+function lineTrial(trial: Trial): Trial {
+  return trial.type === 'freeze' || trial.type === 'kill' || trial.type === 'restart'
+    ? { type: 'reset' }
+    : trial;
+}

@@ -15,6 +15,7 @@ const MARK = 'RXFLARE_COMPILED';
 const PROGRAMS = {
   'cli/main': 'lib/cli/main.ts',
   'soak/party': 'spec/soak/party.ts',
+  'cellnet/slow-stream': 'spec/cellnet/slow-stream.ts',
   'adversary/hub-program': 'spec/adversary/hub-program.ts',
   'runtimes/party': 'spec/runtimes/party.ts',
 };
@@ -24,10 +25,13 @@ const ENTRIES = [
   'lib/angular/index.ts',
   'lib/cellnet/index.ts',
   'lib/drivers/index.ts',
+  'lib/flare/index.ts',
+  'lib/flare/dashboard/index.ts',
   'lib/fobs/index.ts',
   'lib/metrics/index.ts',
   'lib/monitor/index.ts',
   'lib/nest/index.ts',
+  'lib/nest/microservices/index.ts',
   'lib/testing/index.ts',
 ];
 

@@ -3,14 +3,14 @@ import { Endpoint } from '../../lib/endpoint.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { encodeHandshake } from '../../lib/sfm/handshake.js';
 import { MessageRouter } from '../../lib/sfm/message-router.js';
-import { Session, type SessionRole } from '../../lib/sfm/session.js';
-import { type Decide, withAdmission } from '../../lib/sfm/with-admission.js';
+import { Session } from '../../lib/sfm/session.js';
+import type { SessionRole } from '../../lib/sfm/session-context.js';
+import { admitAll, withAdmission } from '../../lib/sfm/with-admission.js';
 import { BaseConnection } from '../../lib/transport/base-connection.js';
 import type { ConnectionProperties } from '../../lib/transport/connection.js';
 import { Mode } from '../../lib/transport/driver.js';
 import { decodeFrame, type Frame } from '../../lib/wire/frame.js';
 import { FrameType } from '../../lib/wire/prefix.js';
-import { of } from 'rxjs';
 import { concatBytes, frameOf } from './bytes.js';
 
 /** A connection worked by hand: it keeps what is sent, and is full, drained and ended when told. */
@@ -100,9 +100,6 @@ export class FakeConnection extends BaseConnection {
     return Promise.resolve();
   }
 }
-
-/** Lets everyone in. */
-export const admitAll: Decide = () => of({ at: 0, over: undefined });
 
 /** A session of the endpoint `hub` on a connection. */
 export function sessionOn(

@@ -7,14 +7,18 @@ import { SPARE_BYTES } from '../../lib/wire/short-text.js';
 
 const read = (bytes: Uint8Array) => readFlatMap(bytes, 0, bytes.length);
 const library = { encoder: new Encoder(), decoder: new Decoder() };
-const written = new Uint8Array(MAX_FLAT_BYTES);
+/** Lists are written while as much is free behind them as all else can take. */
+const written = new Uint8Array(2 * MAX_FLAT_BYTES);
 const target = new DataView(written.buffer);
 
 const text = fc.string({ unit: 'binary-ascii', maxLength: 255 });
 const integer = fc.oneof(fc.integer({ min: -32, max: 0xff }), fc.integer({ min: 0, max: 0xffffffff }));
+const float = fc.double().filter((value) => !Number.isInteger(value));
+const single = fc.oneof(text, integer, float, fc.boolean(), fc.constant(null));
+const list = fc.array(fc.oneof(single, fc.array(single, { maxLength: 3 })), { maxLength: 4 });
 const simpleMap = fc.dictionary(
   text.filter((key) => key !== '__proto__'),
-  fc.oneof(text, integer, fc.boolean(), fc.constant(null)),
+  fc.oneof(single, single, single, list),
   { maxKeys: 15, noNullPrototype: true },
 );
 
@@ -50,6 +54,7 @@ describe('flat maps', () => {
       yes: true,
       none: null,
       minus: -5,
+      route: [['site-1', 0.5], [], [true]],
     });
     for (let length = 0; length < bytes.length; length += 1)
       expect(read(bytes.subarray(0, length))).toBeUndefined();
@@ -67,6 +72,7 @@ describe('flat maps', () => {
   it.each([
     ...[0, 1, 0x7f, 0x80, 0xff, 0x100, 0x101, 0xffff, 0x10000, 0x10001, 0xffffffff, -1, -31, -32],
     ...[31, 32, 254, 255].map((length) => 'x'.repeat(length)),
+    ...[0.5, -1.5, 1764133297.123, Number.MIN_VALUE, Infinity, -Infinity, Number.NaN],
   ])('hold %s', (value) => {
     const map = { before: true, value, behind: null };
     const bytes = library.encoder.encode(map);
@@ -75,6 +81,34 @@ describe('flat maps', () => {
     expect(read(bytes)).toEqual(map);
     for (let length = 0; length < bytes.length; length += 1)
       expect(read(bytes.subarray(0, length))).toBeUndefined();
+  });
+
+  it.each([
+    ['empty', []],
+    [
+      'a route',
+      [
+        ['site-1', 1764133297.123],
+        ['server', 1764133297.124],
+        ['site-2.job', 0.5],
+      ],
+    ],
+    ['15 items', Array.from({ length: 15 }, (_, index) => index * 70_000)],
+  ])('hold a list: %s', (_name, list) => {
+    const map = { before: true, list, behind: null };
+    const bytes = library.encoder.encode(map);
+    const end = writeFlatMap(map, target, 0);
+    expect(Buffer.from(written.subarray(0, end))).toEqual(Buffer.from(bytes));
+    expect(read(bytes)).toEqual(map);
+    for (let length = 0; length < bytes.length; length += 1)
+      expect(read(bytes.subarray(0, length))).toBeUndefined();
+  });
+
+  it('hold no list behind which all else might find no room', () => {
+    const target = new DataView(new ArrayBuffer(MAX_FLAT_BYTES + 10));
+    expect(writeFlatMap({ a: ['bcd'] }, target, 0)).toBe(8);
+    expect(writeFlatMap({ a: ['bcd', 1, 2] }, target, 0)).toBe(10);
+    expect(writeFlatMap({ a: ['bcd', 1, 2, 3] }, target, 0)).toBe(GIVE_UP);
   });
 
   it('are as large as can be with 15 entries of 255 characters each, with nothing to spare', () => {
@@ -108,13 +142,14 @@ describe('flat maps', () => {
     ['text that is not ASCII', { a: 'ü' }],
     ['a key that is not ASCII', { ü: 1 }],
     ['long text', { a: 'x'.repeat(256) }],
-    ['a float', { a: 0.5 }],
     ['an integer beyond 32 bits', { a: 2 ** 32 }],
     ['an integer below -32', { a: -33 }],
-    ['NaN', { a: Number.NaN }],
     ['a bigint', { a: 1n }],
     ['bytes', { a: Uint8Array.of(1) }],
-    ['a list', { a: [1] }],
+    ['a list of a map', { a: [{ b: 1 }] }],
+    ['a list in a list in a list', { a: [[[1]]] }],
+    ['a list of 16', { a: Array.from({ length: 16 }, () => 1) }],
+    ['a list with a hole', { a: [1, undefined as unknown as number] }],
     ['a map', { a: { b: 1 } }],
     ['16 entries', Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`k${index}`, index]))],
   ])('leave %s to the library', (_name, map) => {

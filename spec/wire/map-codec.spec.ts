@@ -109,6 +109,13 @@ describe('other values', () => {
     expect(toHex(encodeMap({ b: Buffer.from([1, 2]) }))).toBe('81a162c4020102');
   });
 
+  it('have bytes of their own, which stay when the frame is given back', () => {
+    const frame = encodeMap({ digest: Uint8Array.of(1, 2), list: [Uint8Array.of(3)] }).slice();
+    const headers = decodeMap(frame);
+    frame.fill(0);
+    expect(headers).toEqual({ digest: Uint8Array.of(1, 2), list: [Uint8Array.of(3)] });
+  });
+
   it('that are undefined are left out', () => {
     expect(roundTrip({ a: undefined, b: 1, c: { d: undefined } })).toEqual({ b: 1, c: {} });
   });

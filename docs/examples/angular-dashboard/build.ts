@@ -29,10 +29,13 @@ const SOURCES = [
 /** Where the built page is. */
 export const PAGE = join(HERE, 'dist');
 
-/** Builds the page where it is not up to date. */
+/** The page of a hub, and that of a federation: one application, two documents. */
+const [HUB, FEDERATION] = ['index.html', 'federation.html'];
+
+/** Builds the pages where they are not up to date. */
 export async function buildPage(): Promise<void> {
   const key = await keyOf(SOURCES);
-  const isBuilt = [PAGE, IN_PACKAGE].every((directory) => existsSync(join(directory, 'index.html')));
+  const isBuilt = [PAGE, IN_PACKAGE].every((directory) => existsSync(join(directory, FEDERATION)));
   if (isBuilt && (await readText(PAGE_MARK)) === key) return;
   if ((await readText(LOCK_MARK)) !== (await lockKey())) {
     await run('npm', ['ci', '--no-audit', '--no-fund'], HERE);
@@ -41,9 +44,18 @@ export async function buildPage(): Promise<void> {
   await run('npm', ['run', '--silent', 'build'], ROOT);
   await installLibrary();
   await run('npm', ['run', '--silent', 'build'], HERE);
+  await makeFederationPage();
   await writeFile(PAGE_MARK, key);
   await rm(IN_PACKAGE, { recursive: true, force: true });
   await cp(PAGE, IN_PACKAGE, { recursive: true });
+}
+
+/** The document of the federation: that of the hub with another element. What runs loads what the element needs. */
+async function makeFederationPage(): Promise<void> {
+  const html = await readFile(join(PAGE, HUB), 'utf8');
+  const page = html.replaceAll('rxf-dashboard', 'rxf-federation');
+  if (page === html) throw new Error(`expected <rxf-dashboard> in ${HUB}`);
+  await writeFile(join(PAGE, FEDERATION), page);
 }
 
 /** Puts the built library where `npm install rxflare` puts it. */

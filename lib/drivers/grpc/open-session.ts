@@ -9,6 +9,7 @@ import { type DriverParams, Mode } from '../../transport/driver.js';
 import { describeParams, formatAddress, hostToConnect } from '../../transport/url.js';
 import { requirePort } from '../node/listen-address.js';
 import { clientTls } from '../node/tls.js';
+import { resumeTls } from '../node/tls-tickets.js';
 import { TlsWatch } from '../node/tls-watch.js';
 import { CLIENT_OPTIONS, WINDOW_BYTES } from './http2.js';
 import { fromHttp2Error } from './status.js';
@@ -76,13 +77,16 @@ function openSocket(params: DriverParams): Opening {
   const authority = formatAddress(host, address.port);
   if (material === undefined)
     return { socket: connectTcp(address), readyEvent: 'connect', origin: 'http://localhost', authority };
+  const resumption = resumeTls(params, material);
   const socket = connectTls({
     ...address,
     ...material,
+    ...resumption.options,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ALPNProtocols: ['h2'],
     // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
     checkServerIdentity: () => undefined,
   });
+  resumption.watch(socket);
   return { socket, readyEvent: 'secureConnect', origin: 'https://localhost', authority };
 }

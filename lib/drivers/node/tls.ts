@@ -1,22 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type PeerCertificate, type SecureVersion, type TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 
 import { CommError, CommErrorCode, messageOf } from '../../comm-error.js';
 import type { ConnectionProperties } from '../../transport/connection.js';
 import { ConnectionSecurity, type DriverParams, type Pem } from '../../transport/driver.js';
 import { describeParams, needsTls } from '../../transport/url.js';
 import { opensslFailure } from './openssl-reason.js';
-
-/** The certificates and rules of one side of a TLS connection, as options of node:tls. */
-export interface TlsMaterial {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  /** Whether a server requests the client's certificate. */
-  readonly requestCert: boolean;
-  readonly rejectUnauthorized: boolean;
-  readonly minVersion: SecureVersion;
-}
+import type { TlsMaterial } from './tls-material.js';
+import { certificateProperties, outlivesCertificate } from './tls-tickets.js';
 
 /**
  * The TLS options of a listener; `undefined` without TLS. Files are read at each call, so that a renewed certificate
@@ -53,29 +44,11 @@ export function clientTls(params: DriverParams): TlsMaterial | undefined {
   return checked(material, params);
 }
 
-/** What TLS adds to the properties of a connection. */
+/** What TLS adds to the properties of a connection. A certificate that was not verified, or has expired, shows no name. */
 export function tlsProperties(socket: TLSSocket): Partial<ConnectionProperties> {
   const tls = socket.getProtocol();
-  return { ...(tls === null ? {} : { tls }), ...(socket.authorized ? certificateProperties(socket) : {}) };
-}
-
-/** What is told of the peer's certificate; nothing where it does not have one common name. */
-function certificateProperties(socket: TLSSocket): Partial<ConnectionProperties> {
-  const { subject, issuer, valid_to } = socket.getPeerCertificate() as Partial<PeerCertificate>;
-  const [peerName, issuerName] = [commonName(subject), commonName(issuer)];
-  const validTo = Date.parse(valid_to ?? '');
-  if (peerName === undefined) return {};
-  return {
-    peer_cn: peerName,
-    ...(issuerName === undefined ? {} : { peer_issuer: issuerName }),
-    ...(Number.isNaN(validTo) ? {} : { peer_valid_to: new Date(validTo).toISOString() }),
-  };
-}
-
-/** The one common name of a subject. Several names, which Node gives as an array, prove none of them. */
-function commonName(subject: PeerCertificate['subject'] | undefined): string | undefined {
-  const name: unknown = subject?.CN;
-  return typeof name === 'string' && name !== '' ? name : undefined;
+  const isProven = socket.authorized && !outlivesCertificate(socket);
+  return { ...(tls === null ? {} : { tls }), ...(isProven ? certificateProperties(socket) : {}) };
 }
 
 function securityOf(params: DriverParams): ConnectionSecurity {

@@ -32,7 +32,7 @@ export interface ReaderHost {
  * Node gives each read fresh memory of 64 KiB, from which a large frame must be copied together. A socket made with
  * {@link FrameReader.onread} reads the rest of a large frame straight into the frame's memory instead, in one read where
  * possible, which is twice as fast. A busy one reads many small frames at once into a slab; the frames are views on it.
- * Other streams, TLS sockets among them, are read by `data` events.
+ * Other streams are read by `data` events.
  */
 export class FrameReader {
   /** Option for creating a socket, which must stay paused until {@link FrameReader.start}. */
@@ -43,6 +43,8 @@ export class FrameReader {
   readonly #splitter = new FrameSplitter(allocateFrame);
   readonly #slab = new ReadSlab();
   #host: ReaderHost | undefined;
+  /** What came before the start: under TLS, what the peer sent along with the end of the handshake. */
+  #early: Uint8Array[] = [];
   #isInPlace = false;
   /** Whether the last read went straight into a frame. */
   #wasLarge = false;
@@ -51,6 +53,7 @@ export class FrameReader {
   start(socket: Duplex, host: ReaderHost): void {
     this.#host = host;
     if (!this.#isInPlace) socket.on('data', (chunk: Uint8Array) => this.#push(chunk));
+    for (const chunk of this.#early.splice(0)) this.#push(chunk);
     // A stream that was paused on purpose, as accepted sockets are, does not flow by a listener alone.
     socket.resume();
     socket.on('end', () => this.#finish(host));
@@ -67,6 +70,10 @@ export class FrameReader {
   }
 
   #read(bytes: number, buffer: Uint8Array): boolean {
+    if (this.#host === undefined) {
+      this.#early.push(copyOf(buffer.subarray(0, bytes)));
+      return true;
+    }
     this.#wasLarge = this.#splitter.room !== undefined;
     if (this.#wasLarge) {
       this.#splitter.fill(bytes);

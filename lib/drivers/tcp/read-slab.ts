@@ -3,8 +3,8 @@ import { allocateUnsafe } from '../node/allocate-unsafe.js';
 
 const SLAB_BYTES = MAX_READ_BYTES;
 
-/** A read of this many bytes makes a socket busy. A slab with less room is replaced. */
-const BUSY_BYTES = 32 * 1024;
+/** A read of this many bytes makes a socket busy: under TLS a read is a record. A slab with less room is replaced. */
+const BUSY_BYTES = 16 * 1024;
 
 /** Maximum slabs of the process: a busy socket that falls silent retains its slab until it reads again. */
 const MAX_SLABS = 16;

@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, TLSSocket } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 
 import { Observable } from 'rxjs';
 
@@ -12,6 +12,7 @@ import { requirePort } from '../node/listen-address.js';
 import { listenTcp } from '../node/listen-tcp.js';
 import { socketProperties } from '../node/socket-properties.js';
 import { clientTls } from '../node/tls.js';
+import { resumeTls } from '../node/tls-tickets.js';
 import { attemptError, TlsWatch } from '../node/tls-watch.js';
 import { FrameReader } from './frame-reader.js';
 import { readInPlace } from './read-in-place.js';
@@ -46,9 +47,9 @@ export function listen(params: DriverParams): Observable<Listener> {
   return listenTcp(params, {
     tcp: { pauseOnConnect: true },
     log,
-    accept: (accepted, emit) => {
+    accept: (socket, emit) => {
       const reader = new FrameReader();
-      const socket = accepted instanceof TLSSocket ? accepted : readInPlace(accepted, reader.onread);
+      readInPlace(socket, reader.onread);
       emit(connectionOn(socket, reader));
     },
   });
@@ -67,6 +68,10 @@ function openSocket(params: DriverParams, reader: FrameReader): { socket: Socket
     return { socket: socket.pause(), readyEvent: 'connect' };
   }
   // As in NVFlare, identity is the certificate's common name and not the host name; see docs/security.md.
-  const socket = connectTls({ ...address, ...material, checkServerIdentity: () => undefined });
+  const options = { ...material, onread: reader.onread, checkServerIdentity: () => undefined };
+  const resumption = resumeTls(params, material);
+  const socket = connectTls({ ...address, ...options, ...resumption.options });
+  resumption.watch(socket);
+  socket.once('secureConnect', () => socket.pause());
   return { socket, readyEvent: 'secureConnect' };
 }

@@ -9,6 +9,7 @@ import type { DriverParams } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
 import { systemCode } from '../node/node-errors.js';
 import { clientTls } from '../node/tls.js';
+import { resumeTls } from '../node/tls-tickets.js';
 import { attemptError, TlsWatch } from '../node/tls-watch.js';
 import { type GenerateMask, randomMask } from './mask.js';
 import { MessageFramer } from './message-framer.js';
@@ -70,15 +71,21 @@ function openWebSocket(
 ): WebSocket {
   const url = webSocketUrl(params);
   const material = clientTls(params);
+  const resumption = material && resumeTls(params, material);
   try {
     return new WebSocket(url, {
       ...WS_OPTIONS,
       headers,
-      finishRequest: (request) => request.once('socket', opened).end(),
+      finishRequest: (request) => {
+        if (resumption !== undefined) request.once('socket', resumption.watch);
+        request.once('socket', opened).end();
+      },
       ...(agent === undefined ? {} : { agent }),
       // As in NVFlare, identity is the certificate's common name and not the host name. Whatever the types of `ws`
       // say, Node takes a truthy result for an error.
-      ...(material === undefined ? {} : { ...material, checkServerIdentity: () => false }),
+      ...(material === undefined
+        ? {}
+        : { ...material, ...resumption?.options, checkServerIdentity: () => false }),
     });
   } catch (error) {
     throw CommError.from(error, describeParams(params), CommErrorCode.BAD_CONFIG);

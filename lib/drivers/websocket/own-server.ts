@@ -12,7 +12,8 @@ import { logger } from '../../log.js';
 import type { DriverParams } from '../../transport/driver.js';
 import { GreetingSockets } from '../node/greeting-sockets.js';
 import { isBun } from '../node/is-bun.js';
-import { serverTls, type TlsMaterial } from '../node/tls.js';
+import { serverTls } from '../node/tls.js';
+import type { TlsMaterial } from '../node/tls-material.js';
 import { pathOf } from './upgrades.js';
 
 const log = logger('http');

@@ -1,4 +1,7 @@
-/** Runs all benchmarks and makes `docs/benchmarks.md` and its charts of what they measured; `--render` only the latter. */
+/**
+ * Runs all benchmarks and makes `docs/benchmarks.md` and its charts of what they measured; `--render` only the latter.
+ * `--rows file` takes the tables of an earlier `npm run bench -- --json file` in place of those that the page has.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -15,27 +18,41 @@ import type { ScaleReport } from '../scale/main.js';
 import { renderChart } from './chart.js';
 import { renderPage, type Results } from './page.js';
 
-const { values: options } = parseArgs({ options: { render: { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({
+  options: { render: { type: 'boolean', default: false }, rows: { type: 'string' } },
+});
 
 const docs = new URL('../../../docs/', import.meta.url);
 const resultsFile = new URL('results.json', import.meta.url);
 const pageFile = new URL('benchmarks.md', docs);
 
-if (!options.render) {
-  const results: Results = {
+if (options.rows !== undefined) {
+  const rows = JSON.parse(readFileSync(options.rows, 'utf8')) as readonly Row[];
+  const measured = transportsOf(rows);
+  const others = readResults().throughput.filter(({ transport }) => !measured.includes(transport));
+  await writeResults({ ...readResults(), throughput: [...others, ...rows] });
+} else if (!options.render) {
+  await writeResults({
     machine: `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     throughput: measure('../main.ts') as readonly Row[],
     scale: measure('../scale/main.ts') as ScaleReport,
     memory: measure('../memory/main.ts') as readonly MemoryRow[],
-  };
-  writeFileSync(resultsFile, await pretty(JSON.stringify(results), fileURLToPath(resultsFile)));
+  });
 }
 
-const results = JSON.parse(readFileSync(resultsFile, 'utf8')) as Results;
+const results = readResults();
 writeFileSync(pageFile, await pretty(renderPage(results), fileURLToPath(pageFile)));
 for (const transport of transportsOf(results.throughput)) {
   const rows = results.throughput.filter((row) => row.transport === transport);
   writeFileSync(new URL(`images/benchmark-${transport}.svg`, docs), renderChart(transport, rows));
+}
+
+function readResults(): Results {
+  return JSON.parse(readFileSync(resultsFile, 'utf8')) as Results;
+}
+
+async function writeResults(results: Results): Promise<void> {
+  writeFileSync(resultsFile, await pretty(JSON.stringify(results), fileURLToPath(resultsFile)));
 }
 
 function measure(script: string): unknown {

@@ -22,14 +22,26 @@ This page is made by \`npm run bench:docs\`, which runs all three benchmarks and
 
 ## How it is measured
 
-\`npm run bench\` starts each system as two processes that talk over the loopback address, and compares them in one run: each measurement is repeated with five fresh starts of every system, one system after the other in changing order, and the table shows the median. Every message has the same 16-byte prefix and four headers before its payload. The others encode those once and do not read them, while rxflare and NVFlare encode and decode them for each message as their users do. Each process keeps to a core of its own: by where the scheduler puts the two ends, the same pair takes 15 or 65 µs for an echo. In brackets: how many times better rxflare is.
+\`npm run bench\` starts each system as two processes that talk over the loopback address, and compares them in one run: each measurement is repeated with five fresh starts of every system, one system after the other in changing order, and the table shows the median. Every message has the same 16-byte prefix and four headers before its payload. The others encode those once and do not read them, while rxflare and NVFlare encode and decode them for each message as their users do. Each process keeps to a core of its own: by where the scheduler puts the two ends, the same pair takes 15 or 65 µs for an echo. In brackets: how many times better rxflare is; below, what part of the limit, bulk, each figure is.
 
 - **rxflare**: a Communicator on each side, headers read on receipt, \`send\` until it says false, then \`drained\`.
+- **rxflare, borrowing**: the receiver [borrows](cookbook.md#receive-large-messages-fast) its payloads.
 - **rxflare, tuned**: the same with [Node told to keep its memory](#large-messages).
 - **node:net**: the same framing on a bare socket, one corked write for each frame.
 - **ws**, **grpc-js**, **zeromq**: those libraries alone, one frame a message.
 - **NVFlare 2.9.0**: its communicator, Python to Python. Its WebSocket client takes no frame of 4 MiB or more.
 - **rxflare to NVFlare**: rxflare sends, NVFlare receives.
+- **bulk**: \`node:net\` or \`node:tls\` that writes in corked batches and counts the bytes that arrive: the limit.
+
+On stcp, https and grpcs both sides show a certificate.
+
+Cells, in the table of that name, ask with 100 bytes and get them back: one request at a time (echo), or 100 at a time (pipelined). A stream is of 512 MB in chunks of 1 MiB, and over when its receiver has consumed it.
+
+- **rxflare**, **NVFlare 2.9.0**: cells that are connected. NVFlare pipelines by four threads, which is its best.
+- **rxflare, borrowing**: the receiver of a stream [borrows](cookbook.md#receive-large-messages-fast) its chunks.
+- **relayed**: the same by way of a third cell, as a process of its own, which is kept to no core.
+- **rxflare Communicator**: what cells are made of, with four headers on each message.
+- **nats.js**: \`@nats-io/transport-node\` with a nats-server between the two, which is kept to no core. A stream is 16 requests of a chunk at a time.
 
 Figures differ from run to run on a shared machine. From 10 kB on the work on memory dominates, and where memory comes to lie makes one start of the same system move 0.9 and another 2.7 GB/s. Look at ratios, and do not trust those near 1.
 

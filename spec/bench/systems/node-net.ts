@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 
 import { FrameSplitter } from '../../../lib/wire/frame-splitter.js';
 import { type System, timed } from '../system.js';
 import { headOf, kindOf } from './frames.js';
+import { servedOn } from './served-sockets.js';
 
 const NO_LIMIT = 2 ** 31;
 
@@ -11,7 +12,7 @@ const NO_LIMIT = 2 ** 31;
 export const nodeNet: System = {
   name: 'node:net',
   transport: 'tcp',
-  async serve() {
+  serve() {
     const sockets = new Set<Socket>();
     const server = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket);
@@ -20,16 +21,8 @@ export const nodeNet: System = {
         if (kind === 'echo') socket.write(frame);
         else if (kind === 'last') socket.write(headOf('data', 0));
       });
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      address: String((server.address() as AddressInfo).port),
-      close() {
-        for (const socket of sockets) socket.destroy();
-        server.close();
-        return Promise.resolve();
-      },
-    };
+    });
+    return servedOn(server, sockets);
   },
   async connect(address) {
     const socket = connect({ host: '127.0.0.1', port: Number(address), noDelay: true });

@@ -1,4 +1,5 @@
 import {
+  type ChannelCredentials,
   type ClientDuplexStream,
   credentials,
   makeGenericClientConstructor,
@@ -13,7 +14,9 @@ import {
   decodeFrameMessage,
   PREFIX_BYTES,
 } from '../../../lib/drivers/grpc/frame-message.js';
+import { isSecure } from '../certificates.js';
 import { type System, timed } from '../system.js';
+import { tlsOptions } from './bulk.js';
 import { headOf, kindOf } from './frames.js';
 
 type Bytes = Uint8Array;
@@ -39,9 +42,9 @@ function encode(message: Bytes): Buffer {
 const LIMITS = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 };
 
 /** `@grpc/grpc-js` alone: one message of a bidirectional stream for each frame. */
-export const rawGrpc: System = {
+export const rawGrpc = (transport: string): System => ({
   name: 'grpc-js',
-  transport: 'grpc',
+  transport,
   async serve() {
     const server = new Server(LIMITS);
     server.addService(SERVICE, {
@@ -55,7 +58,7 @@ export const rawGrpc: System = {
       },
     });
     const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      server.bindAsync('127.0.0.1:0', serverCredentials(transport), (error, bound) =>
         error === null ? resolve(bound) : reject(error),
       ),
     );
@@ -69,7 +72,7 @@ export const rawGrpc: System = {
   },
   connect(address) {
     const GenericClient = makeGenericClientConstructor(SERVICE, 'Bench');
-    const client = new GenericClient(address, credentials.createInsecure(), LIMITS);
+    const client = new GenericClient(address, clientCredentials(transport), LIMITS);
     const open = client.stream as unknown as () => ClientDuplexStream<Bytes, Bytes>;
     const call = open.call(client);
     call.on('error', () => undefined);
@@ -98,4 +101,16 @@ export const rawGrpc: System = {
     });
     return Promise.resolve(sender);
   },
-};
+});
+
+function serverCredentials(transport: string): ServerCredentials {
+  if (!isSecure(transport)) return ServerCredentials.createInsecure();
+  const { ca, cert, key } = tlsOptions('hub');
+  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], true);
+}
+
+function clientCredentials(transport: string): ChannelCredentials {
+  if (!isSecure(transport)) return credentials.createInsecure();
+  const { ca, cert, key } = tlsOptions('site-1');
+  return credentials.createSsl(ca, key, cert);
+}

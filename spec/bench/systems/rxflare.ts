@@ -1,32 +1,38 @@
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, lastValueFrom, take, tap } from 'rxjs';
 
-import { Communicator, type CommunicatorOf, Endpoint, Mode } from '../package.js';
-import { headersOf, type System, timed } from '../system.js';
+import { connectionProperties } from '../certificates.js';
+import { Communicator, type CommunicatorOf, Endpoint, type MessageReceiver, Mode } from '../package.js';
+import { headersOf, IN_FLIGHT, type System, timed } from '../system.js';
 
 const APP = 1;
 const DATA = { headers: headersOf('data') };
 
+/** How rxflare is used. */
+interface Options {
+  /** The receiver borrows its payloads. */
+  readonly borrow?: boolean;
+  readonly listenUrl?: string;
+}
+
 /** rxflare as its users have it: a Communicator on each side, headers read on receipt. */
-export function rxflare(transport: string, listenUrl = `${transport}://127.0.0.1:0`): System {
+export function rxflare(transport: string, { borrow = false, listenUrl }: Options = {}): System {
   return {
-    name: 'rxflare',
+    name: borrow ? 'rxflare, borrowing' : 'rxflare',
     transport,
     async serve() {
-      const hub = new Communicator(new Endpoint('hub'));
-      hub.registerMessageReceiver(APP, ({ endpoint, message }) => {
+      const hub = new Communicator(new Endpoint('hub', {}, connectionProperties(transport, 'hub')));
+      const receive: MessageReceiver = ({ endpoint, message }) => {
         const kind = message.headers?.kind;
         if (kind === 'echo')
           hub.send(endpoint, APP, { headers: headersOf('data'), payload: message.payload });
         else if (kind === 'last') hub.send(endpoint, APP, { headers: message.headers });
-      });
-      const { connectUrl } = await listen(hub, listenUrl);
+      };
+      hub.registerMessageReceiver(APP, receive, { borrow });
+      const { connectUrl } = await listen(hub, listenUrl ?? `${transport}://127.0.0.1:0`);
       return { address: connectUrl, close: () => hub.stop() };
     },
     async connect(address) {
-      const site = new Communicator(new Endpoint('site-1'));
-      site.addConnector(address, Mode.ACTIVE);
-      await site.start();
-      await firstValueFrom(site.ready('hub'));
+      const site = await connected('site-1', address, 'hub', connectionProperties(transport, 'site-1'));
       const answer = () => firstValueFrom(site.messages(APP));
       return timed({
         async oneWay(payload, count) {
@@ -44,11 +50,30 @@ export function rxflare(transport: string, listenUrl = `${transport}://127.0.0.1
           site.send('hub', APP, { headers: headersOf('echo'), payload });
           await back;
         },
+        async pipelined(payload, count) {
+          const echo = { headers: headersOf('echo'), payload };
+          const send = () => site.send('hub', APP, echo);
+          let left = count;
+          const next = (): void => {
+            if (left-- > 0) send();
+          };
+          const done = lastValueFrom(site.messages(APP).pipe(take(count), tap(next)));
+          for (let begun = 0; begun < IN_FLIGHT; begun += 1) next();
+          await done;
+        },
         close: () => site.stop(),
       });
     },
   };
 }
+
+/** What cells are made of. */
+export const communicator: System = {
+  ...rxflare('tcp'),
+  name: 'rxflare Communicator',
+  transport: 'cells',
+  can: ({ kind }) => kind !== 'stream',
+};
 
 /** The same where Node and glibc keep the memory that they have: see `docs/benchmarks.md`, "Large messages". */
 export const tuned: System = {
@@ -60,7 +85,22 @@ export const tuned: System = {
   },
 };
 
-async function listen(hub: CommunicatorOf, url: string): Promise<{ connectUrl: string }> {
+/** A Communicator that is connected to another. */
+export async function connected(
+  name: string,
+  address: string,
+  to: string,
+  connectionProperties: Record<string, string> = {},
+): Promise<CommunicatorOf> {
+  const site = new Communicator(new Endpoint(name, {}, connectionProperties));
+  site.addConnector(address, Mode.ACTIVE);
+  await site.start();
+  await firstValueFrom(site.ready(to));
+  return site;
+}
+
+/** Lets a Communicator listen. */
+export async function listen(hub: CommunicatorOf, url: string): Promise<{ connectUrl: string }> {
   const listening = new Promise<string>((resolve) => {
     hub.lifecycle$.subscribe((event) => {
       if (event.type === 'listening') resolve(event.url);
@@ -77,7 +117,7 @@ export const inProcess: System = {
   transport: 'in-process',
   serve: () => Promise.resolve({ address: 'inproc://bench', close: () => Promise.resolve() }),
   async connect(address) {
-    const both = rxflare('inproc', address);
+    const both = rxflare('inproc', { listenUrl: address });
     const served = await both.serve();
     const client = await both.connect(address);
     return {

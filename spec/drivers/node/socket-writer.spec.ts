@@ -75,4 +75,30 @@ describe('SocketWriter', () => {
     other.finish();
     expect(other.written[1]?.buffer).not.toBe(socket.written[1]?.buffer);
   });
+
+  /** What a socket is given in one write each: the lengths of the pieces that Node would join under TLS. */
+  async function writesOf(isEncrypted: boolean, ...frames: number[]): Promise<readonly number[][]> {
+    const writes: number[][] = [];
+    const socket = new Duplex({
+      write: (chunk: Buffer, _encoding, done) => {
+        writes.push([chunk.length]);
+        setImmediate(done);
+      },
+      writev: (chunks, done) => {
+        writes.push(chunks.map(({ chunk }) => (chunk as Buffer).length));
+        setImmediate(done);
+      },
+    });
+    const writer = writerTo(isEncrypted ? Object.assign(socket, { encrypted: true }) : socket);
+    for (const bytes of frames) writer.batch.add(Uint8Array.of(1, 2), new Uint8Array(bytes));
+    writer.schedule();
+    await expect.poll(() => [writer.bytes, writer.frames]).toEqual([0, 0]);
+    return writes;
+  }
+
+  it('writes large pieces one by one under TLS, where Node would join them, and all others at once', async () => {
+    expect(await writesOf(true, 300_000, 200_000)).toEqual([[2], [300_000], [2], [200_000]]);
+    expect(await writesOf(true, 20_000, 30_000)).toEqual([[2, 20_000, 2, 30_000]]);
+    expect(await writesOf(false, 300_000)).toEqual([[2, 300_000]]);
+  });
 });

@@ -17,8 +17,7 @@ function frameOf(length: number, fill: number): Uint8Array {
 }
 
 /** A reader and what it tells. Nothing connects the socket: reads are played by hand. */
-function startReader(limit = 20_000_000) {
-  const reader = new FrameReader();
+function startReader(limit = 20_000_000, reader = new FrameReader()) {
   reader.onread.buffer();
   const told = { frames: [] as Uint8Array[], failures: [] as unknown[], alive: 0 };
   reader.start(new Socket(), {
@@ -54,6 +53,18 @@ describe('FrameReader', () => {
       stream.write(frameOf(100, 3));
     });
     expect(frame).toEqual(frameOf(100, 3));
+  });
+
+  it('retains what comes before it is started, as under TLS with the end of the handshake', () => {
+    const stream = concatBytes([frameOf(100, 1), frameOf(200, 2)]);
+    const reader = new FrameReader();
+    for (const [at, end] of [
+      [0, 50],
+      [50, 300],
+    ] as const)
+      read(reader, stream.subarray(0, end), at, end - at);
+    const { told } = startReader(20_000_000, reader);
+    expect(told.frames).toEqual([frameOf(100, 1), frameOf(200, 2)]);
   });
 
   it('reads the rest of a large frame straight into its memory', () => {

@@ -1,5 +1,7 @@
 import type { FuzzTarget } from '../target.js';
+import { arrayFilesTarget } from './array-files.js';
 import { flatMapTarget } from './flat-map.js';
+import { fobsTarget } from './fobs.js';
 import { frameTarget } from './frame.js';
 import { grpcTarget } from './grpc.js';
 import { handshakeTarget } from './handshake.js';
@@ -16,6 +18,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   frameTarget,
   headersTarget,
   flatMapTarget,
+  fobsTarget,
+  arrayFilesTarget,
   handshakeTarget,
   sessionTarget,
   tcpTarget,

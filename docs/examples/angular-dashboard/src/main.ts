@@ -1,9 +1,6 @@
-import { provideBrowserGlobalErrorListeners, provideZonelessChangeDetection } from '@angular/core';
-import { bootstrapApplication } from '@angular/platform-browser';
+/** The page of a hub, or that of a federation: as the document says. Each loads its own code and the framework. */
+const isFederation = document.querySelector('rxf-federation') !== null;
+const { start } = await (isFederation ? import('./federation/start') : import('./app/start'));
+await start();
 
-import { Dashboard } from './app/dashboard';
-import { provideHub } from './app/hub-connection';
-
-await bootstrapApplication(Dashboard, {
-  providers: [provideZonelessChangeDetection(), provideBrowserGlobalErrorListeners(), provideHub()],
-});
+export {};

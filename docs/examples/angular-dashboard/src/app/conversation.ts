@@ -14,7 +14,7 @@ import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { textOf } from 'rxflare';
 import { EVERYONE } from 'rxflare/monitor';
 
-import { formatBytes, formatClock } from './format';
+import { formatBytes, formatClock } from '../shared/format';
 import { HubConnection } from './hub-connection';
 import type { Row } from './picture';
 

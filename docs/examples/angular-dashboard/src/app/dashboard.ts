@@ -15,10 +15,10 @@ import { Conversation } from './conversation';
 import { EndpointDetail } from './endpoint-detail';
 import { EndpointTable, type Found } from './endpoint-table';
 import { EventList } from './event-list';
-import { formatBytes, formatClock, formatCount, formatMs } from './format';
+import { formatBytes, formatClock, formatCount, formatMs } from '../shared/format';
 import { HubConnection } from './hub-connection';
 import { advance, HOUR_MS, type Picture, plus, ratesOf, SPAN_MS } from './picture';
-import { Tile } from './tile';
+import { Tile } from '../shared/tile';
 import { TrafficChart } from './traffic-chart';
 import { WatcherList } from './watcher-list';
 

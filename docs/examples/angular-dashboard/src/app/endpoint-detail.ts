@@ -13,7 +13,7 @@ import { EndpointState } from 'rxflare';
 import type { EndpointDetails } from 'rxflare/monitor';
 
 import { isBad } from './event-list';
-import { formatBytes, formatClock, formatCount } from './format';
+import { formatBytes, formatClock, formatCount } from '../shared/format';
 import type { NumberedEvent, Row } from './picture';
 import { TrafficChart } from './traffic-chart';
 

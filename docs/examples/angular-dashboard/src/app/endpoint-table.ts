@@ -10,7 +10,7 @@ import {
 } from '@angular/core';
 import { EndpointState } from 'rxflare';
 
-import { formatBytes, formatCount } from './format';
+import { formatBytes, formatCount } from '../shared/format';
 import { inOrder, type Order, ORDERS } from './order';
 import type { Row } from './picture';
 
@@ -26,7 +26,7 @@ const MAX_WANTED = 128;
   changeDetection: ChangeDetectionStrategy.OnPush,
   host: { class: 'card' },
   templateUrl: './endpoint-table.html',
-  styleUrl: './endpoint-table.css',
+  styleUrls: ['../shared/table.css', './endpoint-table.css'],
 })
 export class EndpointTable {
   /** `undefined` until the first report of the hub. */

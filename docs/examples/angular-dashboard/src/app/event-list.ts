@@ -1,6 +1,6 @@
 import { ChangeDetectionStrategy, Component, input } from '@angular/core';
 
-import { formatClock } from './format';
+import { formatClock } from '../shared/format';
 import type { NumberedEvent } from './picture';
 
 /** What happened, the newest on top. */

@@ -1,7 +1,7 @@
-import { computed, type EnvironmentProviders, inject, Injectable } from '@angular/core';
+import { computed, inject, Injectable } from '@angular/core';
 import { toObservable } from '@angular/core/rxjs-interop';
-import { Endpoint, EndpointState, Mode, textMessage } from 'rxflare';
-import { injectCommunicator, injectEndpoints, provideCommunicator } from 'rxflare/angular';
+import { type Endpoint, EndpointState, textMessage } from 'rxflare';
+import { injectCommunicator, injectEndpoints } from 'rxflare/angular';
 import {
   describeEndpoint,
   disconnectThrough,
@@ -11,53 +11,28 @@ import {
   roundTrips,
   sendThrough,
   type StatsReport,
-  WATCHER_PROPERTIES,
   watchStats,
 } from 'rxflare/monitor';
 import {
-  catchError,
-  concat,
-  defer,
   distinctUntilChanged,
   EMPTY,
-  exhaustMap,
-  from,
   map,
   type Observable,
   repeat,
   retry,
   share,
-  shareReplay,
   Subject,
   switchMap,
-  tap,
   timer,
 } from 'rxjs';
 
-import { PageAccess } from './page-access';
+import { PageAccess } from '../shared/page-access';
+import { connectPage, RETRY_MS } from '../shared/page-endpoint';
 
 const PERIOD_MS = 1_000;
 
 /** More are too many to look at. */
 const MAX_ENDPOINTS = 200;
-
-/** A question that failed, or is answered no more, is asked again after this long. */
-const RETRY_MS = 5_000;
-
-/** Provides the page as an endpoint. Where its hub is, is known when that has let it in. */
-export function provideHub(): EnvironmentProviders {
-  return provideCommunicator(() => ({
-    // A name of its own for each page: two endpoints under one name evict each other.
-    endpoint: new Endpoint(`dashboard-${Math.random().toString(36).slice(2, 8)}`, WATCHER_PROPERTIES),
-    urls: [],
-    options: {
-      reconnectDelayMs: 500,
-      maxReconnectDelayMs: 3_000,
-      heartbeatIntervalMs: 5_000,
-      heartbeatTimeoutMs: 5_000,
-    },
-  }));
-}
 
 /** What the page asks of the hub that it was loaded from. */
 @Injectable({ providedIn: 'root' })
@@ -81,16 +56,8 @@ export class HubConnection {
   /** Why the hub does not show itself, though it is there; `undefined` when it does again. */
   readonly fault$: Observable<string | undefined> = this.#faults.asObservable();
 
-  /** Whether the hub lets this page in; asked again whenever the hub is not there. */
-  readonly isAllowed$: Observable<boolean> = concat(
-    defer(() => this.#access.open()).pipe(
-      tap((isAllowed) => isAllowed && this.#page.addConnector(this.#access.hubUrl, Mode.ACTIVE)),
-    ),
-    this.hub$.pipe(
-      switchMap((hub) => (hub === undefined ? timer(RETRY_MS / 2, RETRY_MS) : EMPTY)),
-      exhaustMap(() => from(this.#access.isGood()).pipe(catchError(() => EMPTY))),
-    ),
-  ).pipe(retry({ delay: RETRY_MS }), distinctUntilChanged(), shareReplay({ bufferSize: 1, refCount: true }));
+  /** Whether the hub lets this page in. */
+  readonly isAllowed$: Observable<boolean> = connectPage(this.#page, this.#access, this.hub$);
 
   /** Has the hub send a text to one of its endpoints, or to `EVERYONE`: to how many. Errors where it cannot. */
   send(hub: string, to: string, appId: number, text: string): Observable<number> {

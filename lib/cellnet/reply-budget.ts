@@ -1,0 +1,49 @@
+import type { StreamOptions } from './stream-options.js';
+
+/** What bounds replies that are streams. */
+export type ReplyLimits = Pick<
+  Required<StreamOptions>,
+  'maxReplies' | 'maxReplyBytes' | 'maxRepliesPerNeighbour' | 'maxReplyBytesPerNeighbour'
+>;
+
+interface Held {
+  replies: number;
+  bytes: number;
+}
+
+/** Counts the replies that are on their way as streams: who asks and acknowledges nothing would hold more and more. */
+export class ReplyBudget {
+  readonly #limits: ReplyLimits;
+  readonly #all: Held = { replies: 0, bytes: 0 };
+  readonly #neighbours = new Map<string, Held>();
+
+  constructor(limits: ReplyLimits) {
+    this.#limits = limits;
+  }
+
+  /** Begins a reply. @returns ends it, or nothing where those of the neighbour, or of all, are too many, or hold too much */
+  begin(neighbour: string, bytes: number): (() => void) | undefined {
+    const { maxReplies, maxReplyBytes, maxRepliesPerNeighbour, maxReplyBytesPerNeighbour } = this.#limits;
+    const all = this.#all;
+    const own = this.#neighbours.get(neighbour) ?? { replies: 0, bytes: 0 };
+    if (!hasRoom(all, bytes, maxReplies, maxReplyBytes)) return undefined;
+    if (!hasRoom(own, bytes, maxRepliesPerNeighbour, maxReplyBytesPerNeighbour)) return undefined;
+    this.#neighbours.set(neighbour, own);
+    for (const held of [all, own]) {
+      held.replies += 1;
+      held.bytes += bytes;
+    }
+    return () => {
+      for (const held of [all, own]) {
+        held.replies -= 1;
+        held.bytes -= bytes;
+      }
+      if (own.replies === 0) this.#neighbours.delete(neighbour);
+    };
+  }
+}
+
+/** Whether one more fits. One alone always does. */
+function hasRoom({ replies, bytes }: Held, more: number, maxReplies: number, maxBytes: number): boolean {
+  return replies < maxReplies && (replies === 0 || bytes + more <= maxBytes);
+}

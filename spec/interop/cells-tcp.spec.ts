@@ -1,0 +1,3 @@
+import { cellSuite } from './cell-suite.js';
+
+cellSuite('tcp', '2.7.2');
