@@ -36,8 +36,18 @@ export function printResults(folder: string): void {
   rmSync(folder, { recursive: true });
   for (const title of [...new Set(all.map((results) => results.title))].sort()) {
     const rows = all.filter((results) => results.title === title).flatMap((results) => results.rows);
-    process.stdout.write(`\n${title}\n${tableOf(rows)}\n\n`);
+    process.stdout.write(`\n${title}\n${tableOf(joined(rows))}\n\n`);
   }
+}
+
+/** One row for each combination, with what several files have proved of it. */
+function joined(rows: readonly ResultRow[]): readonly ResultRow[] {
+  const byFacts = new Map<string, ResultRow>();
+  for (const { facts, proved } of rows) {
+    const key = JSON.stringify(facts);
+    byFacts.set(key, { facts, proved: { ...byFacts.get(key)?.proved, ...proved } });
+  }
+  return [...byFacts.values()];
 }
 
 /** The rows as text, and below what some lack. */
