@@ -7,6 +7,11 @@ const SLAB_BYTES = 64 * 1024;
 /** A larger payload is written by reference: a copy would cost more than one more piece in the write. */
 const COPY_BYTES = 8 * 1024;
 
+/** Whether a payload goes by reference. */
+export function isLarge({ length }: Uint8Array): boolean {
+  return length > COPY_BYTES;
+}
+
 /** The current slab. All connections share it, so that idle ones need no memory. */
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let slabEnd = 0;
@@ -53,26 +58,59 @@ export class WriteBatch {
     return this.#frames;
   }
 
+  /** The memory in which the last {@link WriteBatch.reserve} found room. */
+  get memory(): Uint8Array {
+    return this.#slab;
+  }
+
+  /** Adds one frame. Copies `head`; keeps a large or lazy `payload` by reference. */
+  add(head: Uint8Array, payload: Uint8Array | LazyPayload | undefined): void {
+    const copied = isBytes(payload) && !isLarge(payload) ? payload : undefined;
+    const start = this.reserve(head.length + (copied?.length ?? 0));
+    slab.set(head, start);
+    if (copied !== undefined) slab.set(copied, start + head.length);
+    this.endFrame(copied === undefined ? payload : undefined);
+  }
+
   /**
-   * Adds one frame. Copies `head`; keeps a large or lazy `payload` by reference.
+   * Makes room for the beginning of a frame, or for all of it, which the caller writes to {@link WriteBatch.memory} at
+   * once.
    *
+   * @returns where it begins there
+   */
+  reserve(bytes: number): number {
+    if (slab.length - slabEnd < bytes) {
+      slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+      slabEnd = 0;
+    }
+    // The open piece grows unless another connection wrote behind it.
+    if (this.#slab !== slab || this.#end !== slabEnd) {
+      this.#seal();
+      this.#slab = slab;
+      this.#start = slabEnd;
+    }
+    const start = slabEnd;
+    this.#end = slabEnd += bytes;
+    this.#bytes += bytes;
+    return start;
+  }
+
+  /**
+   * Ends the frame that was begun.
+   *
+   * @param payload - the rest of it, kept by reference
    * @param frames - 0 for what the transport itself adds, such as a WebSocket pong. Default: 1.
    */
-  add(head: Uint8Array, payload: Uint8Array | LazyPayload | undefined, frames: 0 | 1 = 1): void {
+  endFrame(payload: Uint8Array | LazyPayload | undefined, frames: 0 | 1 = 1): void {
     this.#frames += frames;
-    this.#bytes += head.length;
-    this.#copy(head);
-    if (payload !== undefined) {
-      this.#bytes += payload.length;
-      if (payload.length > COPY_BYTES || !isBytes(payload)) {
-        this.#seal();
-        this.#pieces.push(payload);
-        this.#pieceFrames.push(frames);
-        return;
-      }
-      this.#copy(payload);
+    if (payload === undefined) {
+      this.#openFrames += frames;
+      return;
     }
-    this.#openFrames += frames;
+    this.#bytes += payload.length;
+    this.#seal();
+    this.#pieces.push(payload);
+    this.#pieceFrames.push(frames);
   }
 
   /**
@@ -107,22 +145,6 @@ export class WriteBatch {
     if (lazyBytes === 0) return { pieces: pieces as Uint8Array[], bytes, frames };
     const borrowed = borrowMemory(lazyBytes);
     return { pieces: made(pieces, borrowed), bytes, frames, borrowed };
-  }
-
-  /** Copies into the shared slab. The open piece grows unless another connection wrote behind it. */
-  #copy(bytes: Uint8Array): void {
-    if (slab.length - slabEnd < bytes.length) {
-      slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes.length));
-      slabEnd = 0;
-    }
-    if (this.#slab !== slab || this.#end !== slabEnd) {
-      this.#seal();
-      this.#slab = slab;
-      this.#start = slabEnd;
-    }
-    slab.set(bytes, slabEnd);
-    slabEnd += bytes.length;
-    this.#end = slabEnd;
   }
 
   /** Drops the reference to the slab: an idle connection must not retain one that is no longer current. */

@@ -1,5 +1,4 @@
 import { HANDSHAKE_FRAME_BYTES } from '../../transport/base-connection.js';
-import { FragmentCounter } from './fragment-counter.js';
 import { CHUNKS_FAULT, type MessageFault, tooLarge, tooManyFragments } from './message-fault.js';
 
 /** Bytes beyond the limit of a frame that are no fault: framing of its fragments, and the start of the next message. */
@@ -19,23 +18,22 @@ export class Arrival {
   #bytes = 0;
   /** Chunks since the last message, ping or pong, before which `ws` has consumed what came. */
   #chunks = 0;
-  /** Until the handshake is done; then `WS_OPTIONS` limits the fragments. */
-  #fragments: FragmentCounter | undefined = new FragmentCounter();
 
   /**
-   * Notes a chunk of the socket.
+   * Notes what `ws` is to read next.
    *
-   * @param maxFrameBytes - grows after the handshake
+   * @param fragments - how many its message has so far
+   * @param maxFrameBytes - grows after the handshake; then `WS_OPTIONS` limits the fragments
    * @returns why the message is refused
    */
-  push(chunk: Uint8Array, maxFrameBytes: number): MessageFault | undefined {
-    this.#bytes += chunk.length;
+  push(bytes: number, fragments: number, maxFrameBytes: number): MessageFault | undefined {
+    this.#bytes += bytes;
     this.#chunks += 1;
     if (this.#bytes > maxFrameBytes + SLACK_BYTES) return tooLarge(maxFrameBytes, 'more');
     if (this.#chunks > MAX_SMALL_CHUNKS && this.#bytes < this.#chunks * MIN_CHUNK_BYTES) return CHUNKS_FAULT;
-    if (maxFrameBytes > HANDSHAKE_FRAME_BYTES) this.#fragments = undefined;
-    const fragments = this.#fragments?.push(chunk) ?? 0;
-    return fragments > MAX_HANDSHAKE_FRAGMENTS ? tooManyFragments(MAX_HANDSHAKE_FRAGMENTS) : undefined;
+    return maxFrameBytes <= HANDSHAKE_FRAME_BYTES && fragments > MAX_HANDSHAKE_FRAGMENTS
+      ? tooManyFragments(MAX_HANDSHAKE_FRAGMENTS)
+      : undefined;
   }
 
   /** Notes that a message is complete. */

@@ -25,7 +25,7 @@ export function randomMask(mask: Uint8Array): void {
     randomFillSync(pool);
     poolUsed = 0;
   }
-  mask.set(pool.subarray(poolUsed, poolUsed + mask.length));
+  for (let index = 0; index < mask.length; index += 1) mask[index] = pool[poolUsed + index] ?? 0;
   poolUsed += mask.length;
 }
 
@@ -61,6 +61,22 @@ export function maskCopy(
   maskWords(target.subarray(offset, offset + length), mask);
 }
 
+/** Less than this is masked in JavaScript: to call native code costs more. */
+const NATIVE_BYTES = 512;
+
+/** The memory that was masked last as words, since many messages lie in one piece of it. */
+let lastWords: Uint32Array = new Uint32Array(0);
+
+/** {@link maskInPlace} for the bytes from `begin` to `end`, without an object for them where they are few. */
+export function maskRange(bytes: Uint8Array, mask: Uint8Array, begin: number, end: number): void {
+  if (end - begin >= NATIVE_BYTES) {
+    maskInPlace(bytes.subarray(begin, end), mask);
+    return;
+  }
+  if (lastWords.buffer !== bytes.buffer) lastWords = wordsOf(bytes);
+  maskByWords(lastWords, bytes, mask, begin, end);
+}
+
 /** The masking key rotated by `bytes`, for a payload that starts there. */
 export function maskAfter(mask: Uint8Array, bytes: number): Uint8Array {
   return mask.map((_, index) => mask[(index + bytes) % 4] ?? 0);
@@ -68,19 +84,40 @@ export function maskAfter(mask: Uint8Array, bytes: number): Uint8Array {
 
 /** {@link maskInPlace} in plain JavaScript. */
 export function maskWords(buffer: Uint8Array, mask: Uint8Array): void {
-  const lead = (4 - (buffer.byteOffset % 4)) % 4;
-  if (buffer.length < lead) {
-    maskBytes(buffer, mask, 0, buffer.length);
-    return;
-  }
-  const words = new Uint32Array(buffer.buffer, buffer.byteOffset + lead, (buffer.length - lead) >>> 2);
-  const [word = 0] = new Uint32Array(maskAfter(mask.slice(0, 4), lead).buffer);
-  maskBytes(buffer, mask, 0, lead);
-  for (let index = 0; index < words.length; index += 1) words[index] = (words[index] ?? 0) ^ word;
-  maskBytes(buffer, mask, lead + words.length * 4, buffer.length);
+  maskByWords(wordsOf(buffer), buffer, mask, 0, buffer.length);
 }
 
-function maskBytes(buffer: Uint8Array, mask: Uint8Array, start: number, end: number): void {
-  for (let index = start; index < end; index += 1)
-    buffer[index] = (buffer[index] ?? 0) ^ (mask[index % 4] ?? 0);
+/** All of the memory that some bytes are in. */
+function wordsOf({ buffer }: Uint8Array): Uint32Array {
+  return new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
+}
+
+const wordOfMask = new Uint32Array(1);
+const bytesOfWord = new Uint8Array(wordOfMask.buffer);
+
+/** @param words - of the memory of `bytes` */
+function maskByWords(
+  words: Uint32Array,
+  bytes: Uint8Array,
+  mask: Uint8Array,
+  begin: number,
+  end: number,
+): void {
+  const { byteOffset } = bytes;
+  const lead = (4 - ((byteOffset + begin) & 3)) & 3;
+  const firstWord = Math.min(begin + lead, end);
+  maskBytes(bytes, mask, begin, begin, firstWord);
+  for (let index = 0; index < 4; index += 1) bytesOfWord[index] = mask[(lead + index) & 3] ?? 0;
+  const [word = 0] = wordOfMask;
+  let index = (byteOffset + firstWord) >>> 2;
+  const last = index + ((end - firstWord) >>> 2);
+  const lastByte = firstWord + ((last - index) << 2);
+  for (; index < last; index += 1) words[index] = (words[index] ?? 0) ^ word;
+  maskBytes(bytes, mask, begin, lastByte, end);
+}
+
+/** Masks one by one what is no whole word; the key begins at `origin`. */
+function maskBytes(bytes: Uint8Array, mask: Uint8Array, origin: number, begin: number, end: number): void {
+  for (let index = begin; index < end; index += 1)
+    bytes[index] = (bytes[index] ?? 0) ^ (mask[(index - origin) & 3] ?? 0);
 }

@@ -1,5 +1,5 @@
-import type { WriteBatch } from '../node/write-batch.js';
-import { type GenerateMask, maskAfter, maskInPlace } from './mask.js';
+import { isLarge, type LazyPayload, type WriteBatch } from '../node/write-batch.js';
+import { type GenerateMask, maskAfter, maskRange } from './mask.js';
 import { MaskedPayload } from './masked-payload.js';
 
 const Opcode = { BINARY: 0x2, PONG: 0xa } as const;
@@ -7,15 +7,6 @@ type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
 const FINAL = 0x80;
 const MASKED = 0x80;
-
-/** Room for the longest header, 14 bytes, so that what follows is aligned for masking word by word. */
-const HEADER_ROOM = 16;
-
-/** A larger payload is masked when it is written. */
-const SCRATCH_BYTES = HEADER_ROOM + 8 * 1024;
-
-/** Shared by all connections. Its content is copied before the next message is framed. */
-const scratch = Buffer.alloc(SCRATCH_BYTES);
 
 /**
  * Puts each message into one WebSocket frame (RFC 6455, 5.2).
@@ -50,59 +41,59 @@ export class MessageFramer {
 
   #frame(batch: WriteBatch, opcode: Opcode, head: Uint8Array, payload: Uint8Array | undefined): void {
     const length = head.length + (payload?.length ?? 0);
+    const joined = payload === undefined || isLarge(payload) ? undefined : payload;
     this.#generateMask?.(this.#mask);
-    if (this.#maskWord[0] !== 0) {
-      this.#addMasked(batch, opcode, length, head, payload);
-      return;
+    const headerBytes = 2 + lengthBytes(length) + (this.isClient ? 4 : 0);
+    const start = batch.reserve(headerBytes + head.length + (joined?.length ?? 0));
+    const { memory } = batch;
+    this.#writeHeader(memory, start, opcode, length);
+    const begin = start + headerBytes;
+    memory.set(head, begin);
+    let end = begin + head.length;
+    if (joined !== undefined) {
+      memory.set(joined, end);
+      end += joined.length;
     }
-    const target = scratchFor(head.length);
-    const start = this.#writeHeader(target, opcode, length);
-    target.set(head, HEADER_ROOM);
-    batch.add(target.subarray(start, HEADER_ROOM + head.length), payload, framesOf(opcode));
-  }
-
-  #addMasked(
-    batch: WriteBatch,
-    opcode: Opcode,
-    length: number,
-    head: Uint8Array,
-    payload: Uint8Array | undefined,
-  ): void {
-    const isLazy = payload !== undefined && HEADER_ROOM + length > SCRATCH_BYTES;
-    const eager = isLazy ? head.length : length;
-    const target = scratchFor(eager);
-    const start = this.#writeHeader(target, opcode, length);
-    target.set(head, HEADER_ROOM);
-    if (payload !== undefined && !isLazy) target.set(payload, HEADER_ROOM + head.length);
-    maskInPlace(target.subarray(HEADER_ROOM, HEADER_ROOM + eager), this.#mask);
-    batch.add(
-      target.subarray(start, HEADER_ROOM + eager),
-      isLazy ? new MaskedPayload(payload, maskAfter(this.#mask, head.length)) : undefined,
+    // What is not masked, or masked with zeros, is as it was.
+    const isMasked = this.#maskWord[0] !== 0;
+    if (isMasked) maskRange(memory, this.#mask, begin, end);
+    batch.endFrame(
+      joined === undefined ? this.#apart(payload, head.length, isMasked) : undefined,
       framesOf(opcode),
     );
   }
 
-  /** Writes a header that ends at `HEADER_ROOM`; returns where it begins. */
-  #writeHeader(target: Buffer, opcode: Opcode, length: number): number {
-    const { isClient } = this;
-    const lengthBytes = length < 126 ? 0 : length < 0x1_0000 ? 2 : 8;
-    const start = HEADER_ROOM - 2 - lengthBytes - (isClient ? 4 : 0);
-    target[start] = FINAL | opcode;
-    const shortLength = lengthBytes === 0 ? length : lengthBytes === 2 ? 126 : 127;
-    target[start + 1] = (isClient ? MASKED : 0) | shortLength;
-    if (lengthBytes === 2) target.writeUInt16BE(length, start + 2);
-    else if (lengthBytes === 8) target.writeBigUInt64BE(BigInt(length), start + 2);
-    if (isClient) target.set(this.#mask, HEADER_ROOM - 4);
-    return start;
+  /** A payload that is not joined to its head: masked when it is written. */
+  #apart(
+    payload: Uint8Array | undefined,
+    headBytes: number,
+    isMasked: boolean,
+  ): Uint8Array | LazyPayload | undefined {
+    return payload === undefined || !isMasked
+      ? payload
+      : new MaskedPayload(payload, maskAfter(this.#mask, headBytes));
   }
+
+  #writeHeader(target: Uint8Array, start: number, opcode: Opcode, length: number): void {
+    const count = lengthBytes(length);
+    target[start] = FINAL | opcode;
+    target[start + 1] = (this.isClient ? MASKED : 0) | (count === 0 ? length : count === 2 ? 126 : 127);
+    let rest = length;
+    for (let at = start + 1 + count; at > start + 1; at -= 1) {
+      target[at] = rest % 0x100;
+      rest = Math.floor(rest / 0x100);
+    }
+    if (this.isClient) target.set(this.#mask, start + 2 + count);
+  }
+}
+
+/** How many bytes the length has that follow the second byte of a header. */
+function lengthBytes(length: number): 0 | 2 | 8 {
+  if (length < 126) return 0;
+  return length < 0x1_0000 ? 2 : 8;
 }
 
 /** How many frames of F3 a WebSocket frame carries. */
 function framesOf(opcode: Opcode): 0 | 1 {
   return opcode === Opcode.BINARY ? 1 : 0;
-}
-
-/** Memory for a header and `bytes` more, valid until the next message. */
-function scratchFor(bytes: number): Buffer {
-  return HEADER_ROOM + bytes > SCRATCH_BYTES ? Buffer.allocUnsafeSlow(HEADER_ROOM + bytes) : scratch;
 }

@@ -15,6 +15,7 @@ import { Arrival } from './arrival.js';
 import { CloseCode, closeCodeOf, closeError, closeReasonOf } from './close-codes.js';
 import { faultOf, type MessageFault, TEXT_FAULT } from './message-fault.js';
 import type { MessageFramer } from './message-framer.js';
+import { MessageReader } from './message-reader.js';
 
 /** Clients of NVFlare 2.6 and later refuse a message of this size, and often reset before they say so. */
 const NVFLARE_CLIENT_BYTES = 4 * 1024 * 1024;
@@ -30,8 +31,9 @@ export interface WebSocketParts {
 }
 
 /**
- * One binary WebSocket message per frame. `ws` opens, reads and closes the connection; messages are written to its
- * socket directly, see {@link MessageFramer}.
+ * One binary WebSocket message per frame. `ws` opens and closes the connection, and reads what is rare or large; small
+ * messages are read before it ({@link MessageReader}), and all are written to its socket directly
+ * ({@link MessageFramer}).
  */
 export class WebSocketConnection extends BaseConnection {
   readonly #ws: WebSocket;
@@ -64,12 +66,18 @@ export class WebSocketConnection extends BaseConnection {
       this.#answerPing(data);
     });
     ws.on('pong', () => this.#arrival.controlled());
-    ws.on('error', (error) => this.end(CommError.from(error, this.describe(), CommErrorCode.BAD_DATA)));
+    ws.on('error', (error) => {
+      reader.stop();
+      this.end(CommError.from(error, this.describe(), CommErrorCode.BAD_DATA));
+    });
     ws.on('close', (code, reason) => this.#closed(code, reason.toString()));
     // Kept for the close event, which may have a better reason: a peer that has closed resets what comes after it.
     socket.on('error', (error) => (this.#socketError = error));
-    // Runs before `ws` reads the chunk, so that nothing over the limit is collected.
-    socket.prependListener('data', (chunk: Uint8Array) => this.#watch(chunk));
+    const reader = new MessageReader(socket, !framer.isClient, {
+      alive: () => this.alive(),
+      received: (frame) => this.#receiveFrame(frame),
+      passesOn: (bytes, fragments) => this.#watch(bytes, fragments),
+    });
   }
 
   override get bufferedBytes(): number {
@@ -136,10 +144,11 @@ export class WebSocketConnection extends BaseConnection {
     this.wrote();
   }
 
-  #watch(chunk: Uint8Array): void {
-    this.alive();
-    const fault = this.#arrival.push(chunk, this.maxFrameBytes);
+  /** Runs before `ws` reads the bytes, so that nothing over the limit is collected. */
+  #watch(bytes: number, fragments: number): boolean {
+    const fault = this.#arrival.push(bytes, fragments, this.maxFrameBytes);
     if (fault !== undefined) this.#refuse(fault);
+    return fault === undefined;
   }
 
   #receiveMessage(data: RawData, isBinary: boolean): void {
@@ -148,9 +157,12 @@ export class WebSocketConnection extends BaseConnection {
       this.#refuse(TEXT_FAULT);
       return;
     }
-    const frame = plainBytes(data);
+    this.#receiveFrame(frameMemory.own(plainBytes(data)));
+  }
+
+  #receiveFrame(frame: Uint8Array): void {
     const fault = faultOf(frame, this.maxFrameBytes);
-    if (fault === undefined) this.receive(frameMemory.own(frame));
+    if (fault === undefined) this.receive(frame);
     else this.#refuse(fault);
   }
 

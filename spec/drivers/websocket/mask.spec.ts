@@ -4,6 +4,7 @@ import {
   maskAfter,
   maskCopy,
   maskInPlace,
+  maskRange,
   maskTo,
   maskWords,
   randomMask,
@@ -55,6 +56,28 @@ describe.each([
     }
     expect(source).toEqual(BEFORE);
   });
+});
+
+describe('masking a part', () => {
+  it.each([70, 1_500])(
+    'is right for every place in memory of up to %d bytes, and touches nothing else',
+    (most) => {
+      const before = Uint8Array.from({ length: most + 20 }, (_, index) => index * 3);
+      for (let offset = 0; offset < 5; offset += 1) {
+        for (let begin = 0; begin < 5; begin += 1) {
+          for (let length = Math.max(0, most - 70); length < most; length += 1) {
+            const memory = before.slice();
+            const part = memory.subarray(offset);
+            maskRange(part, MASK, begin, begin + length);
+            const expected = before.slice();
+            maskWords(expected.subarray(offset + begin, offset + begin + length), MASK);
+            if (Buffer.compare(memory, expected) !== 0)
+              expect.fail(`wrong at ${offset}, ${begin}, ${length}`);
+          }
+        }
+      }
+    },
+  );
 });
 
 describe('maskAfter', () => {
