@@ -7,6 +7,10 @@ export type Request =
   | { readonly do: 'serve'; readonly system: number }
   | { readonly do: 'connect'; readonly system: number; readonly address: string }
   | { readonly do: 'measure'; readonly one: Case; readonly count: number }
+  /** Collects garbage, and then tells as `heap` does. Needs `--expose-gc`. */
+  | { readonly do: 'collect' }
+  /** The bytes of the heap that are in use, or not collected. */
+  | { readonly do: 'heap' }
   | { readonly do: 'close' };
 
 let served: Served | undefined;
@@ -22,6 +26,11 @@ answerRequests(async (request: Request): Promise<unknown> => {
       return undefined;
     case 'measure':
       return client?.measure(request.one, request.count);
+    case 'collect':
+      globalThis.gc?.();
+      return process.memoryUsage().heapUsed;
+    case 'heap':
+      return process.memoryUsage().heapUsed;
     case 'close':
       await client?.close();
       await served?.close();
