@@ -39,6 +39,8 @@ const ROUNDS_PER_START = options.quick ? 3 : 1;
 /** How long one measurement should take. */
 const TARGET_SECONDS = options.quick ? 0.15 : 0.6;
 const ECHOES = options.quick ? 200 : 1_000;
+/** So many times as many echoes go before those that are measured: compilers work beside the first thousands. */
+const WARM_UP = options.quick ? 1 : 5;
 
 const ONE_WAY_BYTES = options.quick ? [100, 1_000_000] : [100, 10_000, 1_000_000, 16_000_000];
 const ECHO_BYTES = options.quick ? [100] : [100, 1_000_000];
@@ -124,9 +126,12 @@ function perMeasure({ kind }: Case, count: number): number {
 async function warmUp(contender: Contender, one: Case): Promise<number> {
   if (one.kind === 'one-way' || one.kind === 'pipelined') return calibrate(contender, one);
   const echoes = one.bytes > 100_000 ? Math.ceil(ECHOES / 10) : ECHOES;
-  const count = one.kind === 'stream' ? STREAMS : echoes;
-  await ask(contender, one, count);
-  return count;
+  if (one.kind === 'echo') {
+    await ask(contender, one, echoes * WARM_UP);
+    return echoes;
+  }
+  await ask(contender, one, STREAMS);
+  return STREAMS;
 }
 
 function note({ index, name, transport }: Contestant, one: Case): void {

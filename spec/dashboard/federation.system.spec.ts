@@ -169,7 +169,8 @@ describe.skipIf(!isPossible)('the page of a federation', { timeout: 60_000 }, ()
   it('downloads the result as a zip, once that is confirmed', async () => {
     await button('Download …').click();
     const downloading = page.waitForEvent('download');
-    await button('Download').last().click();
+    const dialog = page.getByRole('dialog', { name: 'Download the result of “learning”?' });
+    await dialog.getByRole('button', { name: 'Download', exact: true }).click();
     const download = await downloading;
     expect(download.suggestedFilename()).toMatch(/^[\w-]+\.zip$/);
     const zip = await readFile(await download.path());
