@@ -25,10 +25,8 @@ import {
   type FederationQuestion,
   type FederationRequest,
   type FederationResponse,
+  MAX_ANSWER_BYTES,
 } from './protocol.js';
-
-/** The largest answer that is parsed, in bytes. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 const isResponse = isMatching(
   P.union(

@@ -8,6 +8,9 @@ export type { Fault, MetricSeries, TrainingReport } from '../training-report.js'
  */
 export const FEDERATION_APP_ID = 29_288;
 
+/** The largest answer, in bytes: a page parses none that is larger, and a back end says so in its place. */
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
 /** The properties of the endpoint that answers: so a page knows a federation from a hub. */
 export const FEDERATION_PROPERTIES = { rxflare_role: 'federation' } as const;
 

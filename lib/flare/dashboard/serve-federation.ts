@@ -33,6 +33,7 @@ import {
   type FederationRequest,
   type FederationResponse,
   type LogPart,
+  MAX_ANSWER_BYTES,
 } from './protocol.js';
 import { whenRoom } from './when-room.js';
 
@@ -78,26 +79,25 @@ export function serveFederation(
   const answers = answersOf(session, options);
   let open = 0;
 
-  const send = (name: string, response: FederationResponse): void => {
-    communicator.send(name, FEDERATION_APP_ID, textMessage(JSON.stringify(response)));
+  const sendMessage = (name: string, message: Message): void => {
+    communicator.send(name, FEDERATION_APP_ID, message);
   };
+  const send = (name: string, response: FederationResponse): void => sendMessage(name, encoded(response));
   const serve = (name: string, request: Exclude<FederationRequest, { ask: 'stop' }>): Observable<unknown> => {
     const { id } = request;
     const room = (): Observable<unknown> => communicator.drained(name);
-    const answer$: Observable<FederationResponse> = (
-      open < maxQuestions ? answers(request) : tooMany(maxQuestions)
-    ).pipe(
+    const answer$ = (open < maxQuestions ? answers(request) : tooMany(maxQuestions)).pipe(
       whenRoom(room, (earlier, later) =>
         request.ask === 'log' ? joinParts(earlier as LogPart, later as LogPart) : later,
       ),
-      map((value) => ({ type: 'answer', id, value })),
+      map((value) => requireSize(encoded({ type: 'answer', id, value }))),
     );
     const again$ = asked.pipe(filter((next) => next.request.id === id && next.endpoint.name === name));
     const gone$ = communicator.endpoint(name).pipe(skip(1));
     open += 1;
-    return concat(answer$, of<FederationResponse>({ type: 'ended', id })).pipe(
-      catchError((error: unknown) => of<FederationResponse>({ type: 'failed', id, ...failureOf(error) })),
-      tap((response) => send(name, response)),
+    return concat(answer$, of(encoded({ type: 'ended', id }))).pipe(
+      catchError((error: unknown) => of(encoded({ type: 'failed', id, ...failureOf(error) }))),
+      tap((message) => sendMessage(name, message)),
       // It has gone in the meantime.
       catchError(() => EMPTY),
       finalize(() => (open -= 1)),
@@ -128,6 +128,18 @@ function requestIn(message: Message): FederationRequest | undefined {
   } catch {
     return undefined;
   }
+}
+
+function encoded(response: FederationResponse): Message {
+  return textMessage(JSON.stringify(response));
+}
+
+/** @throws CommError `BAD_DATA` for an answer that a page would not parse */
+function requireSize(message: Message): Message {
+  const bytes = message.payload?.length ?? 0;
+  if (bytes <= MAX_ANSWER_BYTES) return message;
+  const text = `the answer has ${bytes} bytes, and a page takes ${MAX_ANSWER_BYTES}: ask with the rxflare flare command`;
+  throw new CommError(CommErrorCode.BAD_DATA, text);
 }
 
 function notAllowed({ name }: Endpoint) {

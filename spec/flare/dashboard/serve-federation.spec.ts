@@ -1,4 +1,4 @@
-import { firstValueFrom, lastValueFrom, map, NEVER, of, takeWhile, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, map, NEVER, of, skip, takeWhile, toArray } from 'rxjs';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import {
@@ -158,6 +158,22 @@ describe('the back end of a federation', () => {
       },
       expect.objectContaining({ jobId: 'i', outcome: 'waiting', startTime: null, durationMs: null }),
     ]);
+  });
+
+  it('fails a question alone whose answer is too large for a page', async () => {
+    const { server, page } = await federation();
+    let system = ok({ server_status: 'started', clients: [], jobs: [] });
+    server.answers.set('check_status', () => system);
+    const other = firstValueFrom(ask(page, { ask: 'system' }).pipe(skip(1)));
+    server.answers.set('list_jobs', () => ok({ jobs: [{ ...JOB, job_name: 'x'.repeat(17 * 2 ** 20) }] }));
+    await expect(firstValueFrom(ask(page, { ask: 'jobs' }))).rejects.toMatchObject({
+      code: 'BAD_DATA',
+      message: expect.stringMatching(
+        /^the answer has 1\d{7} bytes, and a page takes 16777216: ask with/,
+      ) as string,
+    });
+    system = ok({ server_status: 'stopped', clients: [], jobs: [] });
+    expect(await other).toBeDefined();
   });
 
   it('follows a job to its end, and ends', async () => {
