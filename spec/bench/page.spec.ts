@@ -53,4 +53,29 @@ describe('the benchmark page', () => {
     expect(rendered).toContain('| of bulk | 0.75 | 1.00 |');
     expect(rendered).toContain('| of bulk | 0.80 | 1.00 |');
   });
+
+  it('has a column for each report of scale, and what part of bare sockets each reaches', () => {
+    const report = { endpoints: 2_000, broadcastMessagesPerSecond: 30, bareSocketsMessagesPerSecond: 40 };
+    const rendered = renderPage({
+      ...results,
+      scale: [
+        { ...report, transport: 'stcp' },
+        { ...report, transport: 'mux', bareSocketsMessagesPerSecond: 60, restartSeconds: 7.25 },
+      ],
+    });
+    expect(rendered).toContain('|  | stcp, 2,000 endpoints | mux, 2,000 endpoints |');
+    expect(rendered).toContain(
+      '| broadcast of bare sockets | 40 messages/s (0.75 of it) | 60 messages/s (0.50 of it) |',
+    );
+    expect(rendered).toContain('| all back after a restart |  | 7.3 s |');
+  });
+
+  it('has a section of what a page moves, where that was measured', () => {
+    const row = { bytes: 1_000_000, rxflarePerSecond: 90, webSocketPerSecond: 100 } as const;
+    const browser = [{ ...row, direction: 'page to Node' } as const];
+    expect(renderPage({ ...results, browser })).toContain(
+      '| page to Node, 1 MB | **90 MB/s** | 100 MB/s | 0.90 |',
+    );
+    expect(renderPage({ ...results, browser: [] })).not.toContain('## In a page');
+  });
 });

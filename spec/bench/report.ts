@@ -36,9 +36,15 @@ export function figureOf({ messagesPerSecond, p50Microseconds }: Row): number {
 /** That figure in words; where messages are large, bytes say more than their number. */
 export function describeFigure(row: Row): string {
   if (row.kind === 'echo') return `${thousands(row.p50Microseconds)} µs`;
-  return row.bytes < 10_000 || row.kind === 'pipelined'
+  return row.kind === 'pipelined'
     ? `${thousands(row.messagesPerSecond)} /s`
-    : `${thousands(row.megabytesPerSecond)} MB/s`;
+    : describeRate(row.messagesPerSecond, row.bytes);
+}
+
+/** Messages of a size a second: `2,143,102 /s`, `1,452 MB/s`. */
+export function describeRate(messagesPerSecond: number | null, bytes: number): string {
+  if (bytes < 10_000) return `${thousands(messagesPerSecond)} /s`;
+  return `${thousands(messagesPerSecond === null ? null : (messagesPerSecond * bytes) / 1e6)} MB/s`;
 }
 
 /** `100 B`, `10 kB`, `1 MB`. */

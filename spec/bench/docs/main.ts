@@ -1,6 +1,8 @@
 /**
  * Runs all benchmarks and makes `docs/benchmarks.md` and its charts of what they measured; `--render` only the latter.
- * `--rows file` takes the tables of an earlier `npm run bench -- --json file` in place of those that the page has.
+ * `--rows file`, `--scale file` and `--browser file` take what an earlier `npm run bench`, `bench:scale` or
+ * `bench:browser` wrote with `--json file` in place of what the page has. `--scale` may be given more than once: each
+ * report is a column.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,32 +13,50 @@ import { parseArgs } from 'node:util';
 
 import { format, resolveConfig } from 'prettier';
 
+import type { BrowserRow } from '../browser/row.js';
 import type { Row } from '../main.js';
 import type { MemoryRow } from '../memory/main.js';
 import { transportsOf } from '../report.js';
-import type { ScaleReport } from '../scale/main.js';
+import type { ScaleReport } from '../scale/report.js';
 import { renderChart } from './chart.js';
 import { renderPage, type Results } from './page.js';
 
 const { values: options } = parseArgs({
-  options: { render: { type: 'boolean', default: false }, rows: { type: 'string' } },
+  options: {
+    render: { type: 'boolean', default: false },
+    rows: { type: 'string' },
+    scale: { type: 'string', multiple: true },
+    browser: { type: 'string' },
+  },
 });
 
 const docs = new URL('../../../docs/', import.meta.url);
 const resultsFile = new URL('results.json', import.meta.url);
 const pageFile = new URL('benchmarks.md', docs);
 
-if (options.rows !== undefined) {
-  const rows = JSON.parse(readFileSync(options.rows, 'utf8')) as readonly Row[];
-  const measured = transportsOf(rows);
-  const others = readResults().throughput.filter(({ transport }) => !measured.includes(transport));
-  await writeResults({ ...readResults(), throughput: [...others, ...rows] });
+/** What the scale benchmark is run with. A process may have fewer open files than the last one has endpoints. */
+const SCALES = [
+  ['--transport', 'tcp', '--endpoints', '10000'],
+  ['--transport', 'stcp', '--endpoints', '2000'],
+  ['--transport', 'mux', '--endpoints', '100000'],
+];
+
+const { rows, scale, browser } = options;
+if (rows !== undefined || scale !== undefined || browser !== undefined) {
+  const old = readResults();
+  await writeResults({
+    ...old,
+    ...(rows === undefined ? {} : { throughput: withRows(old, read(rows) as readonly Row[]) }),
+    ...(scale === undefined ? {} : { scale: scale.map((file) => read(file) as ScaleReport) }),
+    ...(browser === undefined ? {} : { browser: read(browser) as readonly BrowserRow[] }),
+  });
 } else if (!options.render) {
   await writeResults({
     machine: `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     throughput: measure('../main.ts') as readonly Row[],
-    scale: measure('../scale/main.ts') as ScaleReport,
+    scale: SCALES.map((args) => measure('../scale/main.ts', args) as ScaleReport),
     memory: measure('../memory/main.ts') as readonly MemoryRow[],
+    browser: measure('../browser/main.ts') as readonly BrowserRow[],
   });
 }
 
@@ -47,21 +67,31 @@ for (const transport of transportsOf(results.throughput)) {
   writeFileSync(new URL(`images/benchmark-${transport}.svg`, docs), renderChart(transport, rows));
 }
 
+/** The rows of transports that were measured again replace the old ones. */
+function withRows({ throughput }: Results, rows: readonly Row[]): readonly Row[] {
+  const measured = transportsOf(rows);
+  return [...throughput.filter(({ transport }) => !measured.includes(transport)), ...rows];
+}
+
 function readResults(): Results {
-  return JSON.parse(readFileSync(resultsFile, 'utf8')) as Results;
+  return read(resultsFile) as Results;
+}
+
+function read(file: string | URL): unknown {
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 async function writeResults(results: Results): Promise<void> {
   writeFileSync(resultsFile, await pretty(JSON.stringify(results), fileURLToPath(resultsFile)));
 }
 
-function measure(script: string): unknown {
+function measure(script: string, args: readonly string[] = []): unknown {
   const directory = mkdtempSync(join(tmpdir(), 'rxflare-bench-'));
   const file = join(directory, 'result.json');
-  const args = [...process.execArgv, fileURLToPath(new URL(script, import.meta.url)), '--json', file];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  const command = [...process.execArgv, fileURLToPath(new URL(script, import.meta.url)), ...args];
+  const { status } = spawnSync(process.execPath, [...command, '--json', file], { stdio: 'inherit' });
   if (status !== 0) throw new Error(`${script} failed`);
-  const result: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  const result = read(file);
   rmSync(directory, { recursive: true });
   return result;
 }

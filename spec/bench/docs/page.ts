@@ -1,24 +1,28 @@
+import type { BrowserRow } from '../browser/row.js';
 import type { Row } from '../main.js';
 import type { MemoryRow } from '../memory/main.js';
-import { renderReport, transportsOf } from '../report.js';
-import type { ScaleReport } from '../scale/main.js';
+import { describeBytes, describeRate, renderReport, transportsOf } from '../report.js';
+import type { ScaleReport } from '../scale/report.js';
 
 /** Everything that `docs/benchmarks.md` shows, as it was measured. */
 export interface Results {
   readonly machine: string;
   readonly throughput: readonly Row[];
-  readonly scale: ScaleReport;
+  /** A report of an earlier version lacks some figures. */
+  readonly scale: readonly Partial<ScaleReport>[];
+  /** What a page moves. */
+  readonly browser: readonly BrowserRow[];
   readonly memory: readonly MemoryRow[];
 }
 
 /** The page, made of the results alone. */
-export function renderPage({ machine, throughput, scale, memory }: Results): string {
+export function renderPage({ machine, throughput, scale, memory, browser }: Results): string {
   const charts = transportsOf(throughput)
     .map((transport) => `![${transport}: each figure as a bar](images/benchmark-${transport}.svg)`)
     .join('\n\n');
   return `# Benchmarks
 
-This page is made by \`npm run bench:docs\`, which runs all three benchmarks and renders what they measured. Measured on: ${machine}.
+This page is made by \`npm run bench:docs\`, which runs all four benchmarks and renders what they measured. Measured on: ${machine}.
 
 ## How it is measured
 
@@ -55,7 +59,12 @@ A large frame on TCP is read straight into its own memory, so what is left is th
 
 ## Scale
 
-\`npm run bench:scale -- --endpoints ${scale.endpoints}\`: that many sites, in four processes, join one hub over TCP, idle for more than one heartbeat interval, get a broadcast, send, and leave. Memory and CPU are those of the hub's process.
+\`npm run bench:scale -- --transport tcp --endpoints 10000\`: that many sites, in four processes, join one hub, idle for more than one heartbeat interval, get a broadcast, send, come back after the hub has closed all connections and listens again, and leave. Memory and CPU are those of the hub's process.
+
+- **tcp**: a socket for each endpoint.
+- **stcp**: the same with mutual TLS.
+- **mux**: for the benchmark alone, many connections on eight sockets, since a process may not have as many open files. The figures are those of the hub without what a socket of its own takes for each endpoint.
+- **bare sockets**: as many bare sockets, or on mux as many connections on as many sockets, that get the same frames from a hub that only writes them.
 
 ${renderScale(scale)}
 
@@ -64,21 +73,65 @@ ${renderScale(scale)}
 \`npm run bench:memory\`. Slow reader: a site sends 1 MB messages, each in memory of its own, with \`sendAll\` to a hub that takes one a second for ten seconds and then speeds up. Slow receiver: a site sends 100 kB messages to a receiver that takes 10 ms for each, while another site measures its round trip to the same hub.
 
 ${renderMemory(memory)}
+${browser.length === 0 ? '' : renderInAPage(browser)}`;
+}
+
+function renderScale(reports: readonly Partial<ScaleReport>[]): string {
+  const line = (name: string, describe: (report: Partial<ScaleReport>) => string): string[] => [
+    name,
+    ...reports.map(describe),
+  ];
+  return table([
+    line('', ({ transport = 'tcp', endpoints }) => `${transport}, ${figure(endpoints, whole, ' endpoints')}`),
+    line('all joined after', ({ joinSeconds }) => figure(joinSeconds, tenths, ' s')),
+    line('joins per second, first quarter', (report) => figure(report.joinsPerSecondFirstQuarter, whole)),
+    line('joins per second, last quarter', (report) => figure(report.joinsPerSecondLastQuarter, whole)),
+    line('memory per endpoint', (report) => figure(report.rssBytesPerEndpoint, kilobytes)),
+    line('of that, heap', (report) => figure(report.heapBytesPerEndpoint, kilobytes)),
+    line('CPU while idle, heartbeats on', (report) =>
+      figure(report.idleCpuPercent, (percent) => percent.toFixed(2), ' % of a core'),
+    ),
+    line('broadcast', (report) => figure(report.broadcastMessagesPerSecond, whole, ' messages/s')),
+    line('broadcast of bare sockets', describeBareSockets),
+    line('CPU of a message, rxflare', (report) => figure(report.broadcastCpuMicroseconds, tenths, ' µs')),
+    line('CPU of a message, bare sockets', (report) =>
+      figure(report.bareSocketsCpuMicroseconds, tenths, ' µs'),
+    ),
+    line('all send one message', (report) => figure(report.sendMessagesPerSecond, whole, ' messages/s')),
+    line('all back after a restart', ({ restartSeconds }) => figure(restartSeconds, tenths, ' s')),
+    line('all left after', ({ leaveSeconds }) => figure(leaveSeconds, tenths, ' s')),
+    line('memory per endpoint, all left', (report) => figure(report.rssBytesPerEndpointAfter, kilobytes)),
+    line('of that, heap', (report) => figure(report.heapBytesPerEndpointAfter, kilobytes)),
+  ]);
+}
+
+/** With what part of it rxflare reaches. */
+function describeBareSockets({
+  broadcastMessagesPerSecond: own,
+  bareSocketsMessagesPerSecond: bare,
+}: Partial<ScaleReport>): string {
+  if (own === undefined || bare === undefined) return '';
+  return `${whole(bare)} messages/s (${(own / bare).toFixed(2)} of it)`;
+}
+
+function renderInAPage(rows: readonly BrowserRow[]): string {
+  return `
+## In a page
+
+\`npm run bench:browser\`: rxflare in a page of Chromium beside the WebSocket that it uses there, each to a server in Node: the hub of rxflare, and \`ws\` alone. Both carry the same bytes; the bare WebSocket sends a frame that is made once, and decodes none. Their rounds take turns, and the table shows the medians.
+
+${renderBrowser(rows)}
 `;
 }
 
-function renderScale(scale: ScaleReport): string {
-  const lines: [string, string][] = [
-    ['all joined after', `${scale.joinSeconds.toFixed(1)} s`],
-    ['joins per second, first quarter', whole(scale.joinsPerSecondFirstQuarter)],
-    ['joins per second, last quarter', whole(scale.joinsPerSecondLastQuarter)],
-    ['memory per endpoint', `${(scale.rssBytesPerEndpoint / 1e3).toFixed(1)} kB`],
-    ['CPU while idle, heartbeats on', `${scale.idleCpuPercent.toFixed(2)} % of a core`],
-    ['broadcast', `${whole(scale.broadcastMessagesPerSecond)} messages/s`],
-    ['all send one message', `${whole(scale.sendMessagesPerSecond)} messages/s`],
-    ['all left after', `${scale.leaveSeconds.toFixed(1)} s`],
-  ];
-  return table([['', `${whole(scale.endpoints)} endpoints`], ...lines]);
+function renderBrowser(rows: readonly BrowserRow[]): string {
+  const lines = rows.map((row) => [
+    `${row.direction}, ${describeBytes(row.bytes)}`,
+    `**${describeRate(row.rxflarePerSecond, row.bytes)}**`,
+    describeRate(row.webSocketPerSecond, row.bytes),
+    (row.rxflarePerSecond / row.webSocketPerSecond).toFixed(2),
+  ]);
+  return table([['', 'rxflare', 'WebSocket', 'of the WebSocket'], ...lines]);
 }
 
 function renderMemory(rows: readonly MemoryRow[]): string {
@@ -108,6 +161,18 @@ function renderMemory(rows: readonly MemoryRow[]): string {
 
 function table([header = [], ...lines]: readonly (readonly string[])[]): string {
   return [header, header.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function figure(value: number | undefined, describe: (value: number) => string, unit = ''): string {
+  return value === undefined ? '' : `${describe(value)}${unit}`;
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1e3).toFixed(1)} kB`;
+}
+
+function tenths(value: number): string {
+  return value.toFixed(1);
 }
 
 function whole(value: number): string {

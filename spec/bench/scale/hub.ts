@@ -1,15 +1,18 @@
 /** The hub of the scale benchmark, in a process of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { filter, firstValueFrom, map, type Observable, take, toArray } from 'rxjs';
+import { BehaviorSubject, filter, firstValueFrom } from 'rxjs';
 
+import { connectionProperties } from '../certificates.js';
 import { answerRequests } from '../child.js';
-import { Communicator, Endpoint, EndpointState, Mode } from '../package.js';
+import { Communicator, type CommunicatorOf, Endpoint, EndpointState, Mode } from '../package.js';
+import { Counter } from './counter.js';
 import { APP, PAYLOAD } from './message.js';
+import { MuxDriver } from './mux-driver.js';
 
 /** What the main process asks of the hub. */
 export type HubRequest =
-  | { readonly do: 'listen'; readonly url: string; readonly endpoints: number }
+  | { readonly do: 'listen'; readonly transport: string; readonly endpoints: number }
   | {
       readonly do:
         | 'measure'
@@ -17,25 +20,37 @@ export type HubRequest =
         | 'wait-for-all'
         | 'broadcast'
         | 'receive-from-all'
+        | 'restart'
         | 'wait-for-none'
         | 'stop';
     };
 
-/** What the hub's process takes. */
+/** What a hub's process takes. */
 export interface Resources {
   readonly rssBytes: number;
+  /** On the heap of V8 and of what it holds outside. */
+  readonly heapBytes: number;
   readonly cpuMs: number;
   readonly atMs: number;
 }
 
-const hub = new Communicator(new Endpoint('hub'), { maxDisconnectedEndpoints: Number.MAX_SAFE_INTEGER });
-hub.registerMessageReceiver(APP, () => undefined);
+/** What {@link Communicator} allows without options. */
+const DEFAULT_CONNECTIONS = 20_000;
+
+let hub: CommunicatorOf;
+let handle = '';
+let url = '';
 let endpoints = 0;
+/** The endpoints that are READY, and when each came to be so. */
+const ready = new Set<string>();
+const readyCount$ = new BehaviorSubject(0);
+const joinedAtMs: number[] = [];
+const received = new Counter();
 
 answerRequests(async (request: HubRequest): Promise<unknown> => {
   switch (request.do) {
     case 'listen':
-      return listen(request);
+      return start(request);
     case 'measure':
       return measure();
     case 'collect-garbage':
@@ -45,49 +60,83 @@ answerRequests(async (request: HubRequest): Promise<unknown> => {
       }
       return undefined;
     case 'wait-for-all':
-      return lastOf(changesTo(EndpointState.READY).pipe(map(() => performance.now())));
+      await untilReady(endpoints);
+      return joinedAtMs;
     case 'broadcast':
       for (const name of (await firstValueFrom(hub.endpoints$)).keys())
         hub.send(name, APP, { payload: PAYLOAD });
       return undefined;
     case 'receive-from-all':
-      await lastOf(hub.messages(APP));
-      return undefined;
+      return received.take(endpoints);
+    case 'restart':
+      return restart();
     case 'wait-for-none':
-      await lastOf(changesTo(EndpointState.DISCONNECTED));
-      return undefined;
+      return untilReady(0);
     case 'stop':
       return hub.stop();
   }
 });
 
-async function listen(request: { readonly url: string; readonly endpoints: number }): Promise<string> {
+async function start(request: { readonly transport: string; readonly endpoints: number }): Promise<string> {
   ({ endpoints } = request);
-  const bound = firstValueFrom(hub.lifecycle$.pipe(filter((event) => event.type === 'listening')));
-  hub.addConnector(request.url, Mode.PASSIVE);
+  const { transport } = request;
+  const most = Math.max(endpoints, DEFAULT_CONNECTIONS);
+  hub = new Communicator(new Endpoint('hub', {}, connectionProperties(transport, 'hub')), {
+    maxConnections: most,
+    maxConnectionsPerAddress: most,
+  });
+  hub.drivers.register(new MuxDriver());
+  watch();
+  hub.registerMessageReceiver(APP, () => received.add());
   await hub.start();
+  url = await listen(`${transport}://127.0.0.1:0`);
+  return url;
+}
+
+/** @returns the URL with the port that was bound */
+async function listen(at: string): Promise<string> {
+  const bound = firstValueFrom(hub.lifecycle$.pipe(filter((event) => event.type === 'listening')));
+  handle = hub.addConnector(at, Mode.PASSIVE);
   return (await bound).url;
 }
 
-function changesTo(state: string): Observable<unknown> {
-  return hub.lifecycle$.pipe(filter((event) => event.type === 'endpoint' && event.endpoint.state === state));
+/** @returns the seconds from when the hub listens again until all are back */
+async function restart(): Promise<number> {
+  await hub.removeConnector(handle);
+  await untilReady(0);
+  await listen(url);
+  const listeningAt = performance.now();
+  await untilReady(endpoints);
+  return (performance.now() - listeningAt) / 1_000;
 }
 
-/** One of each endpoint, with progress on the way. */
-function lastOf<T>(source$: Observable<T>): Promise<T[]> {
-  return firstValueFrom(
-    source$.pipe(
-      map((value, index) => {
-        if ((index + 1) % 1_000 === 0) process.stderr.write(`  ${index + 1}\n`);
-        return value;
-      }),
-      take(endpoints),
-      toArray(),
-    ),
-  );
+/** Notes who is READY, with progress on the way. */
+function watch(): void {
+  hub.lifecycle$.subscribe((event) => {
+    if (event.type !== 'endpoint') return;
+    const { name, state } = event.endpoint;
+    const isReady = state === EndpointState.READY;
+    if (isReady === ready.has(name)) return;
+    if (isReady) {
+      ready.add(name);
+      joinedAtMs.push(performance.now());
+    } else ready.delete(name);
+    if (ready.size % 1_000 === 0) process.stderr.write(`  ${ready.size}\n`);
+    readyCount$.next(ready.size);
+  });
+}
+
+async function untilReady(count: number): Promise<void> {
+  await firstValueFrom(readyCount$.pipe(filter((now) => now === count)));
 }
 
 function measure(): Resources {
   const { user, system } = process.cpuUsage();
-  return { rssBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000, atMs: performance.now() };
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return {
+    rssBytes: rss,
+    heapBytes: heapUsed + external,
+    cpuMs: (user + system) / 1_000,
+    atMs: performance.now(),
+  };
 }

@@ -1,28 +1,17 @@
-/** How many endpoints one hub can have, and what each of them costs: N sites in a few processes join one hub. */
+/**
+ * How many endpoints one hub can have, and what each of them costs: N sites in a few processes join one hub. Beside it,
+ * what bare sockets take for the same broadcast.
+ */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+import { provideCertificates } from '../certificates.js';
 import { Child } from '../child.js';
+import { median } from '../statistics.js';
+import type { BareRequest } from './bare.js';
 import type { HubRequest, Resources } from './hub.js';
+import type { ScaleReport } from './report.js';
 import type { SitesRequest } from './sites.js';
-
-/** What `--json` writes. */
-export interface ScaleReport {
-  readonly endpoints: number;
-  /** From the first join to the last. */
-  readonly joinSeconds: number;
-  readonly joinsPerSecondFirstQuarter: number;
-  readonly joinsPerSecondLastQuarter: number;
-  /** Of the hub. */
-  readonly rssBytesPerEndpoint: number;
-  /** Of one core, in the hub, with heartbeats on and nothing else to do. */
-  readonly idleCpuPercent: number;
-  /** One message to each endpoint, over and over, until all have arrived. */
-  readonly broadcastMessagesPerSecond: number;
-  /** One message of each endpoint to the hub. */
-  readonly sendMessagesPerSecond: number;
-  readonly leaveSeconds: number;
-}
 
 const { values: options } = parseArgs({
   options: {
@@ -33,76 +22,146 @@ const { values: options } = parseArgs({
   },
 });
 
-const endpoints = Number(options.endpoints);
-const idleSeconds = Number(options['idle-seconds']);
+const TRANSPORTS = ['tcp', 'stcp', 'mux'];
+const { transport } = options;
+const endpoints = wholeNumber('endpoints', options.endpoints);
+const idleSeconds = wholeNumber('idle-seconds', options['idle-seconds']);
+if (!TRANSPORTS.includes(transport)) throw new Error(`--transport: expected ${TRANSPORTS.join(', ')}`);
 const PROCESSES = 4;
 const BROADCASTS = 5;
 
-const hub = new Child<HubRequest>(new URL('hub.ts', import.meta.url), { execArgv: ['--expose-gc'] });
-const processes = Array.from(
-  { length: PROCESSES },
-  () => new Child<SitesRequest>(new URL('sites.ts', import.meta.url)),
-);
-
-const url = await hub.ask<string>({ do: 'listen', url: `${options.transport}://127.0.0.1:0`, endpoints });
-await hub.ask({ do: 'collect-garbage' });
-const before = await hub.ask<Resources>({ do: 'measure' });
-
-const whole = hub.ask<number[]>({ do: 'wait-for-all' });
-tell(`${endpoints} endpoints join …`);
-await Promise.all(processes.map((each, index) => each.ask({ do: 'join', url, ...shareOf(index) })));
-const joinedAtMs = await whole;
-
-tell(`idle for ${idleSeconds} s …`);
-await hub.ask({ do: 'collect-garbage' });
-const joined = await hub.ask<Resources>({ do: 'measure' });
-await new Promise((resolve) => setTimeout(resolve, idleSeconds * 1_000));
-const idle = await hub.ask<Resources>({ do: 'measure' });
-
-tell('broadcast …');
-const broadcastRates: number[] = [];
-for (let round = 0; round < BROADCASTS; round += 1) {
-  const received = processes.map((each) => each.ask<number>({ do: 'receive' }));
-  const startedAt = performance.now();
-  await hub.ask({ do: 'broadcast' });
-  await Promise.all(received);
-  broadcastRates.push(endpoints / ((performance.now() - startedAt) / 1_000));
+/** What one message of a broadcast takes. */
+interface Broadcast {
+  readonly messagesPerSecond: number;
+  /** Of the hub. */
+  readonly cpuMicroseconds: number;
 }
 
-tell('all send …');
-const sendSeconds = await seconds(async () => {
-  const received = hub.ask({ do: 'receive-from-all' });
-  await Promise.all(processes.map((each) => each.ask({ do: 'send' })));
-  await received;
-});
-
-tell('all leave …');
-const leaveSeconds = await seconds(async () => {
-  const left = hub.ask({ do: 'wait-for-none' });
-  await Promise.all(processes.map((each) => each.ask({ do: 'leave' })));
-  await left;
-});
-await hub.ask({ do: 'stop' });
-await Promise.all([hub, ...processes].map((each) => each.end()));
-
-const quarter = Math.floor(joinedAtMs.length / 4);
+await provideCertificates();
+const withRxflare = await measureRxflare();
+const bare = await measureBareSockets();
 const report: ScaleReport = {
+  transport,
   endpoints,
-  joinSeconds: spanSeconds(joinedAtMs),
-  joinsPerSecondFirstQuarter: quarter / spanSeconds(joinedAtMs.slice(0, quarter)),
-  joinsPerSecondLastQuarter: quarter / spanSeconds(joinedAtMs.slice(-quarter)),
-  rssBytesPerEndpoint: (joined.rssBytes - before.rssBytes) / endpoints,
-  idleCpuPercent: ((idle.cpuMs - joined.cpuMs) / (idle.atMs - joined.atMs)) * 100,
-  broadcastMessagesPerSecond:
-    broadcastRates.toSorted((a, b) => a - b)[Math.floor(BROADCASTS / 2)] ?? Number.NaN,
-  sendMessagesPerSecond: endpoints / sendSeconds,
-  leaveSeconds,
+  ...withRxflare,
+  bareSocketsMessagesPerSecond: bare.messagesPerSecond,
+  bareSocketsCpuMicroseconds: bare.cpuMicroseconds,
 };
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
-for (const [name, value] of Object.entries(report) as [string, number][])
-  process.stdout.write(
-    `${name.padEnd(28)} ${value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2)}\n`,
+for (const [name, value] of Object.entries(report) as [string, number | string][])
+  process.stdout.write(`${name.padEnd(32)} ${typeof value === 'string' ? value : describe(value)}\n`);
+
+async function measureRxflare(): Promise<
+  Omit<ScaleReport, 'transport' | 'endpoints' | 'bareSocketsMessagesPerSecond' | 'bareSocketsCpuMicroseconds'>
+> {
+  const hub = new Child<HubRequest>(new URL('hub.ts', import.meta.url), { execArgv: ['--expose-gc'] });
+  const processes = children<SitesRequest>('sites.ts');
+  const url = await hub.ask<string>({ do: 'listen', transport, endpoints });
+  const resources = async (): Promise<Resources> => {
+    await hub.ask({ do: 'collect-garbage' });
+    return hub.ask<Resources>({ do: 'measure' });
+  };
+  const before = await resources();
+
+  tell(`${endpoints} endpoints join …`);
+  const whole = hub.ask<number[]>({ do: 'wait-for-all' });
+  await Promise.all(processes.map((each, index) => each.ask({ do: 'join', url, ...shareOf(index) })));
+  const joinedAtMs = await whole;
+
+  tell(`idle for ${idleSeconds} s …`);
+  const joined = await resources();
+  await new Promise((resolve) => setTimeout(resolve, idleSeconds * 1_000));
+  const idle = await hub.ask<Resources>({ do: 'measure' });
+
+  const cpuMs = async (): Promise<number> => (await hub.ask<Resources>({ do: 'measure' })).cpuMs;
+  const { messagesPerSecond, cpuMicroseconds } = await measureBroadcast(
+    () => hub.ask({ do: 'broadcast' }),
+    processes,
+    cpuMs,
   );
+
+  tell('all send …');
+  const sendSeconds = await seconds(async () => {
+    const received = hub.ask({ do: 'receive-from-all' });
+    await Promise.all(processes.map((each) => each.ask({ do: 'send' })));
+    await received;
+  });
+
+  tell('the hub stops listening, and listens again …');
+  const restartSeconds = await hub.ask<number>({ do: 'restart' });
+
+  tell('all leave …');
+  const leaveSeconds = await seconds(async () => {
+    const left = hub.ask({ do: 'wait-for-none' });
+    await Promise.all(processes.map((each) => each.ask({ do: 'leave' })));
+    await left;
+  });
+  const after = await resources();
+  await hub.ask({ do: 'stop' });
+  await Promise.all([hub, ...processes].map((each) => each.end()));
+
+  const quarter = Math.floor(joinedAtMs.length / 4);
+  return {
+    joinSeconds: spanSeconds(joinedAtMs),
+    joinsPerSecondFirstQuarter: quarter / spanSeconds(joinedAtMs.slice(0, quarter)),
+    joinsPerSecondLastQuarter: quarter / spanSeconds(joinedAtMs.slice(-quarter)),
+    rssBytesPerEndpoint: (joined.rssBytes - before.rssBytes) / endpoints,
+    heapBytesPerEndpoint: (joined.heapBytes - before.heapBytes) / endpoints,
+    idleCpuPercent: ((idle.cpuMs - joined.cpuMs) / (idle.atMs - joined.atMs)) * 100,
+    broadcastMessagesPerSecond: messagesPerSecond,
+    broadcastCpuMicroseconds: cpuMicroseconds,
+    sendMessagesPerSecond: endpoints / sendSeconds,
+    restartSeconds,
+    leaveSeconds,
+    rssBytesPerEndpointAfter: (after.rssBytes - before.rssBytes) / endpoints,
+    heapBytesPerEndpointAfter: (after.heapBytes - before.heapBytes) / endpoints,
+  };
+}
+
+async function measureBareSockets(): Promise<Broadcast> {
+  tell(`${endpoints} bare sockets …`);
+  const hub = new Child<BareRequest>(new URL('bare.ts', import.meta.url));
+  const processes = children<BareRequest>('bare.ts');
+  const port = await hub.ask<number>({ do: 'listen', transport });
+  const all = hub.ask({ do: 'wait-for-all', endpoints });
+  await Promise.all(
+    processes.map((each, index) => each.ask({ do: 'join', transport, port, count: shareOf(index).count })),
+  );
+  await all;
+  const broadcast = await measureBroadcast(
+    () => hub.ask({ do: 'broadcast' }),
+    processes,
+    () => hub.ask<number>({ do: 'cpu-ms' }),
+  );
+  await Promise.all([hub, ...processes].map((each) => each.end()));
+  return broadcast;
+}
+
+/** One message to each endpoint, over and over, until all have arrived. */
+async function measureBroadcast(
+  broadcast: () => Promise<unknown>,
+  processes: readonly Child<{ readonly do: 'receive' }>[],
+  cpuMs: () => Promise<number>,
+): Promise<Broadcast> {
+  tell('broadcast …');
+  const rates: number[] = [];
+  const cpuMicroseconds: number[] = [];
+  for (let round = 0; round < BROADCASTS; round += 1) {
+    const cpuMsBefore = await cpuMs();
+    const received = processes.map((each) => each.ask<undefined>({ do: 'receive' }));
+    const took = await seconds(async () => {
+      await broadcast();
+      await Promise.all(received);
+    });
+    rates.push(endpoints / took);
+    cpuMicroseconds.push((((await cpuMs()) - cpuMsBefore) * 1_000) / endpoints);
+  }
+  return { messagesPerSecond: median(rates), cpuMicroseconds: median(cpuMicroseconds) };
+}
+
+function children<Request extends object>(file: string): readonly Child<Request>[] {
+  return Array.from({ length: PROCESSES }, () => new Child<Request>(new URL(file, import.meta.url)));
+}
 
 function shareOf(index: number): { first: number; count: number } {
   const first = Math.floor((endpoints * index) / PROCESSES);
@@ -117,6 +176,15 @@ async function seconds(work: () => Promise<void>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return (performance.now() - startedAt) / 1_000;
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new Error(`--${option}: expected a whole number, got ${text}`);
+}
+
+function describe(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2);
 }
 
 function tell(line: string): void {

@@ -1,9 +1,12 @@
 /** Some of the sites of the scale benchmark, in a process of its own. */
-import { firstValueFrom, merge, mergeMap, from, lastValueFrom, type Observable, take } from 'rxjs';
+import { firstValueFrom, from, lastValueFrom, mergeMap, type Observable } from 'rxjs';
 
+import { connectionProperties } from '../certificates.js';
 import { answerRequests } from '../child.js';
 import { Communicator, type CommunicatorOf, Endpoint, Mode } from '../package.js';
+import { Counter } from './counter.js';
 import { APP, PAYLOAD } from './message.js';
+import { MuxDriver } from './mux-driver.js';
 
 /** What the main process asks of a process with sites. */
 export type SitesRequest =
@@ -12,7 +15,12 @@ export type SitesRequest =
 
 /** So many sites of a process are in the middle of joining or leaving at a time. */
 const AT_A_TIME = 25;
+/** After a restart the hub is to be measured, and not how long its sites wait. */
+const OPTIONS = { maxReconnectDelayMs: 1_000 };
+
 const sites: CommunicatorOf[] = [];
+const received = new Counter();
+const mux = new MuxDriver();
 
 answerRequests(async (request: SitesRequest): Promise<unknown> => {
   switch (request.do) {
@@ -25,8 +33,7 @@ answerRequests(async (request: SitesRequest): Promise<unknown> => {
       return undefined;
     }
     case 'receive':
-      await lastValueFrom(merge(...sites.map((site) => site.messages(APP).pipe(take(1)))));
-      return undefined;
+      return received.take(sites.length);
     case 'send':
       for (const site of sites) site.send('hub', APP, { payload: PAYLOAD });
       return undefined;
@@ -36,7 +43,12 @@ answerRequests(async (request: SitesRequest): Promise<unknown> => {
 });
 
 async function join(url: string, index: number): Promise<void> {
-  const site = new Communicator(new Endpoint(`site-${index}`));
+  const [transport = ''] = url.split(':');
+  // Below `site-1`, so that all of them may show its certificate.
+  const endpoint = new Endpoint(`site-1.${index}`, {}, connectionProperties(transport, 'site-1'));
+  const site = new Communicator(endpoint, OPTIONS);
+  site.drivers.register(mux);
+  site.registerMessageReceiver(APP, () => received.add());
   site.addConnector(url, Mode.ACTIVE);
   await site.start();
   await firstValueFrom(site.ready('hub'));

@@ -1,0 +1,32 @@
+/** What `npm run bench:scale -- --json` writes. */
+export interface ScaleReport {
+  /** `tcp`, `stcp` with mutual TLS, or `mux`: many connections on few sockets. */
+  readonly transport: string;
+  readonly endpoints: number;
+  /** From the first join to the last. */
+  readonly joinSeconds: number;
+  readonly joinsPerSecondFirstQuarter: number;
+  readonly joinsPerSecondLastQuarter: number;
+  /** Of the hub. */
+  readonly rssBytesPerEndpoint: number;
+  /** Of that, what is on the heap of V8 and what it holds outside. */
+  readonly heapBytesPerEndpoint: number;
+  /** Of one core, in the hub, with heartbeats on and nothing else to do. */
+  readonly idleCpuPercent: number;
+  /** One message to each endpoint, over and over, until all have arrived. */
+  readonly broadcastMessagesPerSecond: number;
+  /** CPU time of the hub for one of these messages. */
+  readonly broadcastCpuMicroseconds: number;
+  /** The same frame to as many bare sockets; on `mux` to as many connections on as many bare sockets. */
+  readonly bareSocketsMessagesPerSecond: number;
+  readonly bareSocketsCpuMicroseconds: number;
+  /** One message of each endpoint to the hub. */
+  readonly sendMessagesPerSecond: number;
+  /** From when the hub, which had stopped listening and closed all connections, listens again, until all are back. */
+  readonly restartSeconds: number;
+  readonly leaveSeconds: number;
+  /** What the hub still has of `rssBytesPerEndpoint` when all have left. */
+  readonly rssBytesPerEndpointAfter: number;
+  /** The same of `heapBytesPerEndpoint`. */
+  readonly heapBytesPerEndpointAfter: number;
+}
