@@ -1,4 +1,5 @@
 import type * as Cells from '../../lib/cellnet/index.js';
+import type * as Drivers from '../../lib/drivers/index.js';
 import type * as Library from '../../lib/index.js';
 
 /** The built package, which is what its users run. */
@@ -8,6 +9,7 @@ export const { Communicator, Endpoint, EndpointState, Mode } = (await import(
   built('index.js')
 )) as typeof Library;
 export const { Cell } = (await import(built('cellnet/index.js'))) as typeof Cells;
+export const { parseUrl, WebSocketDriver } = (await import(built('drivers/index.js'))) as typeof Drivers;
 export type {
   Communicator as CommunicatorOf,
   CommunicatorOptions,
