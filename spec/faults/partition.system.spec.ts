@@ -73,7 +73,17 @@ describe('a hub and a site on two machines, of which the network loses every pac
 });
 
 function config(name: string, rest: Partial<PartyConfig>): PartyConfig {
-  return { name, run: 1, seed: 1, heartbeatMs: HEARTBEAT_MS, listen: [], connect: [], sendTo: [], ...rest };
+  return {
+    name,
+    run: 1,
+    seed: 1,
+    heartbeatMs: HEARTBEAT_MS,
+    marginMs: 60_000,
+    listen: [],
+    connect: [],
+    sendTo: [],
+    ...rest,
+  };
 }
 
 /** When a party has seen this of the other: at once where it has already. */

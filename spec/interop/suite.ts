@@ -100,7 +100,7 @@ export function interopSuite(schemes: readonly string[]): void {
         for (const size of SIZES) {
           if (size > maxPayloadToPython(cell)) continue;
           const payload = pattern(size, 9);
-          typescript.send(names.python, APP, { headers, payload });
+          await typescript.sendAll(names.python, APP, [{ headers, payload }]);
           const message = await python.next(isMessage(names.typescript), 60_000);
           expect(message.headers).toEqual(headers ?? null);
           expect(message).toMatchObject({ bytes: size, sha256: sha256(payload), payloadNone: size === 0 });

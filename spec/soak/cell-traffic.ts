@@ -29,8 +29,6 @@ const ENDS: ReadonlySet<string> = new Set<ReturnCode>([
 ]);
 const SMALL_BYTES = 20_000;
 const LARGE_BYTES = 3 * 1024 ** 2;
-/** A timer and a reply take a moment on a busy machine. */
-const MARGIN_MS = 250;
 const VIOLATIONS_KEPT = 20;
 
 /** A cell that asks others all the while, by messages and by streams, and answers what it is asked. */
@@ -46,10 +44,12 @@ export class CellTraffic {
   #open = 0;
   #latestMs = -Infinity;
   readonly #delay: SchedulingDelay;
+  readonly #marginMs: number;
 
   /**
    * @param asks - the names of all cells, and of some that are not
    * @param delay - of this process
+   * @param marginMs - how much later than its time-out a request may end, beside that
    */
   constructor(
     communicator: Communicator,
@@ -57,8 +57,10 @@ export class CellTraffic {
     seed: number,
     asks: readonly string[],
     delay: SchedulingDelay,
+    marginMs: number,
   ) {
     this.#delay = delay;
+    this.#marginMs = marginMs;
     this.#cell = new Cell(communicator, { streams: { ackTimeoutMs: 5_000, idleTimeoutMs: 5_000 } });
     this.#run = run;
     this.#asks = asks.filter((name) => name !== this.#cell.fqcn);
@@ -113,7 +115,7 @@ export class CellTraffic {
       this.#open -= 1;
       const lateMs = Date.now() - askedAt - deadlineMs - (this.#delay.totalMs - delayedMs);
       this.#latestMs = Math.max(this.#latestMs, lateMs);
-      if (lateMs > MARGIN_MS) this.#accuse(`request ${number} ended ${lateMs} ms after its time-out`);
+      if (lateMs > this.#marginMs) this.#accuse(`request ${number} ended ${lateMs} ms after its time-out`);
       if (left.size > 0) this.#accuse(`request ${number} ended without ${[...left].join(', ')}`);
     };
     outcomes$.subscribe({

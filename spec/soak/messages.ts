@@ -39,6 +39,8 @@ export interface PartyConfig {
   readonly seed: number;
   /** Silence after which it pings, and again after which it gives up. */
   readonly heartbeatMs: number;
+  /** How late something may be that has a time, beside what the load of the machine explains. */
+  readonly marginMs: number;
   readonly listen: readonly string[];
   readonly connect: readonly string[];
   /** A site sends to these even before it has seen them. */

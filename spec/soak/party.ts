@@ -21,7 +21,7 @@ const communicator = new Communicator(new Endpoint(name), {
 });
 const traffic = new Traffic(communicator, run, seed);
 const delay = new SchedulingDelay(SEND_EVERY_MS);
-const cells = config.asks && new CellTraffic(communicator, run, seed, config.asks, delay);
+const cells = config.asks && new CellTraffic(communicator, run, seed, config.asks, delay, config.marginMs);
 const work = new Subscription();
 let isPaused = false;
 let toldDelayMs = 0;

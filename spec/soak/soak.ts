@@ -21,6 +21,8 @@ export interface SoakOptions {
   readonly trialEveryMs: number;
   /** Silence after which a party is pinged, and again after which it is given up. */
   readonly heartbeatMs: number;
+  /** How late something may be that has a time, beside what the load of the machine explains. */
+  readonly marginMs: number;
   readonly progress: (line: string) => void;
 }
 
@@ -50,8 +52,6 @@ const RELAY = 'relay';
 const LEAVES = [`${RELAY}.a`, `${RELAY}.b`];
 /** The heartbeat looks so often within its time, and sees each of three things at the next look only. */
 const LOOKS = 4;
-/** Signals and bytes take a moment on a busy machine. */
-const MARGIN_MS = 250;
 /** Hub and relay are killed before this part of the time, and their heaps are compared after it. */
 const WARM_UP = 0.35;
 const OUTAGE_EVERY_MS = 15_000;
@@ -147,11 +147,11 @@ class Soak implements AsyncDisposable {
   }
 
   #config(name: string, index: number): PartyConfig {
-    const { seed, heartbeatMs, sites } = this.#options;
+    const { seed, heartbeatMs, marginMs, sites } = this.#options;
     const names = Array.from({ length: sites }, (_, each) => `site-${each + 1}`);
     const asks = [HUB, RELAY, ...LEAVES, ...names, 'gone'];
     const ways = { listen: [], connect: [], sendTo: [] };
-    return { name, run: 1, seed: seed * 1000 + index, heartbeatMs, ...ways, asks };
+    return { name, run: 1, seed: seed * 1000 + index, heartbeatMs, marginMs, ...ways, asks };
   }
 
   async #startSite(name: string, index: number, urls: readonly string[]): Promise<void> {
@@ -360,9 +360,9 @@ class Soak implements AsyncDisposable {
     act();
     const detectionMs = (await gone).at - since;
     await observer.next('report');
-    const { heartbeatMs } = this.#options;
+    const { heartbeatMs, marginMs } = this.#options;
     const lagMs = observer.lagSince(since) + this.#delay.totalMs - delayedMs;
-    const limitMs = 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + MARGIN_MS + lagMs;
+    const limitMs = 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + marginMs + lagMs;
     this.#detectionMs.push(detectionMs);
     if (detectionMs <= limitMs) return;
     const detail = `expected within ${Math.round(limitMs)} ms, took ${detectionMs} ms`;

@@ -152,8 +152,10 @@ export class MuxCarrier {
     headerView.setUint32(4, id);
     header[8] = kind;
     const { batch } = this.#writer;
-    batch.add(header, undefined, 0);
-    if (head !== undefined) batch.add(head, payload);
+    const start = batch.reserve(header.length);
+    batch.memory.set(header, start);
+    if (head === undefined) batch.endFrame(undefined, 0);
+    else batch.add(head, payload);
     this.#writer.schedule();
   }
 
