@@ -1,7 +1,7 @@
 /**
  * Runs all benchmarks and makes `docs/benchmarks.md` and its charts of what they measured; `--render` only the latter.
- * `--rows file`, `--scale file` and `--browser file` take what an earlier `npm run bench`, `bench:scale` or
- * `bench:browser` wrote with `--json file` in place of what the page has. `--scale` may be given more than once: each
+ * `--rows file`, `--scale file`, `--browser file` and `--allocation file` take what an earlier `npm run bench`,
+ * `bench:scale`, `bench:browser` or `bench:allocation` wrote with `--json file` in place of what the page has. `--scale` may be given more than once: each
  * report is a column.
  */
 import { spawnSync } from 'node:child_process';
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 
 import { format, resolveConfig } from 'prettier';
 
+import type { AllocationRow } from '../allocation/main.js';
 import type { BrowserRow } from '../browser/row.js';
 import type { Row } from '../main.js';
 import type { MemoryRow } from '../memory/main.js';
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     rows: { type: 'string' },
     scale: { type: 'string', multiple: true },
     browser: { type: 'string' },
+    allocation: { type: 'string' },
   },
 });
 
@@ -41,14 +43,15 @@ const SCALES = [
   ['--transport', 'mux', '--endpoints', '100000'],
 ];
 
-const { rows, scale, browser } = options;
-if (rows !== undefined || scale !== undefined || browser !== undefined) {
+const { rows, scale, browser, allocation } = options;
+if ([rows, scale, browser, allocation].some((file) => file !== undefined)) {
   const old = readResults();
   await writeResults({
     ...old,
     ...(rows === undefined ? {} : { throughput: withRows(old, read(rows) as readonly Row[]) }),
     ...(scale === undefined ? {} : { scale: scale.map((file) => read(file) as ScaleReport) }),
     ...(browser === undefined ? {} : { browser: read(browser) as readonly BrowserRow[] }),
+    ...(allocation === undefined ? {} : { allocation: read(allocation) as readonly AllocationRow[] }),
   });
 } else if (!options.render) {
   await writeResults({
@@ -57,6 +60,7 @@ if (rows !== undefined || scale !== undefined || browser !== undefined) {
     scale: SCALES.map((args) => measure('../scale/main.ts', args) as ScaleReport),
     memory: measure('../memory/main.ts') as readonly MemoryRow[],
     browser: measure('../browser/main.ts') as readonly BrowserRow[],
+    allocation: measure('../allocation/main.ts') as readonly AllocationRow[],
   });
 }
 
