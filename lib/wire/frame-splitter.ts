@@ -2,6 +2,7 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Allocate, Assembly } from './assembly.js';
 import { frameMemory } from './frame-memory.js';
 import { frameLength, PREFIX_BYTES } from './prefix.js';
+import { transferred } from './transferred.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -14,6 +15,8 @@ export class FrameSplitter {
   /** The chunk at hand, and how much of it is consumed. */
   #chunk: Uint8Array = NOTHING;
   #consumed = 0;
+  /** What it had when it came. */
+  #chunkBytes = 0;
   /** A frame that straddles chunks. */
   readonly #straddling: Assembly;
 
@@ -40,6 +43,7 @@ export class FrameSplitter {
   /** Hands over the next chunk. All frames of the one before must have been shifted. */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
+    this.#chunkBytes = chunk.length;
     this.#consumed = 0;
   }
 
@@ -47,7 +51,8 @@ export class FrameSplitter {
    * The next whole frame, or `undefined` when more bytes are needed.
    *
    * @param maxFrameBytes - the largest frame to accept
-   * @throws CommError `BAD_DATA` where a length is under 16 or over the limit: the stream cannot go on
+   * @throws CommError `BAD_DATA` where a length is under 16 or over the limit, `ERROR` where a receiver transferred the
+   * memory of the chunk: the stream cannot go on
    */
   shift(maxFrameBytes: number): Uint8Array | undefined {
     const start = this.#consumed;
@@ -75,9 +80,16 @@ export class FrameSplitter {
   }
 
   #collectFrame(maxFrameBytes: number): Uint8Array | undefined {
+    if (this.#chunk.length < this.#chunkBytes) this.#noteTransfer();
     if (!this.#collect(PREFIX_BYTES)) return undefined;
     const length = checkLength(frameLength(this.#straddling.memory, 0), maxFrameBytes);
     return this.#collect(length) ? this.#straddling.take() : undefined;
+  }
+
+  /** Our chunk is empty now, which is no loss behind its last frame. */
+  #noteTransfer(): void {
+    if (this.#consumed < this.#chunkBytes) throw transferred();
+    this.push(NOTHING);
   }
 
   /** Moves bytes from the chunk to the frame until it has `target` bytes; says whether it has. */

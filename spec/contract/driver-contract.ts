@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, map, take, toArray } from 'rxjs';
+import { catchError, filter, firstValueFrom, map, of, skip, take, tap, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode, type Connection } from '../../lib/index.js';
@@ -101,6 +101,31 @@ export function driverContract(name: string, subject: ContractSubject): void {
         const index = numberOf(frame);
         expect(Buffer.compare(frame, frameOf(index, sizes[index] ?? 0))).toBe(0);
       }
+    });
+
+    it('loses no frame without an error where a receiver transfers the memory of one', async () => {
+      const { active, passive } = await open();
+      const count = 2_000;
+      let received = 0;
+      const end = firstValueFrom(
+        passive.frames$.pipe(
+          tap((frame) => {
+            received += 1;
+            if (received === 5) transfer(frame.buffer as ArrayBuffer);
+          }),
+          skip(count - 1),
+          map(() => 'all'),
+          catchError((error: unknown) => of(String(error))),
+        ),
+      );
+      for (let sequence = 0; sequence < count; sequence += 1)
+        active.send(encodedHead(sequence, 40), new Uint8Array(40));
+      const outcome = await end;
+      if (outcome === 'all') expect(received).toBe(count);
+      else
+        expect(outcome).toMatch(
+          /a receiver transferred the memory of a payload, which other messages lie in/,
+        );
     });
 
     it('has copied the head when send returns', async () => {
@@ -306,4 +331,13 @@ async function sendPaced(connection: Connection, index: number, size: number): P
 /** The number that {@link encodedHead} put into a frame. */
 function numberOf(frame: Uint8Array): number {
   return new DataView(frame.buffer, frame.byteOffset).getUint16(12);
+}
+
+/** As to a worker; memory that may not go is left (Node 20), or refused. */
+function transfer(memory: ArrayBuffer): void {
+  try {
+    structuredClone(memory, { transfer: [memory] });
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'DataCloneError' });
+  }
 }

@@ -74,6 +74,24 @@ describe('FrameSplitter', () => {
     expect(splitter.pendingBytes).toBe(100);
   });
 
+  it('tells where the memory of a chunk is transferred before its last frame', () => {
+    const splitter = new FrameSplitter();
+    for (const [frames, isLoss] of [
+      [[bytes, bytes], true],
+      [[bytes, bytes.subarray(0, 5)], true],
+      [[bytes], false],
+    ] as const) {
+      const { buffer } = concatBytes(frames);
+      splitter.push(new Uint8Array(buffer));
+      expect(splitter.shift(1_000_000)).toEqual(bytes);
+      structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+      const next = () => splitter.shift(1_000_000);
+      if (isLoss) expect(next).toThrow(/transferred the memory/);
+      else expect(next()).toBeUndefined();
+    }
+    expect(pushAll(splitter, [bytes])).toEqual([bytes]);
+  });
+
   it('is not disturbed by empty chunks', () => {
     const empty = new Uint8Array(0);
     const chunks = [empty, bytes.subarray(0, 20), empty, bytes.subarray(20), empty];

@@ -7,6 +7,7 @@ import { Subscription } from 'rxjs';
 import { CommError, CommErrorCode, type CommErrorDetail } from '../../comm-error.js';
 import { BaseConnection } from '../../transport/base-connection.js';
 import { SocketWriter } from '../node/socket-writer.js';
+import { keepFromTransfer } from '../node/untransferable.js';
 import { beginFrameMessage } from './frame-message.js';
 import { MessageSplitter } from './message-splitter.js';
 import { socketProperties } from '../node/socket-properties.js';
@@ -134,6 +135,8 @@ export abstract class GrpcConnection extends BaseConnection {
   }
 
   #receiveChunk(chunk: Uint8Array): void {
+    // Node reads into it again for other streams, and would throw where nobody catches.
+    keepFromTransfer(chunk.buffer);
     this.#receivedBytes += chunk.length;
     try {
       this.#splitter.push(chunk);

@@ -1,5 +1,6 @@
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import { Assembly } from '../../wire/assembly.js';
+import { transferred } from '../../wire/transferred.js';
 import { allocateFrame } from '../node/allocate-unsafe.js';
 import { decodeFrameMessage, MESSAGE_OVERHEAD_BYTES, PREFIX_BYTES } from './frame-message.js';
 
@@ -15,6 +16,8 @@ export class MessageSplitter {
   /** The current chunk, and how much of it is consumed. */
   #chunk: Uint8Array = NOTHING;
   #consumed = 0;
+  /** What it had when it came. */
+  #chunkBytes = 0;
   /** A message that straddles chunks. */
   readonly #straddling = new Assembly(allocateFrame);
 
@@ -26,6 +29,7 @@ export class MessageSplitter {
   /** Hands over the next chunk. All frames of the one before must have been shifted. */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
+    this.#chunkBytes = chunk.length;
     this.#consumed = 0;
   }
 
@@ -33,7 +37,8 @@ export class MessageSplitter {
    * The next whole frame, or `undefined` when more bytes are needed.
    *
    * @param maxFrameBytes - the largest frame to accept
-   * @throws CommError `BAD_DATA` if a message is compressed, too large or no `Frame`: the stream cannot go on
+   * @throws CommError `BAD_DATA` if a message is compressed, too large or no `Frame`, `ERROR` where a receiver transferred
+   * the memory of the chunk: the stream cannot go on
    */
   shift(maxFrameBytes: number): Uint8Array | undefined {
     const start = this.#consumed;
@@ -49,9 +54,16 @@ export class MessageSplitter {
   }
 
   #collectFrame(maxFrameBytes: number): Uint8Array | undefined {
+    if (this.#chunk.length < this.#chunkBytes) this.#noteTransfer();
     if (!this.#collect(PREFIX_BYTES)) return undefined;
     const length = messageLength(this.#straddling.memory, 0, maxFrameBytes);
     return this.#collect(length) ? frameOf(this.#straddling.take(), 0, length, maxFrameBytes) : undefined;
+  }
+
+  /** Our chunk is empty now, which is no loss behind its last frame. */
+  #noteTransfer(): void {
+    if (this.#consumed < this.#chunkBytes) throw transferred();
+    this.push(NOTHING);
   }
 
   /** Moves bytes from the chunk to the message until that has `target` bytes; returns whether it has. */

@@ -18,6 +18,8 @@ export class ReadSlab {
 
   /** Where the next read goes; `undefined` if the socket is not busy. */
   get room(): Uint8Array | undefined {
+    // A receiver may have transferred the memory of a payload.
+    if (this.#memory?.length === 0) this.#renew();
     return this.#memory?.subarray(this.#end);
   }
 

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
 
+import type { CommError } from '../../comm-error.js';
+import { transferred } from '../../wire/transferred.js';
 import { FrameFollower } from './frame-follower.js';
 import { maskRange } from './mask.js';
 
@@ -24,6 +26,8 @@ export interface ReaderHost {
    * @returns whether it may
    */
   passesOn(bytes: number, fragments: number): boolean;
+  /** Messages are lost: it ends. */
+  failed(error: CommError): void;
 }
 
 /**
@@ -38,7 +42,7 @@ export class MessageReader {
   readonly #host: ReaderHost;
   readonly #isMasked: boolean;
   readonly #mask = new Uint8Array(MASK_BYTES);
-  readonly #follower = new FrameFollower();
+  readonly #follower: FrameFollower;
   #ws: ((chunk: Uint8Array) => void) | undefined;
 
   /**
@@ -48,8 +52,10 @@ export class MessageReader {
    */
   constructor(socket: Duplex, isMasked: boolean, host: ReaderHost) {
     this.#isMasked = isMasked;
+    this.#follower = new FrameFollower(isMasked);
     this.#host = host;
-    const [read] = socket.listeners('data');
+    // `ws` has begun to listen just now; those before it are the application's.
+    const read = socket.listeners('data').at(-1);
     if (read === undefined) return;
     this.#ws = (chunk) => void read.call(socket, chunk);
     socket.off('data', read as () => void).on('data', (chunk: Uint8Array) => this.#read(chunk));
@@ -62,11 +68,21 @@ export class MessageReader {
 
   #read(chunk: Uint8Array): void {
     this.#host.alive();
+    const { length } = chunk;
     let at = 0;
-    while (this.#ws !== undefined && at < chunk.length) {
+    while (this.#ws !== undefined && at < length) {
       if (this.#follower.isBetweenMessages) at = this.#takeMessages(chunk, at);
-      if (at < chunk.length) at = this.#passOn(chunk, at);
+      if (chunk.length < length) {
+        if (at < length) this.#fail();
+        return;
+      }
+      if (at < length) at = this.#passOn(chunk, at);
     }
+  }
+
+  #fail(): void {
+    this.stop();
+    this.#host.failed(transferred());
   }
 
   /** Hands on whole messages; returns where something else begins. */
@@ -105,8 +121,8 @@ export class MessageReader {
     const end = this.#follower.follow(chunk, at);
     const mayRead = this.#host.passesOn(end - at, this.#follower.fragments);
     if (mayRead) this.#ws?.(chunk.subarray(at, end));
-    // What comes behind a close frame is nobody's.
-    if (!mayRead || this.#follower.isClosed) this.stop();
+    // What comes behind a close frame, or what breaks the rules, is nobody's.
+    if (!mayRead || this.#follower.isOver) this.stop();
     return end;
   }
 }

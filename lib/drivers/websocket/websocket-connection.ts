@@ -76,6 +76,7 @@ export class WebSocketConnection extends BaseConnection {
     const reader = new MessageReader(socket, !framer.isClient, {
       alive: () => this.alive(),
       received: (frame) => this.#receiveFrame(frame),
+      failed: (error) => this.end(CommError.from(error, this.describe())),
       passesOn: (bytes, fragments) => this.#watch(bytes, fragments),
     });
   }
@@ -152,7 +153,6 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   #receiveMessage(data: RawData, isBinary: boolean): void {
-    this.#arrival.completed();
     if (!isBinary || !isBytes(data)) {
       this.#refuse(TEXT_FAULT);
       return;
@@ -161,6 +161,7 @@ export class WebSocketConnection extends BaseConnection {
   }
 
   #receiveFrame(frame: Uint8Array): void {
+    this.#arrival.completed();
     const fault = faultOf(frame, this.maxFrameBytes);
     if (fault === undefined) this.receive(frame);
     else this.#refuse(fault);

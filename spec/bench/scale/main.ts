@@ -29,6 +29,8 @@ const idleSeconds = wholeNumber('idle-seconds', options['idle-seconds']);
 if (!TRANSPORTS.includes(transport)) throw new Error(`--transport: expected ${TRANSPORTS.join(', ')}`);
 const PROCESSES = 4;
 const BROADCASTS = 5;
+/** Sites of one machine that look for a hub all at once leave it no core: that of more would be measured. */
+const MOST_RESTARTED = 10_000;
 
 /** What one message of a broadcast takes. */
 interface Broadcast {
@@ -87,8 +89,7 @@ async function measureRxflare(): Promise<
     await received;
   });
 
-  tell('the hub stops listening, and listens again …');
-  const restartSeconds = await hub.ask<number>({ do: 'restart' });
+  const restartSeconds = endpoints > MOST_RESTARTED ? undefined : await restart(hub);
 
   tell('all leave …');
   const leaveSeconds = await seconds(async () => {
@@ -111,11 +112,16 @@ async function measureRxflare(): Promise<
     broadcastMessagesPerSecond: messagesPerSecond,
     broadcastCpuMicroseconds: cpuMicroseconds,
     sendMessagesPerSecond: endpoints / sendSeconds,
-    restartSeconds,
+    ...(restartSeconds === undefined ? {} : { restartSeconds }),
     leaveSeconds,
     rssBytesPerEndpointAfter: (after.rssBytes - before.rssBytes) / endpoints,
     heapBytesPerEndpointAfter: (after.heapBytes - before.heapBytes) / endpoints,
   };
+}
+
+function restart(hub: Child<HubRequest>): Promise<number> {
+  tell('the hub stops listening, and listens again …');
+  return hub.ask({ do: 'restart' });
 }
 
 async function measureBareSockets(): Promise<Broadcast> {

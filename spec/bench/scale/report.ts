@@ -23,7 +23,7 @@ export interface ScaleReport {
   /** One message of each endpoint to the hub. */
   readonly sendMessagesPerSecond: number;
   /** From when the hub, which had stopped listening and closed all connections, listens again, until all are back. */
-  readonly restartSeconds: number;
+  readonly restartSeconds?: number;
   readonly leaveSeconds: number;
   /** What the hub still has of `rssBytesPerEndpoint` when all have left. */
   readonly rssBytesPerEndpointAfter: number;

@@ -121,6 +121,19 @@ describe('a WebSocket listener', () => {
     await endOf(accepted);
   });
 
+  it('takes any number of pings between messages', async () => {
+    const ws = await openClient();
+    const accepted = await listener.next();
+    const received = firstValueFrom(accepted.frames$.pipe(take(1_500), toArray()));
+    for (let sequence = 0; sequence < 1_500; sequence += 1) {
+      ws.ping(new Uint8Array(125));
+      ws.send(frameOf(sequence, 40));
+    }
+    expect((await received).length).toBe(1_500);
+    ws.terminate();
+    await endOf(accepted);
+  });
+
   it('refuses a message byte by byte', async () => {
     const socket = await open(listener.url);
     socket.setNoDelay(true).on('error', () => undefined);

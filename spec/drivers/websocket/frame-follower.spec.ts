@@ -17,8 +17,12 @@ function frame(first: number, payloadBytes: number, isMasked: boolean): number[]
 }
 
 /** The fragments of each piece that is passed on, and where it ends. */
-function piecesOf(bytes: readonly number[], chunkBytes: number): [end: number, fragments: number][] {
-  const follower = new FrameFollower();
+function piecesOf(
+  bytes: readonly number[],
+  chunkBytes: number,
+  isMasked = true,
+): [end: number, fragments: number][] {
+  const follower = new FrameFollower(isMasked);
   const pieces: [number, number][] = [];
   for (let begin = 0; begin < bytes.length; begin += chunkBytes) {
     const chunk = Uint8Array.from(bytes.slice(begin, begin + chunkBytes));
@@ -46,8 +50,10 @@ describe('FrameFollower', () => {
         ...frame(0x00, payloadBytes, isMasked),
         ...frame(0x80, payloadBytes, isMasked),
       ];
-      expect(piecesOf(bytes, bytes.length)).toEqual([[bytes.length, 3]]);
-      expect(piecesOf(bytes, 1).reduce((most, [, fragments]) => Math.max(most, fragments), 0)).toBe(3);
+      expect(piecesOf(bytes, bytes.length, isMasked)).toEqual([[bytes.length, 3]]);
+      expect(piecesOf(bytes, 1, isMasked).reduce((most, [, fragments]) => Math.max(most, fragments), 0)).toBe(
+        3,
+      );
     },
   );
 

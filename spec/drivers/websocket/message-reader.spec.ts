@@ -35,6 +35,7 @@ function read(chunks: readonly Buffer[], isMasked: boolean, allow: (bytes: numbe
     alive: () => undefined,
     received: (message) => seen.push({ message }),
     passesOn: (bytes) => allow(bytes),
+    failed: () => undefined,
   });
   for (const chunk of chunks) socket.emit('data', Buffer.from(chunk));
   return { seen, reader, socket };
@@ -114,6 +115,38 @@ describe.each([
     socket.emit('data', Buffer.concat([message, ping]));
     expect(seen.length).toBe(1);
     expect(read([message, ping, message], isMasked, () => false).seen.length).toBe(1);
+  });
+
+  it.each([
+    ['a compressed frame', 0xc2, 5, false],
+    ['a reserved opcode', 0x83, 5, false],
+    ['a control frame in parts', 0x09, 5, false],
+    ['a control frame of 126 bytes', 0x89, 126, false],
+    ['a rest without a beginning', 0x80, 5, false],
+    ['a mask where there must be none, or none where there must be one', 0x82, 5, true],
+  ])('end behind %s, which `ws` sees', (_name, first, bytes, isWrongMask) => {
+    const message = frame(0x82, pattern(20), mask);
+    const other = isWrongMask ? (isMasked ? undefined : MASK) : mask;
+    const broken = frame(first, pattern(bytes), other);
+    const { seen } = read([Buffer.concat([message, broken, message, message])], isMasked);
+    expect(seen).toEqual([{ message: pattern(20) }, { ws: Uint8Array.from(broken) }]);
+  });
+
+  it('leave the listeners of the application alone', () => {
+    const socket = new PassThrough();
+    const [application, ws, messages] = [0, 0, 0].map(() => [] as Uint8Array[]);
+    socket.on('data', (bytes: Uint8Array) => application?.push(bytes));
+    socket.on('data', (bytes: Uint8Array) => ws?.push(bytes));
+    new MessageReader(socket, isMasked, {
+      alive: () => undefined,
+      received: (message) => messages?.push(message),
+      passesOn: () => true,
+      failed: () => undefined,
+    });
+    const chunk = Buffer.concat([frame(0x82, pattern(20), mask), frame(0x89, pattern(3), mask)]);
+    socket.emit('data', chunk);
+    expect([application, ws, messages].map((seen) => seen?.length)).toEqual([1, 1, 1]);
+    expect(application?.[0]).toBe(chunk);
   });
 
   it('end behind a close frame, wherever it stands and however it is cut', () => {
