@@ -21,9 +21,17 @@ const words = [
   'read-json.ts',
   'standard-schema.ts',
 ];
-const upperWords = ['lifecycle.ts', 'options.ts', 'received-message.ts', 'stats.ts', 'verify-endpoint.ts'];
+const upperWords = [
+  'cluster-contract.ts',
+  'lifecycle.ts',
+  'options.ts',
+  'received-message.ts',
+  'sink.ts',
+  'stats.ts',
+  'verify-endpoint.ts',
+];
 /** What an optional peer dependency is for. */
-const optional = ['angular', 'metrics', 'nest'];
+const optional = ['angular', 'cluster', 'metrics', 'nest'];
 const entries = [...optional, 'cli', 'index.ts', 'browser.ts', 'exports.ts', 'testing'];
 const upper = [...entries, 'communicator.ts', 'monitor', 'flare', 'cellnet', 'fobs'];
 const rooms = {
@@ -50,10 +58,28 @@ const rooms = {
   ],
   cellnet: [...entries, 'monitor', 'sfm', 'drivers', 'flare'],
   flare: [...optional, 'cli', 'browser.ts', 'exports.ts', 'testing', 'communicator.ts', 'monitor', 'drivers'],
-  angular: ['cli', 'index.ts', 'exports.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
+  angular: ['cli', 'cluster', 'index.ts', 'exports.ts', 'drivers', 'metrics', 'monitor', 'nest', 'testing'],
+  cluster: [
+    'angular',
+    'cli',
+    'index.ts',
+    'browser.ts',
+    'exports.ts',
+    'communicator.ts',
+    'sfm',
+    'drivers',
+    'metrics',
+    'monitor',
+    'nest',
+    'flare',
+    'cellnet',
+    'fobs',
+    'testing',
+  ],
   metrics: [
     'angular',
     'cli',
+    'cluster',
     'index.ts',
     'browser.ts',
     'exports.ts',
@@ -62,9 +88,9 @@ const rooms = {
     'nest',
     'testing',
   ],
-  nest: ['angular', 'cli', 'browser.ts', 'exports.ts', 'metrics', 'monitor', 'testing'],
+  nest: ['angular', 'cli', 'cluster', 'browser.ts', 'exports.ts', 'metrics', 'monitor', 'testing'],
   testing: [...optional, 'cli', 'index.ts', 'browser.ts', 'exports.ts'],
-  cli: [...optional, 'testing'],
+  cli: ['angular', 'metrics', 'nest', 'testing'],
   'index.ts': [...optional, 'cli', 'flare', 'monitor', 'testing'],
   'browser.ts': [...optional, 'cli', 'monitor', 'testing'],
   'exports.ts': [...optional, 'cli', 'index.ts', 'browser.ts', 'drivers', 'monitor', 'testing'],

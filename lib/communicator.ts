@@ -27,6 +27,7 @@ import {
   timer,
 } from 'rxjs';
 
+import type { Replica } from './cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from './comm-error.js';
 import { type Endpoint, type EndpointMonitor, EndpointState, isReady } from './endpoint.js';
 import { isPromise } from './is-promise.js';
@@ -110,6 +111,7 @@ export class Communicator {
   readonly #connectors: ConnectorTable;
   readonly #sessions: SessionTable;
   readonly #registry: EndpointRegistry;
+  readonly #replica: Replica;
   readonly #router: MessageRouter;
   readonly #self: SelfPeer;
   readonly #monitorErrors = new Subject<CallbackErrorEvent>();
@@ -128,11 +130,22 @@ export class Communicator {
     this.#self = new SelfPeer(localEndpoint, this.#router, this.#options);
     this.#connectors = new ConnectorTable(this.#options);
     this.#registry = new EndpointRegistry(this.#options);
+    const { seat } = this.#registry;
+    const admission = new Admission(this.#options, seat, (endpoint) => this.#replica.claim(endpoint));
+    this.#replica = this.#options.cluster.join({
+      localName: localEndpoint.name,
+      settings: this.#options,
+      isHere: (name) => seat(name)?.session?.isOpen === true,
+      contest: (name) => admission.outlive(name),
+      yield: (name, replica) => this.#registry.yield(name, replica),
+      remove: (name) => this.#registry.remove(name),
+      accept: (...message) => this.#registry.accept(...message),
+    });
     this.#sessions = new SessionTable({
       local: localEndpoint,
       options: this.#options,
       router: this.#router,
-      decide: new Admission(this.#options, this.#registry.seat).decide,
+      decide: admission.decide,
     });
     this.endpoints$ = this.#registry.endpoints$;
     this.lifecycle$ = this.#registry.lifecycle$;
@@ -152,7 +165,7 @@ export class Communicator {
       this.#self.events$,
       this.#monitorErrors,
     ).pipe(map((event): Input => ({ type: 'report', event })));
-    this.#loop = this.#registry.run(merge(lives$, heartbeat$, reports$));
+    this.#loop = this.#registry.run(merge(lives$, heartbeat$, reports$), this.#replica);
   }
 
   /**
@@ -438,6 +451,16 @@ export class Communicator {
   }
 
   async #start(): Promise<void> {
+    const joined = this.#replica.start();
+    if (joined !== undefined) {
+      try {
+        await joined;
+      } catch (error) {
+        await this.stop();
+        throw error;
+      }
+      if (this.#isStopped) throw stoppedError();
+    }
     this.#become('started');
     for (const connector of this.#connectors.all) connector.start();
     const listeners = this.#connectors.all.filter(({ mode }) => mode === Mode.PASSIVE);
@@ -449,9 +472,15 @@ export class Communicator {
     }
   }
 
-  #stop(): Promise<void> {
+  async #stop(): Promise<void> {
     this.#become('stopping');
-    return this.#closeConnectors(this.#connectors.all, this.#self.arrived(), () => {
+    const quiet = this.#replica.quiesce();
+    if (quiet !== undefined) {
+      for (const connector of this.#connectors.all) connector.halt();
+      await quiet;
+    }
+    const arrived$ = merge(this.#self.arrived(), this.#replica.arrived());
+    await this.#closeConnectors(this.#connectors.all, arrived$, () => {
       this.#become('stopped');
       this.#loop.unsubscribe();
       this.#connectors.complete();
@@ -459,6 +488,7 @@ export class Communicator {
       this.#router.complete();
       this.#registry.complete();
     });
+    await this.#replica.leave();
   }
 
   /**

@@ -1,5 +1,6 @@
 /** What both entries of `rxflare` export, for Node and for browsers. */
 
+export type { Cluster } from './cluster-contract.js';
 export {
   CommError,
   CommErrorCode,

@@ -15,8 +15,10 @@ export type {
 export interface EndpointEvent {
   readonly type: 'endpoint';
   readonly endpoint: Endpoint;
-  /** The connection that made the change. */
-  readonly connection: Connection;
+  /** The connection that made the change. Absent where another replica of the cluster has it. */
+  readonly connection?: Connection;
+  /** The ID of the replica that has, or had, the connection. Absent where that is this one. */
+  readonly replica?: string;
 }
 
 /** A connection exists, and its handshake begins. */
@@ -62,7 +64,10 @@ export interface EvictedEvent {
   readonly type: 'evicted';
   readonly endpointName: string;
   readonly evicted: Connection;
-  readonly newcomer: Connection;
+  /** Absent where another replica of the cluster has it. */
+  readonly newcomer?: Connection;
+  /** The ID of the replica that has the newcomer. Absent where that is this one. */
+  readonly replica?: string;
   /** How often this has happened to the name, each time within a minute of the one before. */
   readonly count: number;
   /** Names both addresses in plain words. */

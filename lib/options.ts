@@ -1,5 +1,6 @@
 import { asyncScheduler, isObservable, type Observable, type SchedulerLike } from 'rxjs';
 
+import { type Cluster, NO_CLUSTER } from './cluster-contract.js';
 import { CommError, CommErrorCode } from './comm-error.js';
 import type { EndpointProperties } from './endpoint.js';
 import { LONGEST_TIMER_MS } from './longest-timer.js';
@@ -121,6 +122,11 @@ export interface CommunicatorOptions {
    * {@link PropertiesSource}. Default: none.
    */
   readonly properties?: PropertiesSource;
+  /**
+   * The cluster that this communicator is a replica of: what `cluster` of `rxflare/cluster` gives. Default: none, it is
+   * the only one that has its endpoints.
+   */
+  readonly cluster?: Cluster;
   /** The source of time: a `TestScheduler` for virtual time. Default: `asyncScheduler` of RxJS. */
   readonly scheduler?: SchedulerLike;
 }
@@ -184,6 +190,7 @@ export const DEFAULTS: ResolvedOptions = {
   duplicateName: 'newcomer',
   afterRefusal: 'retry',
   properties: () => ({}),
+  cluster: NO_CLUSTER,
   scheduler: asyncScheduler,
 };
 

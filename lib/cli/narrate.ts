@@ -46,7 +46,8 @@ class Seen {
       this.#attempts.set(event.connection, event.handle);
       this.#joined.delete(event.handle);
     }
-    const handle = event.type === 'endpoint' ? this.#attempts.get(event.connection) : undefined;
+    const { connection } = event.type === 'endpoint' ? event : {};
+    const handle = connection === undefined ? undefined : this.#attempts.get(connection);
     if (handle !== undefined) this.#joined.add(handle);
     if (event.type === 'refused') this.#ended.add(event.connection);
     if (event.type === 'evicted') this.#ended.add(event.evicted);

@@ -61,9 +61,9 @@ export function factsOf(event: Noticed): NoticeFacts {
       code: 'REFUSED',
       reason,
     }))
-    .with({ type: 'evicted' }, ({ endpointName, evicted, newcomer, count }) => ({
+    .with({ type: 'evicted' }, ({ endpointName, evicted, newcomer, replica, count }) => ({
       endpointName,
-      peerAddr: newcomer.properties.peer_addr,
+      ...(newcomer === undefined ? { replica } : { peerAddr: newcomer.properties.peer_addr }),
       evictedAddr: evicted.properties.peer_addr,
       count,
     }))

@@ -73,7 +73,14 @@ export function recordSpans(communicator: Communicator, tracer: Tracer): Subscri
     const parent = recordAttempt(attemptedAt, from, attributes);
     handshakes.set(connection, { kind: SpanKind.CLIENT, parent, from, attributes });
   };
-  const finish = (connection: Connection, to: number, endpointName?: string, error?: CommError): void => {
+  const finish = (
+    connection: Connection | undefined,
+    to: number,
+    endpointName?: string,
+    error?: CommError,
+  ): void => {
+    // Another replica has it.
+    if (connection === undefined) return;
     const parts = handshakes.get(connection);
     if (parts === undefined || !handshakes.delete(connection)) return;
     const named = endpointName === undefined ? {} : { 'rxflare.endpoint.name': endpointName };

@@ -8,6 +8,7 @@ import {
   interval,
   merge,
   mergeMap,
+  NEVER,
   type Observable,
   of,
   takeUntil,
@@ -15,6 +16,7 @@ import {
   timer,
 } from 'rxjs';
 
+import type { Replica } from '../cluster-contract.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { ResolvedOptions } from '../options.js';
@@ -42,12 +44,15 @@ const LOOK_EVERY_MS = 50;
 export class Admission {
   readonly #options: ResolvedOptions;
   readonly #seat: LookUp;
+  readonly #claim: Replica['claim'];
   /** Both sides time the handshake, and most likely by the same time: half of it leaves room for the rest. */
   readonly #patienceMs: number;
 
-  constructor(options: ResolvedOptions, seat: LookUp) {
+  /** @param claim - takes the name in the cluster. Default: there is none */
+  constructor(options: ResolvedOptions, seat: LookUp, claim: Replica['claim'] = () => EMPTY) {
     this.#options = options;
     this.#seat = seat;
+    this.#claim = claim;
     this.#patienceMs = options.handshakeTimeoutMs / 2;
   }
 
@@ -57,7 +62,8 @@ export class Admission {
       this.#verify(session, endpoint),
       this.#options.duplicateName === 'newcomer'
         ? this.#waitItsTurn(endpoint.name)
-        : this.#outlive(endpoint.name),
+        : this.outlive(endpoint.name),
+      this.#claim(endpoint),
       defer(() => of(this.#admit(session, endpoint))),
     );
 
@@ -100,23 +106,26 @@ export class Admission {
   #waitItsTurn(name: string): Observable<never> {
     const { scheduler } = this.#options;
     return defer(() => {
+      const seat = this.#seat(name);
       const incumbent = this.#incumbent(name);
       const maxMs = Math.min(MAX_DAMPING_MS, this.#patienceMs);
-      const delayMs = flapDelayMs(this.#seat(name)?.flaps ?? NO_FLAPS, scheduler.now(), maxMs);
-      if (incumbent === undefined || delayMs === 0) return EMPTY;
-      return timer(delayMs, scheduler).pipe(ignoreElements(), takeUntil(endOf(incumbent)));
+      const delayMs = flapDelayMs(seat?.flaps ?? NO_FLAPS, scheduler.now(), maxMs);
+      const isTaken = incumbent !== undefined || seat?.replica !== undefined;
+      if (!isTaken || delayMs === 0) return EMPTY;
+      const ended$ = incumbent === undefined ? NEVER : endOf(incumbent);
+      return timer(delayMs, scheduler).pipe(ignoreElements(), takeUntil(ended$));
     });
   }
 
-  /** The incumbent stays, as long as it lives. */
-  #outlive(name: string): Observable<SessionLife> {
+  /** The incumbent stays, as long as it lives: completes when there is none, errors when it lives. */
+  outlive(name: string): Observable<SessionLife> {
     return defer(() => {
       const incumbent = this.#incumbent(name);
       if (incumbent === undefined) return EMPTY;
       return concat(
         this.#untilDead(incumbent, name),
         // Another newcomer may have been faster.
-        defer(() => (this.#incumbent(name) === incumbent ? EMPTY : this.#outlive(name))),
+        defer(() => (this.#incumbent(name) === incumbent ? EMPTY : this.outlive(name))),
       );
     });
   }

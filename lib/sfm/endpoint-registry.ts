@@ -4,6 +4,7 @@ import {
   defer,
   distinctUntilChanged,
   EMPTY,
+  finalize,
   ignoreElements,
   map,
   merge,
@@ -21,8 +22,9 @@ import {
 } from 'rxjs';
 import { match } from 'ts-pattern';
 
+import { type Losses, NO_CLUSTER, type Origin, type Replica } from '../cluster-contract.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
-import type { Endpoint } from '../endpoint.js';
+import { type Endpoint, isReady } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
@@ -37,7 +39,8 @@ import { type Effect, EMPTY_WORLD, type Input, type Seat, type World } from './w
 
 const log = logger('endpoint');
 
-type Drain = Extract<Effect, { type: 'drain' }>;
+type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>;
+type Drain = EffectOf<'drain'>;
 
 /** What an endpoint's name stands for; `undefined` while it is not known. */
 export type LookUp = (name: string) => Seat | undefined;
@@ -54,6 +57,7 @@ export class EndpointRegistry {
   readonly lifecycle$: Observable<LifecycleEvent>;
 
   readonly #options: ResolvedOptions;
+  #replica: Replica = NO_CLUSTER.join();
   readonly #commands = new Subject<Input>();
   readonly #drains = new Subject<Drain>();
   readonly #world = new BehaviorSubject(EMPTY_WORLD);
@@ -69,11 +73,12 @@ export class EndpointRegistry {
     );
   }
 
-  /** Closes the loop around inputs from outside. */
-  run(inputs$: Observable<Input>): Subscription {
+  /** Closes the loop around inputs from outside, those of a cluster among them. */
+  run(inputs$: Observable<Input>, replica: Replica = this.#replica): Subscription {
+    this.#replica = replica;
     const makePeer = (name: string) => new Peer(name, this.#options);
     const closes$ = this.#drains.pipe(mergeMap((drain) => this.#closesAfter(drain)));
-    return merge(inputs$, this.#commands, closes$)
+    return merge(inputs$, replica.inputs$, this.#commands, closes$)
       .pipe(observeOn(queueScheduler), scan(step({ ...this.#options, makePeer }), EMPTY_WORLD))
       .subscribe((world) => this.#show(world));
   }
@@ -101,6 +106,25 @@ export class EndpointRegistry {
   /** Does the same for the session of an endpoint, and forgets the endpoint. */
   remove(name: string): void {
     this.#commands.next({ type: 'remove', name });
+  }
+
+  /** Ends the connection of a name that another replica takes; completes when it has ended. */
+  yield(name: string, replica: string): Observable<never> {
+    return defer(() => {
+      const session = this.seat(name)?.session;
+      if (session === undefined) return EMPTY;
+      const ended$ = endOf(session).pipe(ignoreElements());
+      this.#commands.next({ type: 'yield', name, replica, at: this.#options.scheduler.now() });
+      return ended$;
+    });
+  }
+
+  /** Sends a message that another replica accepted; false where its endpoint is not READY here. */
+  accept(name: string, head: Uint8Array, payload: Uint8Array | undefined, origin: Origin): boolean {
+    const seat = this.seat(name);
+    if (seat?.session === undefined || !isReady(seat.endpoint)) return false;
+    seat.peer.outbound.relay(head, payload, origin);
+    return true;
   }
 
   /** Ends the streams. */
@@ -139,6 +163,15 @@ export class EndpointRegistry {
         role.connector?.handshakeDone(connection),
       )
       .with({ type: 'account' }, (end) => this.#account(end))
+      .with({ type: 'route-away' }, ({ peer }) => peer.drainAway(this.#replica))
+      .with({ type: 'release' }, ({ endpointName }) => this.#replica.release(endpointName))
+      .with({ type: 'remove-away' }, ({ endpointName, peer }) =>
+        this.#whenEmpty([peer], () => this.#replica.remove(endpointName)),
+      )
+      .with({ type: 'hand-over' }, ({ replica, peers }) =>
+        this.#whenEmpty(peers, () => this.#replica.handedOver(replica)),
+      )
+      .with({ type: 'account-away' }, (effect) => this.#accountAway(effect))
       .with({ type: 'then' }, ({ input }) => this.#commands.next(input))
       .exhaustive();
   }
@@ -152,8 +185,7 @@ export class EndpointRegistry {
   #closesAfter({ session, peer }: Drain): Observable<Input> {
     const { drainTimeoutMs, scheduler } = this.#options;
     const { name } = session.connection;
-    const isEmpty = peer === undefined || peer.outbound.waiting.messages === 0;
-    const written$ = isEmpty ? EMPTY : peer.outbound.emptied$.pipe(take(1), ignoreElements());
+    const written$ = peer === undefined ? EMPTY : emptied(peer);
     const close$ = concat(written$, of<Input>({ type: 'close', session }));
     const late$ = timer(drainTimeoutMs, scheduler).pipe(
       map(() => new CommError(CommErrorCode.TIMEOUT, `${name}: not drained within ${drainTimeoutMs} ms`)),
@@ -162,15 +194,48 @@ export class EndpointRegistry {
     return merge(close$, late$).pipe(takeUntil(endOf(session)));
   }
 
-  #account({ session, endpointName, peer, wasLive }: Extract<Effect, { type: 'account' }>): void {
+  #account({ session, endpointName, peer, wasLive }: EffectOf<'account'>): void {
     const { undelivered, unknown } = session.losses;
-    const waiting = (wasLive ? peer?.outbound.clear() : undefined) ?? NOTHING;
+    const waiting = (wasLive ? peer?.clear() : undefined) ?? NOTHING;
     if (wasLive) peer?.drainInto(undefined);
-    const lost = { undelivered: addTallies(undelivered, waiting), unknown };
+    const all = { undelivered: addTallies(undelivered, waiting), unknown };
+    // What other replicas sent, they tell themselves.
+    const lost = peer?.loseRelayed(all, wasLive) ?? all;
     peer?.noteEnd(session.traffic, lost);
-    if (lost.undelivered.messages + lost.unknown.messages === 0) return;
-    this.#tell({ type: 'dropped', reason: 'disconnected', endpointName, ...lost });
+    this.#tellLosses(endpointName, lost);
+    if (wasLive) this.#replica.release(endpointName);
   }
+
+  #accountAway({ endpointName, peer, lost }: EffectOf<'account-away'>): void {
+    const waiting = (lost === undefined ? peer?.clear() : undefined) ?? NOTHING;
+    if (lost === undefined) peer?.drainInto(undefined);
+    const all = lost ?? { undelivered: waiting, unknown: NOTHING };
+    peer?.noteLosses(all);
+    this.#tellLosses(endpointName, all);
+  }
+
+  #tellLosses(endpointName: string, { undelivered, unknown }: Losses): void {
+    if (undelivered.messages + unknown.messages === 0) return;
+    this.#tell({ type: 'dropped', reason: 'disconnected', endpointName, undelivered, unknown });
+  }
+
+  /** Acts when nothing waits for some endpoints any more, or after `drainTimeoutMs`. */
+  #whenEmpty(peers: readonly Peer[], act: () => void): void {
+    const { drainTimeoutMs, scheduler } = this.#options;
+    const waiting = peers.filter((peer) => peer.waiting.messages > 0);
+    if (waiting.length === 0) {
+      act();
+      return;
+    }
+    merge(...waiting.map(emptied))
+      .pipe(takeUntil(timer(drainTimeoutMs, scheduler)), finalize(act))
+      .subscribe();
+  }
+}
+
+/** Completes when nothing waits for an endpoint. */
+function emptied(peer: Peer): Observable<never> {
+  return peer.waiting.messages === 0 ? EMPTY : peer.outbound.emptied$.pipe(take(1), ignoreElements());
 }
 
 /** Names and reasons may be a peer's. */

@@ -5,10 +5,10 @@ import type { Endpoint } from '../endpoint.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { BaseConnection } from '../transport/base-connection.js';
 import { Fifo } from '../transport/fifo.js';
+import type { Sink } from '../sink.js';
 import { decodeMap } from '../wire/map-codec.js';
 import { frameAppId, PREFIX_BYTES } from '../wire/prefix.js';
 import type { MessageRouter } from './message-router.js';
-import type { Sink } from './outbound.js';
 
 /** The name and address that NVFlare shows for loopback (`conn_manager.py`). */
 const LOOPBACK_NAME = 'CN00000';

@@ -1,31 +1,12 @@
 import { Observable, Subject } from 'rxjs';
 
-import { addTallies, type SendTimes, type Tally } from '../stats.js';
+import type { Losses, Origin } from '../cluster-contract.js';
+import { addTallies, NOTHING, type SendTimes, type Tally } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
+import type { Sink } from '../sink.js';
 import { frameMemory } from '../wire/frame-memory.js';
+import { RelayedMessages } from './relayed-messages.js';
 import { SendTimer } from './send-timer.js';
-
-/** Where the messages of an endpoint go out: its live session. */
-export interface Sink {
-  /** Messages can be sent. */
-  readonly isOpen: boolean;
-  /** Bytes handed over that are not with the operating system yet, those of control frames included. */
-  readonly bufferedBytes: number;
-  /** Of `bufferedBytes`, what only keeping the messages takes. Default: 0. */
-  readonly overheadBytes?: number;
-  /** Messages handed over that are not with the operating system yet. */
-  readonly bufferedMessages: number;
-  /** Emits when frames have gone to the operating system. */
-  readonly written$: Observable<void>;
-  /** Emits when a sink that was full takes messages again. */
-  readonly drained$: Observable<void>;
-  /**
-   * Sends an encoded message; `head` is only valid during the call.
-   *
-   * @returns false when the sink is full; the message is accepted all the same
-   */
-  sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean;
-}
 
 interface WaitingFrame {
   readonly head: Uint8Array;
@@ -65,6 +46,8 @@ export class Outbound {
   readonly #waiting = new Fifo<WaitingFrame>();
   /** What was received and is sent on: its memory is used again once it is written. */
   readonly #lent = new Fifo<LentPayload>();
+  /** Those of other replicas. Made for the first one. */
+  #relayed: RelayedMessages | undefined;
   #waitingBytes = 0;
   #sink: Sink | undefined;
   #room: Room = 'open';
@@ -125,10 +108,34 @@ export class Outbound {
     return this.#room === 'open';
   }
 
+  /** Takes one frame that another replica accepted, and tells its origin what becomes of it. */
+  relay(head: Uint8Array, payload: Uint8Array | undefined, origin: Origin): void {
+    this.#relayed ??= new RelayedMessages();
+    const bytes = head.length + (payload?.length ?? 0);
+    this.#relayed.add({ position: this.#accepted + 1, bytes, origin });
+    this.next(head, payload);
+    if (this.#sink !== undefined) this.#relayed.written(this.#positionWritten(this.#sink));
+  }
+
+  /**
+   * Tells the origins of relayed messages of a loss.
+   *
+   * @param isAll - nothing that was accepted goes out any more
+   * @returns what was lost of them
+   */
+  loseRelayed(losses: Losses, isAll: boolean): Losses {
+    if (this.#relayed === undefined) return { undelivered: NOTHING, unknown: NOTHING };
+    if (isAll) this.#relayed.detach(this.#accepted);
+    else if (this.#sink === undefined) this.#relayed.detach(this.#accepted - this.#waiting.length);
+    return this.#relayed.lose(losses);
+  }
+
   /** Drains into a sink, first what waits, until unsubscribed; then frames wait for the next sink. */
   writeInto(sink: Sink): Observable<never> {
     return new Observable<never>((subscriber) => {
-      this.#abandonLent(this.#accepted - this.#waiting.length);
+      const handedOver = this.#accepted - this.#waiting.length;
+      this.#abandonLent(handedOver);
+      this.#relayed?.detach(handedOver);
       this.#sink = sink;
       subscriber.add(sink.written$.subscribe(() => this.#noteWritten(sink)));
       subscriber.add(sink.drained$.subscribe(() => this.#flush()));
@@ -149,9 +156,14 @@ export class Outbound {
     return waiting;
   }
 
-  #noteWritten({ bufferedMessages }: Sink): void {
-    const position = this.#accepted - this.#waiting.length - bufferedMessages;
+  #positionWritten({ bufferedMessages }: Sink): number {
+    return this.#accepted - this.#waiting.length - bufferedMessages;
+  }
+
+  #noteWritten(sink: Sink): void {
+    const position = this.#positionWritten(sink);
     this.#timer.written(position);
+    this.#relayed?.written(position);
     while ((this.#lent.peek()?.position ?? Infinity) <= position) {
       const lent = this.#lent.shift();
       if (lent !== undefined) frameMemory.written(lent.payload);

@@ -1,52 +1,96 @@
 import { Subscription } from 'rxjs';
 
 import { clockOf } from '../clock-of.js';
+import type { Losses, Replica } from '../cluster-contract.js';
 import { QueueFullError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { Message } from '../message.js';
 import type { ResolvedOptions } from '../options.js';
-import type { EndpointStats, Tally } from '../stats.js';
+import { type EndpointStats, NOTHING, type Tally } from '../stats.js';
+import type { Sink } from '../sink.js';
 import { isWatcher } from '../watcher.js';
 import { encodeHead } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
-import { Outbound, type Sink } from './outbound.js';
+import { Outbound } from './outbound.js';
+import { withoutLosses } from './relayed-messages.js';
+import { NO_TIMES } from './send-timer.js';
 import { Counter, Traffic } from './traffic.js';
 
 /** The first ID follows this one (`RESERVED_STREAM_ID` of NVFlare's `sfm_endpoint.py`); the counter wraps to 0. */
 const RESERVED_STREAM_ID = 16;
 
-/** What is left of accepted messages when their connection ends. */
-export interface Losses {
-  /** They certainly did not go out. */
-  readonly undelivered: Tally;
-  /** They were with the operating system, which has not confirmed them: they may have arrived. */
-  readonly unknown: Tally;
+/** What ended connections leave behind. */
+class Past {
+  readonly traffic = new Traffic();
+  readonly undelivered = new Counter();
+  readonly unknown = new Counter();
 }
 
-/** What sends to an endpoint, and counts. It outlives the connections of the endpoint. */
-export class Peer {
-  /** What `send` pushes into, and the live session drains. */
-  readonly outbound: Outbound;
+const NO_PAST = new Past();
 
+/**
+ * What sends to an endpoint, and counts. It outlives the connections of the endpoint. What only sending needs is made
+ * when something is first sent: most endpoints of a cluster are at other replicas, and never sent to from here.
+ */
+export class Peer {
   readonly #name: string;
-  readonly #maxQueuedBytes: number;
+  readonly #options: ResolvedOptions;
+  #outbound: Outbound | undefined;
   #draining = Subscription.EMPTY;
-  /** Over the connections that have ended. */
-  readonly #pastTraffic = new Traffic();
-  readonly #undelivered = new Counter();
-  readonly #unknown = new Counter();
+  #sink: Sink | undefined;
+  /** Knows the sink, while there is no outbound to drain into it. */
+  #away: Pick<Replica, 'sinkTo'> | undefined;
+  #past: Past | undefined;
   #streamId = RESERVED_STREAM_ID;
 
-  constructor(name: string, { highWaterMarkBytes, maxQueuedBytes, scheduler }: ResolvedOptions) {
+  constructor(name: string, options: ResolvedOptions) {
     this.#name = name;
-    this.#maxQueuedBytes = maxQueuedBytes;
-    this.outbound = new Outbound(highWaterMarkBytes, clockOf(scheduler));
+    this.#options = options;
+  }
+
+  /** What `send` pushes into, and the live session, or another replica, drains. */
+  get outbound(): Outbound {
+    if (this.#outbound !== undefined) return this.#outbound;
+    const { highWaterMarkBytes, scheduler } = this.#options;
+    this.#outbound = new Outbound(highWaterMarkBytes, clockOf(scheduler));
+    if (this.#away !== undefined) this.drainAway(this.#away);
+    return this.#outbound;
   }
 
   /** Lets the outbound frames drain into a sink, in place of the one before. Without one, they wait. */
   drainInto(sink: Sink | undefined): void {
     this.#draining.unsubscribe();
+    if (this.#sink?.sent !== undefined) this.#pastNow.traffic.sent.add(this.#sink.sent);
+    this.#away = undefined;
+    this.#sink = sink;
     this.#draining = sink === undefined ? Subscription.EMPTY : this.outbound.writeInto(sink).subscribe();
+  }
+
+  /** Lets them drain into the sink that another replica has for the endpoint. */
+  drainAway(replica: Pick<Replica, 'sinkTo'>): void {
+    this.drainInto(this.#outbound === undefined ? undefined : replica.sinkTo(this.#name));
+    if (this.#outbound === undefined) this.#away = replica;
+  }
+
+  /** Forgets what waits, and says how much that was. */
+  clear(): Tally {
+    return this.#outbound?.clear() ?? NOTHING;
+  }
+
+  /**
+   * Tells other replicas what was lost of theirs.
+   *
+   * @param isAll - nothing that was accepted goes out any more
+   * @returns what was lost of ours
+   */
+  loseRelayed(losses: Losses, isAll: boolean): Losses {
+    const relayed = this.#outbound?.loseRelayed(losses, isAll);
+    return relayed === undefined ? losses : withoutLosses(losses, relayed);
+  }
+
+  /** How much waits here. */
+  get waiting(): Tally {
+    return this.#outbound?.waiting ?? NOTHING;
   }
 
   /**
@@ -57,27 +101,34 @@ export class Peer {
   stats(endpoint: Endpoint, live: Traffic | undefined): EndpointStats {
     const { name, state } = endpoint;
     const traffic = new Traffic();
-    traffic.add(this.#pastTraffic);
+    const past = this.#past ?? NO_PAST;
+    traffic.add(past.traffic);
     if (live !== undefined) traffic.add(live);
+    if (this.#sink?.sent !== undefined) traffic.sent.add(this.#sink.sent);
     return {
       name,
       state,
       ...(isWatcher(endpoint) ? { isWatcher: true } : {}),
       sent: traffic.sent.toTally(),
       received: traffic.received.toTally(),
-      queued: this.outbound.backlog,
-      undelivered: this.#undelivered.toTally(),
-      unknown: this.#unknown.toTally(),
+      queued: this.#outbound?.backlog ?? NOTHING,
+      undelivered: past.undelivered.toTally(),
+      unknown: past.unknown.toTally(),
       unclaimed: traffic.unclaimed.toTally(),
-      sendTimes: this.outbound.sendTimes,
+      sendTimes: this.#outbound?.sendTimes ?? NO_TIMES,
     };
   }
 
   /** Adds up what a connection carried that has ended, and what was lost with it. */
-  noteEnd(traffic: Traffic, { undelivered, unknown }: Losses): void {
-    this.#pastTraffic.add(traffic);
-    this.#undelivered.add(undelivered);
-    this.#unknown.add(unknown);
+  noteEnd(traffic: Traffic, losses: Losses): void {
+    this.#pastNow.traffic.add(traffic);
+    this.noteLosses(losses);
+  }
+
+  /** Adds up what was lost. */
+  noteLosses({ undelivered, unknown }: Losses): void {
+    this.#pastNow.undelivered.add(undelivered);
+    this.#pastNow.unknown.add(unknown);
   }
 
   /** Counts messages and heartbeats, over all connections of the endpoint. */
@@ -95,13 +146,18 @@ export class Peer {
       { type: FrameType.DATA, appId, streamId: this.nextStreamId(), headers },
       payloadBytes,
     );
-    if (this.outbound.isFull) this.#requireRoom(head.length + payloadBytes);
-    return this.outbound.next(head, payload);
+    const { outbound } = this;
+    if (outbound.isFull) this.#requireRoom(outbound, head.length + payloadBytes);
+    return outbound.next(head, payload);
   }
 
-  #requireRoom(bytes: number): void {
-    const { queuedBytes } = this.outbound;
-    if (queuedBytes + bytes <= this.#maxQueuedBytes) return;
-    throw new QueueFullError(this.#name, queuedBytes, this.#maxQueuedBytes);
+  get #pastNow(): Past {
+    return (this.#past ??= new Past());
+  }
+
+  #requireRoom({ queuedBytes }: Outbound, bytes: number): void {
+    const { maxQueuedBytes } = this.#options;
+    if (queuedBytes + bytes <= maxQueuedBytes) return;
+    throw new QueueFullError(this.#name, queuedBytes, maxQueuedBytes);
   }
 }

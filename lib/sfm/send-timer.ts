@@ -1,6 +1,7 @@
 import { SEND_TIME_BOUNDS_MS, type SendTimes } from '../stats.js';
 
-const NO_TIMES: SendTimes = {
+/** No message was timed. */
+export const NO_TIMES: SendTimes = {
   count: 0,
   sumMs: 0,
   maxMs: 0,

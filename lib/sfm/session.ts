@@ -1,11 +1,13 @@
 import { map, Observable, type Subscriber, type Subscription } from 'rxjs';
 
+import type { Losses } from '../cluster-contract.js';
 import { CommError, CommErrorCode, RefusedError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import { addTallies } from '../stats.js';
 import type { Connection } from '../transport/connection.js';
 import { Mode } from '../transport/driver.js';
+import type { Sink } from '../sink.js';
 import { decodeFrame, encodeHead, type Frame, NIL_PAYLOAD } from '../wire/frame.js';
 import { FrameType, stampSequence } from '../wire/prefix.js';
 import { askProperties } from './ask-properties.js';
@@ -13,9 +15,7 @@ import { type ControlType, FrameCounter } from './frame-counter.js';
 import { decodeHandshake, encodeHandshake } from './handshake.js';
 import type { Heart, Pulse } from './heartbeat.js';
 import { HeldFrames, MAX_HELD_BYTES } from './held-frames.js';
-import type { Sink } from './outbound.js';
 import { misfitOf } from './misfit.js';
-import type { Losses } from './peer.js';
 import { MAX_UNREAD_PINGS, PingFlood } from './ping-flood.js';
 import { decodeRefusal, encodeRefusal } from './refusal.js';
 import type { SessionContext, SessionRole } from './session-context.js';

@@ -32,6 +32,18 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     return this.#changed(key, { value }, this.has(key) ? this.size : this.size + 1);
   }
 
+  /** This map with many entries, at the cost of one change. */
+  withAll(entries: ReadonlyMap<K, V>): SnapshotMap<K, V> {
+    if (entries.size === 0) return this;
+    const changes = new Map(this.#changes);
+    let { size } = this;
+    for (const [key, value] of entries) {
+      if (!this.has(key)) size += 1;
+      changes.set(key, { value });
+    }
+    return this.#settled(changes, size);
+  }
+
   /** This map without `key`. */
   without(key: K): SnapshotMap<K, V> {
     return this.has(key) ? this.#changed(key, { value: undefined }, this.size - 1) : this;
@@ -74,7 +86,10 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   #changed(key: K, change: Change<V>, size: number): SnapshotMap<K, V> {
-    const changes = new Map(this.#changes).set(key, change);
+    return this.#settled(new Map(this.#changes).set(key, change), size);
+  }
+
+  #settled(changes: ReadonlyMap<K, Change<V>>, size: number): SnapshotMap<K, V> {
     const next = new SnapshotMap(this.#base, changes, size);
     const limit = Math.max(MIN_CHANGES, Math.sqrt(this.#base.size));
     return changes.size <= limit ? next : new SnapshotMap<K, V>(new Map(next.entries()), new Map(), size);

@@ -1,5 +1,6 @@
 import { match } from 'ts-pattern';
 
+import type { RemoteChange } from '../cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { type Endpoint, EndpointState } from '../endpoint.js';
 import type { DuplicateName, ResolvedOptions } from '../options.js';
@@ -25,6 +26,8 @@ export interface Rules {
 type Of<T extends Input['type']> = Extract<Input, { type: T }>;
 
 /*
+ * Of an endpoint that is connected here; one that is at another replica becomes what that replica tells of it.
+ *
  *                  admitted              retire                    closed
  *   (unknown) ------------------> READY ----------> CLOSING ------------------> DISCONNECTED --forget--> (unknown)
  *                                   ^ \______________________________________/^      |
@@ -56,6 +59,10 @@ export function step(rules: Rules): (world: World, input: Input) => World {
       .with({ type: 'remove' }, ({ name }) => remove(world, name))
       .with({ type: 'forget' }, ({ name }) => forget(world, name))
       .with({ type: 'close' }, ({ session, reason }) => todo(world, close(session, reason)))
+      .with({ type: 'remote' }, (event) => changeRemote(world, event, rules))
+      .with({ type: 'yield' }, (event) => yieldName(world, event))
+      .with({ type: 'replica-closing' }, ({ replica }) => closeReplica(world, replica))
+      .with({ type: 'lost' }, (event) => todo(world, accountLost(world, event)))
       .with({ type: 'report' }, ({ event }) => todo(world, { type: 'tell', event }))
       .exhaustive();
   };
@@ -70,19 +77,29 @@ function open(world: World, { role, connection }: Session): World {
 /** One connection per name: the newcomer stays (NVFlare's rule, `sfm_endpoint.py`), unless the incumbent may. */
 function admit(world: World, event: Of<'admitted'>, { duplicateName, makePeer }: Rules): World {
   const { session, endpoint, at, over } = event;
-  if (!session.isOpen) return world;
   const seat = world.seats.get(endpoint.name);
   const older = seat?.session;
+  if (!session.isOpen)
+    return older === undefined ? todo(world, { type: 'release', endpointName: endpoint.name }) : world;
   const isContested = duplicateName === 'incumbent' && older !== undefined && older !== over && older.isReady;
   if (isContested)
     return refuse(world, { session, endpoint, error: nameTaken(older, endpoint.name), told: NAME_TAKEN });
   const peer = seat?.peer ?? makePeer(endpoint.name);
-  const flaps = older === undefined ? (seat?.flaps ?? NO_FLAPS) : withFlap(seat?.flaps ?? NO_FLAPS, at);
-  const next = withSeat(world, { endpoint, peer, session, flaps, isRemoved: false, goneKey: undefined });
-  const isNews = seat?.endpoint.state !== EndpointState.READY;
+  const isTaken = older !== undefined || seat?.replica !== undefined;
+  const flaps = isTaken ? withFlap(seat?.flaps ?? NO_FLAPS, at) : (seat?.flaps ?? NO_FLAPS);
+  const next = withSeat(world, {
+    endpoint,
+    peer,
+    session,
+    replica: undefined,
+    flaps,
+    isRemoved: false,
+    goneKey: undefined,
+  });
+  const isNews = seat?.endpoint.state !== EndpointState.READY || seat.replica !== undefined;
   return todo(
     next,
-    ...(older === undefined ? [] : [{ type: 'route', peer, session: undefined } as const]),
+    ...(isTaken ? [{ type: 'route', peer, session: undefined } as const] : []),
     ...(isNews ? [tellEndpoint(endpoint, session)] : []),
     { type: 'welcome', session, endpoint, peer },
     ...(older === undefined ? [] : evict(older, session, endpoint.name, flaps.count)),
@@ -163,9 +180,123 @@ function leave(world: World, { session, error }: Of<'closed'>, rules: Rules): Wo
   ];
   if (seat === undefined) return todo(world, ...ended);
   const endpoint = seat.endpoint.withState(EndpointState.DISCONNECTED);
-  const next = withSeat(world, { ...seat, endpoint, session: undefined, goneKey: world.nextGoneKey });
+  const next = withSeat(world, { ...seat, endpoint, session: undefined, goneKey: TO_BE_GONE });
   const forgotten = seat.isRemoved ? [endpoint.name] : longestGone(next, rules);
   return todo(next, ...ended, tellEndpoint(endpoint, session), ...forgotten.map(thenForget));
+}
+
+/** Many endpoints may change in one step, since a replica has thousands of them. */
+function changeRemote(world: World, { changes, at }: Of<'remote'>, rules: Rules): World {
+  const seats = new Map<string, Seat>();
+  const effects: Effect[] = [];
+  for (const change of changes) {
+    const before = seats.get(change.name) ?? world.seats.get(change.name);
+    const after =
+      change.endpoint === undefined ? goneAway(before, change) : moveAway(before, change, at, rules);
+    if (after === undefined) continue;
+    seats.set(change.name, after.seat);
+    effects.push(...after.effects);
+  }
+  const next = withSeats(world, seats);
+  const removed = [...seats.values()].filter(({ isRemoved, goneKey }) => isRemoved && goneKey !== undefined);
+  const forgotten = new Set([...removed.map(({ endpoint }) => endpoint.name), ...longestGone(next, rules)]);
+  return todo(next, ...effects, ...[...forgotten].map(thenForget));
+}
+
+interface Change {
+  readonly seat: Seat;
+  readonly effects: readonly Effect[];
+}
+
+/** An endpoint is at another replica. What waits for it goes there. */
+function moveAway(
+  before: Seat | undefined,
+  { name, replica, endpoint }: RemoteChange,
+  at: number,
+  { makePeer }: Rules,
+): Change | undefined {
+  if (endpoint === undefined) return undefined;
+  const { session } = before ?? {};
+  const peer = before?.peer ?? makePeer(name);
+  const isTaken = session !== undefined || (before?.replica !== undefined && before.replica !== replica);
+  const flaps = isTaken ? withFlap(before?.flaps ?? NO_FLAPS, at) : (before?.flaps ?? NO_FLAPS);
+  const seat: Seat = {
+    endpoint,
+    peer,
+    session: undefined,
+    replica,
+    flaps,
+    isRemoved: false,
+    goneKey: undefined,
+  };
+  const isNews = before?.endpoint.state !== endpoint.state || isTaken;
+  const effects: readonly Effect[] = [
+    ...(session === undefined ? [] : [{ type: 'route', peer, session: undefined } as const]),
+    { type: 'route-away', peer },
+    ...(isNews ? [tellRemote(endpoint, replica)] : []),
+    ...(session === undefined ? [] : lose(session, name, replica, flaps.count)),
+  ];
+  return { seat, effects };
+}
+
+/** An endpoint is not at another replica any more. One that is here, or at a third one by now, is not concerned. */
+function goneAway(before: Seat | undefined, { name, replica }: RemoteChange): Change | undefined {
+  if (before?.replica !== replica) return undefined;
+  const { peer } = before;
+  const endpoint = before.endpoint.withState(EndpointState.DISCONNECTED);
+  const seat: Seat = { ...before, endpoint, replica: undefined, goneKey: TO_BE_GONE };
+  return {
+    seat,
+    effects: [
+      { type: 'account-away', endpointName: name, peer, lost: undefined },
+      tellRemote(endpoint, replica),
+    ],
+  };
+}
+
+/** Until that replica has the endpoint, what is sent to it waits. */
+function yieldName(world: World, { name, replica, at }: Of<'yield'>): World {
+  const seat = world.seats.get(name);
+  if (seat?.session === undefined) return world;
+  const { session, peer } = seat;
+  const flaps = withFlap(seat.flaps, at);
+  const next = withSeat(world, { ...seat, session: undefined, replica, flaps });
+  return todo(
+    next,
+    { type: 'route', peer, session: undefined },
+    ...lose(session, name, replica, flaps.count),
+  );
+}
+
+/** Its endpoints take no more messages; what waits for them still goes there. */
+function closeReplica(world: World, replica: string): World {
+  const ready = [...world.seats.values()].filter(
+    (seat) => seat.replica === replica && seat.endpoint.state === EndpointState.READY,
+  );
+  const closing = ready.map((seat) => ({
+    ...seat,
+    endpoint: seat.endpoint.withState(EndpointState.CLOSING),
+  }));
+  return todo(
+    withSeats(world, new Map(closing.map((seat) => [seat.endpoint.name, seat]))),
+    ...closing.map(({ endpoint }) => tellRemote(endpoint, replica)),
+    { type: 'hand-over', replica, peers: ready.map(({ peer }) => peer) },
+  );
+}
+
+function accountLost(world: World, { name, undelivered, unknown }: Of<'lost'>): Effect {
+  const peer = world.seats.get(name)?.peer;
+  return { type: 'account-away', endpointName: name, peer, lost: { undelivered, unknown } };
+}
+
+/** A session loses its name to another replica. */
+function lose(session: Session, endpointName: string, replica: string, count: number): Effect[] {
+  const message = `a second connection presents itself as ${endpointName} at replica ${replica}: it stays, ${place(session)} is closed`;
+  const { connection: evicted } = session;
+  return [
+    { type: 'tell', event: { type: 'evicted', endpointName, evicted, replica, count, message } },
+    close(session, new CommError(CommErrorCode.CLOSED, message, { detail: 'replaced' })),
+  ];
 }
 
 function retire(world: World, session: Session): World {
@@ -178,13 +309,23 @@ function retire(world: World, session: Session): World {
 
 function remove(world: World, name: string): World {
   const seat = world.seats.get(name);
+  if (seat?.replica !== undefined) return removeAway(world, seat, seat.replica);
   if (seat?.session === undefined) return forget(world, name);
   return retire(withSeat(world, { ...seat, isRemoved: true }), seat.session);
 }
 
+function removeAway(world: World, seat: Seat, replica: string): World {
+  const endpoint = seat.endpoint.withState(EndpointState.CLOSING);
+  return todo(withSeat(world, { ...seat, endpoint, isRemoved: true }), tellRemote(endpoint, replica), {
+    type: 'remove-away',
+    endpointName: endpoint.name,
+    peer: seat.peer,
+  });
+}
+
 function forget(world: World, name: string): World {
   const seat = world.seats.get(name);
-  return seat === undefined || seat.session !== undefined ? world : withoutSeat(world, seat);
+  return seat?.goneKey === undefined ? world : withoutSeat(world, seat);
 }
 
 /** The names beyond `maxDisconnectedEndpoints`. */
@@ -192,6 +333,9 @@ function longestGone({ gone }: World, { maxDisconnectedEndpoints }: Rules): stri
   const excess = gone.size - maxDisconnectedEndpoints;
   return excess <= 0 ? [] : [...gone.values()].slice(0, excess);
 }
+
+/** The key of a seat that becomes DISCONNECTED; `withSeats` puts the next one in its place. */
+const TO_BE_GONE = -1;
 
 /** In a step of its own, so that everyone sees the endpoint DISCONNECTED first. */
 function thenForget(name: string): Effect {
@@ -204,23 +348,35 @@ function seatOf(world: World, session: Session): Seat | undefined {
   return seat?.session === session ? seat : undefined;
 }
 
-/** The world with a seat in it: the one place that puts an endpoint in. */
+/** The world with a seat in it. */
 function withSeat(world: World, seat: Seat): World {
-  const { name } = seat.endpoint;
-  const before = world.seats.get(name);
-  const { gone, nextGoneKey } = world;
+  return withSeats(world, new Map([[seat.endpoint.name, seat]]));
+}
+
+/** The world with many seats in it: the one place that puts endpoints in. */
+function withSeats(world: World, seats: ReadonlyMap<string, Seat>): World {
+  let { gone, nextGoneKey } = world;
+  const placed = new Map<string, Seat>();
+  const endpoints = new Map<string, Endpoint>();
+  const newlyGone = new Map<number, string>();
+  for (const [name, seat] of seats) {
+    const before = world.seats.get(name);
+    if (before?.endpoint !== seat.endpoint) endpoints.set(name, seat.endpoint);
+    if (before?.goneKey !== undefined && before.goneKey !== seat.goneKey) gone = gone.without(before.goneKey);
+    if (seat.goneKey !== TO_BE_GONE) placed.set(name, seat);
+    else {
+      placed.set(name, { ...seat, goneKey: nextGoneKey });
+      newlyGone.set(nextGoneKey, name);
+      nextGoneKey += 1;
+    }
+  }
   return {
     ...world,
-    seats: world.seats.with(name, seat),
-    ...(before?.endpoint === seat.endpoint
-      ? {}
-      : {
-          endpoints: world.endpoints.with(name, seat.endpoint),
-          changed: [...world.changed, name],
-        }),
-    ...(seat.goneKey === undefined
-      ? { gone: gone.without(before?.goneKey ?? nextGoneKey) }
-      : { gone: gone.with(seat.goneKey, name), nextGoneKey: nextGoneKey + 1 }),
+    seats: world.seats.withAll(placed),
+    endpoints: world.endpoints.withAll(endpoints),
+    changed: [...world.changed, ...endpoints.keys()],
+    gone: gone.withAll(newlyGone),
+    nextGoneKey,
   };
 }
 
@@ -240,6 +396,10 @@ function todo(world: World, ...effects: Effect[]): World {
 
 function tellEndpoint(endpoint: Endpoint, { connection }: Session): Effect {
   return { type: 'tell', event: { type: 'endpoint', endpoint, connection } };
+}
+
+function tellRemote(endpoint: Endpoint, replica: string): Effect {
+  return { type: 'tell', event: { type: 'endpoint', endpoint, replica } };
 }
 
 function tellUnverified({ session, endpoint, error: { cause } }: Of<'unverified'>): Effect {

@@ -1,3 +1,4 @@
+import type { ClusterInput, Losses } from '../cluster-contract.js';
 import type { CommError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { LifecycleEvent } from '../lifecycle.js';
@@ -12,8 +13,10 @@ export interface Seat {
   readonly endpoint: Endpoint;
   /** What sends to it. */
   readonly peer: Peer;
-  /** Its one live connection. */
+  /** Its one live connection, where that is ours. */
   readonly session: Session | undefined;
+  /** The replica that has its connection, where that is another one. */
+  readonly replica: string | undefined;
   /** How often newcomers took the name. */
   readonly flaps: Flaps;
   /** It is forgotten when its connection has ended. */
@@ -25,6 +28,7 @@ export interface Seat {
 /** What comes in: the lives of sessions, what the application asks for, and what other parts report. */
 export type Input =
   | SessionLife
+  | ClusterInput
   /** A session is to end in good order: no more messages, what waits is written, then it is closed. */
   | { readonly type: 'retire'; readonly session: Session }
   /** The same for the session of an endpoint, which is forgotten then. */
@@ -73,6 +77,23 @@ export type Effect =
       readonly peer: Peer | undefined;
       /** It was the live session, so what waits for the endpoint is lost too. */
       readonly wasLive: boolean;
+    }
+  /** Let what was sent to an endpoint go to the replica that has it. */
+  | { readonly type: 'route-away'; readonly peer: Peer }
+  /** Tell the cluster that an endpoint is not here any more. */
+  | { readonly type: 'release'; readonly endpointName: string }
+  /** Let another replica close the connection of an endpoint, when what waits for it is there. */
+  | { readonly type: 'remove-away'; readonly endpointName: string; readonly peer: Peer }
+  /** Tell a closing replica when it has what waits for its endpoints. */
+  | { readonly type: 'hand-over'; readonly replica: string; readonly peers: readonly Peer[] }
+  /** Tell what was lost with the connection of an endpoint at another replica, and what waits for it. */
+  | {
+      readonly type: 'account-away';
+      readonly endpointName: string;
+      /** `undefined` where the endpoint is forgotten already. */
+      readonly peer: Peer | undefined;
+      /** What was on its way; `undefined` where that is told later, and what waits is lost. */
+      readonly lost: Losses | undefined;
     }
   /** Take another input. */
   | { readonly type: 'then'; readonly input: Input };

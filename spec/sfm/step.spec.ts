@@ -135,6 +135,15 @@ function describeEffect(effect: Effect): string {
       return `account ${labelOf(effect.session)}${effect.wasLive ? ' with what waits' : ''}`;
     case 'then':
       return `then ${effect.input.type} ${'name' in effect.input ? effect.input.name : ''}`;
+    case 'hand-over':
+      return `hand over ${effect.peers.length} to ${effect.replica}`;
+    case 'account-away':
+      return `account ${effect.lost === undefined ? 'what waits' : 'what was on its way'}`;
+    case 'route-away':
+      return 'route away';
+    case 'release':
+    case 'remove-away':
+      return `${effect.type} ${effect.endpointName}`;
     default:
       return `${effect.type} ${labelOf(effect.session)}`;
   }
@@ -348,6 +357,10 @@ describe('a step', () => {
       forget: true,
       close: true,
       report: true,
+      remote: true,
+      yield: true,
+      'replica-closing': true,
+      lost: true,
     };
     expect(new Set(TABLE.map(([, input]) => input().type))).toEqual(new Set(Object.keys(all)));
   });

@@ -1,6 +1,6 @@
 import { connect } from '@nats-io/transport-node';
 
-import { NatsServer } from '../nats-server.js';
+import { NatsServer } from '../../support/nats-server.js';
 import { chunksOf, inFlight, type System, timed } from '../system.js';
 
 /** nats.js with a real nats-server between the two ends. It has no streams: each chunk is a request here. */

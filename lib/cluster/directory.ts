@@ -1,0 +1,219 @@
+import { StorageType } from '@nats-io/jetstream';
+import type { KV, KvWatchEntry } from '@nats-io/kv';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+import { CommError } from '../comm-error.js';
+import { Endpoint, EndpointState } from '../endpoint.js';
+import { decodeMap, encodeMap } from '../wire/map-codec.js';
+import { viewOf } from './batch.js';
+import type { ResolvedClusterOptions } from './options.js';
+
+/** Who has a name. */
+export interface Entry {
+  /** The ID of the replica. */
+  readonly replica: string;
+  /** Counts the claims of that replica. A newcomer at the replica that has the name already does not change it. */
+  readonly generation: number;
+  /** READY, as the others see it. */
+  readonly endpoint: Endpoint;
+}
+
+/** One change of the directory. */
+export type DirectoryEvent =
+  | {
+      readonly type: 'entry';
+      readonly name: string;
+      readonly revision: number;
+      readonly entry: Entry | undefined;
+    }
+  /** A replica has seen all changes before this. */
+  | { readonly type: 'marker'; readonly replica: string; readonly revision: number; readonly isGone: boolean }
+  /** What is there cannot be read: it is of another version, or forged. */
+  | { readonly type: 'broken' };
+
+/** How many writes may be on their way at a time. */
+const MAX_WRITES = 256;
+
+/** How long NATS remembers that a name is free again: longer than anybody looks back. */
+const REMEMBER_FREE = '120s';
+const REMEMBER_FREE_MS = 120_000;
+
+/** What `Nats-Expected-Last-Subject-Sequence` finds (JSStreamWrongLastSequenceErrF, and without the sequence). */
+const CONFLICT_CODES: readonly unknown[] = [10_071, 10_164];
+
+/**
+ * The names of the endpoints of all replicas: a bucket of JetStream. Each change is compare-and-set by the revision of
+ * the entry before, so of two that want a name one gets it.
+ */
+export class Directory {
+  readonly #nats: NatsConnection;
+  readonly #options: ResolvedClusterOptions;
+  readonly #maxProperties: number;
+  readonly #queue: (() => void)[] = [];
+  #writing = 0;
+  #bucket: KV | undefined;
+  #stopWatching: () => void = () => undefined;
+
+  constructor(nats: NatsConnection, options: ResolvedClusterOptions, maxProperties: number) {
+    this.#nats = nats;
+    this.#options = options;
+    this.#maxProperties = maxProperties;
+  }
+
+  /**
+   * Opens the bucket, makes it where it is not there, and watches it in place of before: first what is there, then each
+   * change.
+   */
+  async watch(next: (event: DirectoryEvent) => void): Promise<void> {
+    this.stop();
+    const { name, storage, storageReplicas } = this.#options;
+    const bucket = await new Kvm(this.#nats).create(`rxflare_${name}`, {
+      description: `The endpoints of the rxflare cluster ${name}`,
+      history: 1,
+      storage: storage === 'file' ? StorageType.File : StorageType.Memory,
+      replicas: storageReplicas,
+      markerTTL: REMEMBER_FREE_MS,
+    });
+    this.#bucket = bucket;
+    const entries = await bucket.watch();
+    this.#stopWatching = () => entries.stop();
+    void (async () => {
+      for await (const entry of entries) next(this.#read(entry));
+    })().catch(() => undefined); // It ends when NATS is away; then it is watched again.
+  }
+
+  /** Watches no more. */
+  stop(): void {
+    this.#stopWatching();
+    this.#stopWatching = () => undefined;
+  }
+
+  /** Who has a name now. */
+  async read(name: string): Promise<{ readonly revision: number; readonly entry: Entry | undefined }> {
+    const entry = await this.#opened.get(keyOf(name));
+    if (entry === null) return { revision: 0, entry: undefined };
+    const event = this.#read(entry);
+    return { revision: entry.revision, entry: event.type === 'entry' ? event.entry : undefined };
+  }
+
+  /**
+   * Takes a name.
+   *
+   * @param revision - of the entry that is replaced; 0 where there must be none
+   * @returns the new revision; `undefined` where the entry has changed in between
+   */
+  async write(entry: Entry, revision: number): Promise<number | undefined> {
+    const key = keyOf(entry.endpoint.name);
+    const value = encodeEntry(entry);
+    return this.#inTurn(() =>
+      unlessConflict(() =>
+        revision === 0 ? this.#opened.create(key, value) : this.#opened.update(key, value, revision),
+      ),
+    );
+  }
+
+  /** Frees a name, unless its entry has changed in between. */
+  async remove(name: string, revision: number): Promise<void> {
+    await this.#purge(keyOf(name), revision);
+  }
+
+  /** Writes the marker of a replica. It comes back by the watch, behind all that was there before. */
+  async mark(replica: string): Promise<number> {
+    return this.#inTurn(() => this.#opened.put(markerOf(replica), ''));
+  }
+
+  /** Removes the marker of a replica. */
+  async unmark(replica: string): Promise<void> {
+    await this.#purge(markerOf(replica));
+  }
+
+  get #opened(): KV {
+    if (this.#bucket === undefined) throw new Error('the bucket is not open yet');
+    return this.#bucket;
+  }
+
+  async #purge(key: string, previousSeq?: number): Promise<void> {
+    await this.#inTurn(() =>
+      unlessConflict(() =>
+        this.#opened.purge(key, {
+          ...(previousSeq === undefined ? {} : { previousSeq }),
+          ttl: REMEMBER_FREE,
+        }),
+      ),
+    );
+  }
+
+  /** NATS answers writes in order, so more at a time only wait there, and time out. */
+  async #inTurn<T>(write: () => Promise<T>): Promise<T> {
+    if (this.#writing >= MAX_WRITES) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    else this.#writing += 1;
+    try {
+      return await write();
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#writing -= 1;
+      else next();
+    }
+  }
+
+  #read({
+    key,
+    revision,
+    operation,
+    value,
+  }: Pick<KvWatchEntry, 'key' | 'revision' | 'operation' | 'value'>): DirectoryEvent {
+    const isGone = operation !== 'PUT';
+    if (key.startsWith('r.')) return { type: 'marker', replica: key.slice(2), revision, isGone };
+    if (!key.startsWith('e.')) return { type: 'broken' };
+    const name = key.slice(2).replaceAll('=', '~');
+    if (isGone) return { type: 'entry', name, revision, entry: undefined };
+    try {
+      return { type: 'entry', name, revision, entry: decodeEntry(name, value, this.#maxProperties) };
+    } catch {
+      return { type: 'broken' };
+    }
+  }
+}
+
+/** `~` is no character of keys, and `=` none of names. */
+function keyOf(name: string): string {
+  return `e.${name.replaceAll('~', '=')}`;
+}
+
+function markerOf(replica: string): string {
+  return `r.${replica}`;
+}
+
+/** The size of the first map, that map, and the properties, which may be as large as a map can. */
+function encodeEntry({ replica, generation, endpoint }: Entry): Uint8Array {
+  const { connProps, properties } = endpoint;
+  const place = encodeMap({ replica, generation, connection: { ...connProps } as never }).slice();
+  const known = encodeMap(properties as never);
+  const value = new Uint8Array(4 + place.length + known.length);
+  viewOf(value).setUint32(0, place.length);
+  value.set(place, 4);
+  value.set(known, 4 + place.length);
+  return value;
+}
+
+/** @throws where it is no entry */
+function decodeEntry(name: string, value: Uint8Array, maxProperties: number): Entry {
+  const placeEnd = 4 + viewOf(value).getUint32(0);
+  const { replica, generation, connection } = decodeMap(value, 4, placeEnd);
+  const properties = decodeMap(value, placeEnd);
+  if (typeof replica !== 'string' || typeof generation !== 'number') throw new Error('no entry');
+  if (Object.keys(properties).length > maxProperties) throw new Error('too many properties');
+  const connProps = { ...(connection as Record<string, unknown>), replica };
+  return { replica, generation, endpoint: new Endpoint(name, properties, connProps, EndpointState.READY) };
+}
+
+async function unlessConflict<T>(write: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!(error instanceof CommError) && CONFLICT_CODES.includes((error as { code?: unknown }).code))
+      return undefined;
+    throw error;
+  }
+}

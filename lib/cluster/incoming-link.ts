@@ -1,0 +1,183 @@
+import type { Losses, Origin } from '../cluster-contract.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { concatenated } from '../concatenated.js';
+import { addTallies, NOTHING } from '../stats.js';
+import { PREFIX_BYTES, readPrefix } from '../wire/prefix.js';
+import { type BatchHeader, type BatchRecord, readRecords } from './batch.js';
+import type { OutgoingLink } from './outgoing-link.js';
+
+/** Payloads up to this size go out in one piece with their head, so that they hold no batch in memory. */
+const SMALL_BYTES = 4 * 1024;
+
+/** What a link hands on. */
+export interface IncomingHandler {
+  /** Sends a message to an endpoint here; false where it is not here under that claim. */
+  accept(
+    name: string,
+    generation: number,
+    head: Uint8Array,
+    payload: Uint8Array | undefined,
+    origin: Origin,
+  ): boolean;
+  /** Ends the connection of an endpoint that is here under that claim. */
+  remove(name: string, generation: number): void;
+  /** Records of our own channels, and of the link as a whole. */
+  tell(record: Exclude<BatchRecord, { type: 'open' | 'data' | 'close' | 'remove' }>): void;
+}
+
+/** What comes on one channel, and what became of it. */
+class IncomingChannel implements Origin {
+  readonly name: string;
+  readonly generation: number;
+  readonly #changed: (channel: IncomingChannel) => void;
+  parts: Uint8Array[] = [];
+  partBytes = 0;
+  #written = { messages: 0, bytes: 0 };
+  #lost: Losses = { undelivered: NOTHING, unknown: NOTHING };
+
+  constructor(name: string, generation: number, changed: (channel: IncomingChannel) => void) {
+    this.name = name;
+    this.generation = generation;
+    this.#changed = changed;
+  }
+
+  written(bytes: number): void {
+    this.#written.messages += 1;
+    this.#written.bytes += bytes;
+    this.#changed(this);
+  }
+
+  lost({ undelivered, unknown }: Losses): void {
+    this.#lost = {
+      undelivered: addTallies(this.#lost.undelivered, undelivered),
+      unknown: addTallies(this.#lost.unknown, unknown),
+    };
+    this.#changed(this);
+  }
+
+  /** Tells the sender what became of messages since the last time. */
+  report(channel: number, link: OutgoingLink): void {
+    if (this.#written.messages > 0) link.written(channel, this.#written);
+    const { undelivered, unknown } = this.#lost;
+    if (undelivered.messages + unknown.messages > 0) link.lost(channel, undelivered, unknown);
+    this.#written = { messages: 0, bytes: 0 };
+    this.#lost = { undelivered: NOTHING, unknown: NOTHING };
+  }
+}
+
+/** What comes from one other replica, in order and each batch once. */
+export class IncomingLink {
+  readonly #handler: IncomingHandler;
+  readonly #maxFrameBytes: number;
+  readonly #changed: () => void;
+  readonly #channels = new Map<number, IncomingChannel>();
+  readonly #reports = new Map<IncomingChannel, number>();
+  #epoch = 0;
+  #number = 0;
+
+  /** @param changed - there is something to report */
+  constructor(handler: IncomingHandler, maxFrameBytes: number, changed: () => void) {
+    this.#handler = handler;
+    this.#maxFrameBytes = maxFrameBytes;
+    this.#changed = changed;
+  }
+
+  /** What has arrived. */
+  get acknowledgement(): { readonly epoch: number; readonly number: number } {
+    return { epoch: this.#epoch, number: this.#number };
+  }
+
+  /**
+   * Takes a batch with records.
+   *
+   * @returns false where the beginning of its epoch is forgotten: the sender must begin anew
+   * @throws CommError `BAD_DATA` where it is broken; what is behind that is lost
+   */
+  take({ epoch, number, oldest }: BatchHeader, batch: Uint8Array): boolean {
+    if (epoch < this.#epoch) return true;
+    if (epoch > this.#epoch) {
+      if (number !== 1) return oldest === 1;
+      this.#begin(epoch);
+    }
+    if (number !== this.#number + 1) return true;
+    this.#number = number;
+    for (const record of readRecords(batch)) this.#takeRecord(record);
+    return true;
+  }
+
+  /** Writes what became of messages into the link back. */
+  report(link: OutgoingLink): void {
+    for (const [channel, id] of this.#reports) {
+      channel.report(id, link);
+    }
+    this.#reports.clear();
+  }
+
+  #begin(epoch: number): void {
+    this.#epoch = epoch;
+    this.#number = 0;
+    this.#channels.clear();
+    this.#reports.clear();
+  }
+
+  #takeRecord(record: BatchRecord): void {
+    const channel = this.#channels.get(record.channel);
+    switch (record.type) {
+      case 'open':
+        this.#channels.set(record.channel, this.#newChannel(record));
+        break;
+      case 'data':
+        if (channel === undefined) throw bad('a message comes on a channel that is not open');
+        this.#takeData(channel, record.bytes, record.isPart);
+        break;
+      case 'close':
+        if (channel !== undefined) this.#channels.delete(record.channel);
+        break;
+      case 'remove':
+        if (channel !== undefined) this.#handler.remove(channel.name, channel.generation);
+        break;
+      default:
+        this.#handler.tell(record);
+    }
+  }
+
+  #newChannel({ channel: id, name, generation }: Extract<BatchRecord, { type: 'open' }>): IncomingChannel {
+    return new IncomingChannel(name, generation, (channel) => {
+      if (this.#channels.get(id) !== channel) return;
+      this.#reports.set(channel, id);
+      this.#changed();
+    });
+  }
+
+  #takeData(channel: IncomingChannel, bytes: Uint8Array, isPart: boolean): void {
+    if (!isPart && channel.parts.length === 0) {
+      this.#accept(channel, bytes);
+      return;
+    }
+    channel.partBytes += bytes.length;
+    if (channel.partBytes > this.#maxFrameBytes) {
+      channel.parts = [];
+      channel.partBytes = 0;
+      throw bad(`a message has more than ${this.#maxFrameBytes} bytes`);
+    }
+    channel.parts.push(bytes);
+    if (isPart) return;
+    const frame = concatenated(channel.parts);
+    channel.parts = [];
+    channel.partBytes = 0;
+    this.#accept(channel, frame);
+  }
+
+  #accept(channel: IncomingChannel, frame: Uint8Array): void {
+    const { headerLength } = readPrefix(frame);
+    const headBytes = frame.length <= SMALL_BYTES ? frame.length : PREFIX_BYTES + headerLength;
+    const payload = headBytes === frame.length ? undefined : frame.subarray(headBytes);
+    const { name, generation } = channel;
+    if (this.#handler.accept(name, generation, frame.subarray(0, headBytes), payload, channel)) return;
+    channel.lost({ undelivered: { messages: 1, bytes: frame.length }, unknown: NOTHING });
+  }
+}
+
+function bad(detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, `bad batch: ${detail}`);
+}

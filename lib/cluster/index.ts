@@ -1,0 +1,8 @@
+/**
+ * One hub of many processes and machines, on NATS.
+ *
+ * @module rxflare/cluster
+ */
+
+export { cluster, type ClusterView } from './cluster.js';
+export type { ClusterOptions } from './options.js';

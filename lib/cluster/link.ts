@@ -1,0 +1,191 @@
+import type { Losses } from '../cluster-contract.js';
+import { NOTHING } from '../stats.js';
+import { type BatchRecord, HEADER_BYTES, readHeader, writeHeader } from './batch.js';
+import { IncomingLink, type IncomingHandler } from './incoming-link.js';
+import { OutgoingLink } from './outgoing-link.js';
+import { RemoteSink } from './remote-sink.js';
+
+/** What a link needs of its replica. */
+export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'remove'> {
+  readonly maxPayload: number;
+  readonly maxFrameBytes: number;
+  readonly highWaterMarkBytes: number;
+  /** Sends a message of NATS to the other replica, if NATS is there. */
+  publish(batch: Uint8Array): void;
+  /** What was sent to an endpoint there is lost. */
+  lost(name: string, losses: Losses): void;
+  /** The other replica is about to stop, or has heard that we are. */
+  told(type: 'quiesce' | 'quiesced'): void;
+}
+
+/** Everything between us and one other replica. */
+export class Link {
+  readonly #context: LinkContext;
+  readonly #out: OutgoingLink;
+  readonly #in: IncomingLink;
+  readonly #sinks = new Map<number, RemoteSink>();
+  /** The open ones by the names of their endpoints. */
+  readonly #open = new Map<string, RemoteSink>();
+  readonly #whenSettled = new Set<() => void>();
+  #channel = 0;
+  #isAcknowledgementDue = false;
+  /** The epoch of the other replica that it must begin anew. */
+  #resetDue: number | undefined;
+
+  constructor(context: LinkContext) {
+    this.#context = context;
+    const publish = (batch: Uint8Array, number: number): void => this.#publish(batch, number);
+    this.#out = new OutgoingLink(context.maxPayload, publish, () => this.#in.report(this.#out));
+    this.#in = new IncomingLink(
+      {
+        accept: (...message) => context.accept(...message),
+        remove: (name, generation) => context.remove(name, generation),
+        tell: (record) => this.#told(record),
+      },
+      context.maxFrameBytes,
+      () => this.#out.schedule(),
+    );
+  }
+
+  /** Whether nothing is on its way. */
+  get isSettled(): boolean {
+    return [...this.#sinks.values()].every(({ bufferedMessages }) => bufferedMessages === 0);
+  }
+
+  /** Takes a message of NATS. @throws CommError `BAD_DATA` where it is broken */
+  receive(batch: Uint8Array): void {
+    const header = readHeader(batch);
+    if (header.isReset) {
+      if (header.acknowledgedEpoch === this.#out.epoch) this.#restart();
+      return;
+    }
+    this.#out.acknowledged(header.acknowledgedEpoch, header.acknowledged);
+    if (header.number === 0) return;
+    this.#acknowledgeSoon();
+    try {
+      if (!this.#in.take(header, batch)) this.#resetDue = header.epoch;
+    } catch (error) {
+      this.#resetDue = header.epoch;
+      throw error;
+    }
+  }
+
+  /** What carries messages to an endpoint there, under the claim that the other replica has on its name. */
+  sinkTo(name: string, generation: number): RemoteSink {
+    const known = this.#open.get(name);
+    if (known?.destination.generation === generation) return known;
+    this.closeSink(name);
+    this.#channel += 1;
+    const { highWaterMarkBytes } = this.#context;
+    const destination = { channel: this.#channel, name, generation };
+    const sink = new RemoteSink(destination, this.#out, highWaterMarkBytes, (losses) =>
+      this.#context.lost(name, losses),
+    );
+    this.#sinks.set(this.#channel, sink);
+    this.#open.set(name, sink);
+    return sink;
+  }
+
+  /** An endpoint is not there any more, or under another claim. */
+  closeSink(name: string, generation?: number): void {
+    const sink = this.#open.get(name);
+    if (sink === undefined || sink.destination.generation === generation) return;
+    sink.close();
+    this.#open.delete(name);
+    this.#forgetIfSettled(sink);
+  }
+
+  /** Tells the other replica that we are about to stop, or that nothing more comes for its endpoints. */
+  tell(type: 'QUIESCE' | 'QUIESCED'): void {
+    this.#out.tell(type);
+  }
+
+  /** Sends again what was not acknowledged. */
+  repeat(isUrgent: boolean): void {
+    this.#out.repeat(isUrgent);
+  }
+
+  /** Resolves when nothing is on its way. */
+  async settled(): Promise<void> {
+    while (!this.isSettled) await new Promise<void>((resolve) => this.#whenSettled.add(resolve));
+  }
+
+  /** Waits no more: what is on its way may arrive. */
+  abandon(): void {
+    for (const sink of this.#sinks.values()) sink.abandon();
+    this.#settledSome();
+  }
+
+  /** The other replica is gone: what was on its way to its endpoints may have arrived. */
+  close(): void {
+    this.#out.close();
+    for (const sink of this.#sinks.values()) {
+      sink.close();
+      sink.abandon();
+    }
+    this.#sinks.clear();
+    this.#open.clear();
+    this.#settledSome();
+  }
+
+  /** The other replica has forgotten us: what was on its way may have arrived. */
+  #restart(): void {
+    this.#out.restart();
+    for (const sink of [...this.#sinks.values()]) {
+      sink.abandon();
+      this.#forgetIfSettled(sink);
+    }
+    this.#settledSome();
+  }
+
+  #told(record: Parameters<IncomingHandler['tell']>[0]): void {
+    if (record.type === 'written' || record.type === 'lost') this.#settle(record);
+    else this.#context.told(record.type);
+  }
+
+  #settle(record: Extract<BatchRecord, { type: 'written' | 'lost' }>): void {
+    const sink = this.#sinks.get(record.channel);
+    if (sink === undefined) return;
+    if (record.type === 'written') sink.settle(record.written);
+    else sink.settle(NOTHING, record);
+    this.#forgetIfSettled(sink);
+    if (sink.bufferedMessages === 0) this.#settledSome();
+  }
+
+  #settledSome(): void {
+    const waiting = [...this.#whenSettled];
+    this.#whenSettled.clear();
+    for (const wake of waiting) wake();
+  }
+
+  #forgetIfSettled(sink: RemoteSink): void {
+    if (sink.isOpen || sink.bufferedMessages > 0) return;
+    const { channel } = sink.destination;
+    if (this.#sinks.delete(channel)) this.#out.tell('CLOSE', channel);
+  }
+
+  /** With whatever goes there next, or alone at the end of this turn. */
+  #acknowledgeSoon(): void {
+    if (this.#isAcknowledgementDue) return;
+    this.#isAcknowledgementDue = true;
+    setImmediate(() => {
+      if (this.#isAcknowledgementDue) this.#publish(new Uint8Array(HEADER_BYTES), 0);
+    });
+  }
+
+  #publish(batch: Uint8Array, number: number): void {
+    const { epoch, number: acknowledged } = this.#in.acknowledgement;
+    const resetDue = number === 0 ? this.#resetDue : undefined;
+    writeHeader(batch, {
+      isReset: resetDue !== undefined,
+      epoch: this.#out.epoch,
+      number,
+      oldest: this.#out.oldest,
+      acknowledgedEpoch: resetDue ?? epoch,
+      acknowledged,
+    });
+    if (number === 0) this.#resetDue = undefined;
+    if (this.#resetDue === undefined) this.#isAcknowledgementDue = false;
+    this.#context.publish(batch);
+  }
+}

@@ -1,0 +1,294 @@
+import { lastValueFrom } from 'rxjs';
+
+import type { ReplicaHost } from '../cluster-contract.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import { logger } from '../log.js';
+import type { Directory, DirectoryEvent, Entry } from './directory.js';
+import { natsError } from './nats-error.js';
+import type { ReleaseAnswer, ReleaseRequest } from './release.js';
+
+const log = logger('cluster');
+
+/** How long to wait before a holder that did not answer is asked again, and before an entry is read again. */
+const AGAIN_MS = 50;
+
+/** An entry with its revision. */
+export interface Known {
+  readonly entry: Entry;
+  readonly revision: number;
+}
+
+/** What the names need of their replica. */
+export interface NamesContext {
+  readonly self: string;
+  readonly host: ReplicaHost;
+  readonly directory: Pick<Directory, 'read' | 'write' | 'remove'>;
+  readonly now: () => number;
+  readonly after: (ms: number) => Promise<void>;
+  readonly isAlive: (replica: string) => boolean;
+  /** Asks the holder of a name to let go of it. Rejects where it does not answer. */
+  readonly ask: (replica: string, request: ReleaseRequest, timeoutMs: number) => Promise<ReleaseAnswer>;
+  /** The entry of a name has changed. @param before - the replica that had it */
+  readonly changed: (name: string, before: string | undefined) => void;
+}
+
+type EntryEvent = Extract<DirectoryEvent, { type: 'entry' }>;
+
+/**
+ * Who has which name, and the protocol by which a name goes from one replica to another:
+ *
+ * 1. The replica of the newcomer asks the holder to let go. The holder closes its connection first, and answers then.
+ * 2. The newcomer's replica replaces the entry that it saw, by compare-and-set. Of two that try, one wins.
+ * 3. A holder that does not answer is waited for until it counts as gone; one that comes back sees that its entry was
+ *    replaced, and closes its connection.
+ */
+export class Names {
+  readonly #context: NamesContext;
+  #table = new Map<string, Known>();
+  /** While the directory is read from its beginning. */
+  #replay: Map<string, Known> | undefined;
+  /** The names that are ours: each has a connection here, or is about to. */
+  readonly #own = new Map<string, Known>();
+  /** What is done about a name waits for what was begun before. */
+  readonly #turns = new Map<string, Promise<void>>();
+  #generation = 0;
+
+  constructor(context: NamesContext) {
+    this.#context = context;
+  }
+
+  /** The entry of a name. */
+  get(name: string): Entry | undefined {
+    return (this.#replay?.get(name) ?? this.#table.get(name))?.entry;
+  }
+
+  /** Whether a name is ours, under this claim. */
+  isOurs(name: string, generation: number): boolean {
+    return this.#own.get(name)?.entry.generation === generation;
+  }
+
+  /** The names of a replica, with the revisions of their entries. */
+  *of(replica: string): Generator<readonly [string, number]> {
+    for (const [name, { entry, revision }] of this.#table)
+      if (entry.replica === replica) yield [name, revision];
+  }
+
+  /** All names of other replicas. */
+  *others(): Generator<readonly [string, Entry]> {
+    for (const [name, { entry }] of this.#table)
+      if (entry.replica !== this.#context.self) yield [name, entry];
+  }
+
+  /** Resolves when nothing is being done. */
+  async idle(): Promise<void> {
+    while (this.#turns.size > 0) await Promise.all(this.#turns.values());
+  }
+
+  /**
+   * Takes a name for a newcomer, and calls `whenOurs` when it is ours.
+   *
+   * @param isWanted - whether the newcomer is still there
+   * @returns rejects with the CommError that refuses it
+   */
+  claim(endpoint: Endpoint, isWanted: () => boolean, whenOurs: () => void): Promise<void> {
+    return this.#inTurn(endpoint.name, async () => {
+      if (!isWanted()) return;
+      try {
+        await this.#take(endpoint, isWanted);
+      } catch (error) {
+        throw CommError.from(error);
+      }
+      if (isWanted()) whenOurs();
+      else await this.#letGo(endpoint.name);
+    });
+  }
+
+  /** The last connection of a name has ended. */
+  release(name: string): void {
+    void this.#inTurn(name, () => this.#letGo(name)).catch((error: unknown) =>
+      log('%s is not freed: %s', name, messageOf(error)),
+    );
+  }
+
+  /** Another replica wants a name. */
+  async answer({ name, revision, by, rule }: ReleaseRequest): Promise<ReleaseAnswer> {
+    // What we have by another revision, the compare-and-set of the other one finds out. So nobody waits for each other.
+    if (this.#own.get(name)?.revision !== revision) return { isReleased: true };
+    let taken: string | undefined;
+    await this.#inTurn(name, async () => {
+      const { host } = this.#context;
+      if (rule === 'incumbent' && host.isHere(name)) taken = await reasonToKeep(host, name);
+      if (taken !== undefined || this.#own.get(name)?.revision !== revision) return;
+      await lastValueFrom(host.yield(name, by), { defaultValue: undefined });
+      this.#own.delete(name);
+      void this.#takeBack(name, revision, by);
+    });
+    return taken === undefined ? { isReleased: true } : { isReleased: false, reason: taken };
+  }
+
+  /** The directory is about to be read from its beginning. */
+  beginReplay(): void {
+    this.#replay = new Map();
+  }
+
+  /** It was read. */
+  endReplay(): void {
+    const before = this.#table;
+    const { self } = this.#context;
+    this.#table = this.#replay ?? before;
+    this.#replay = undefined;
+    for (const [name, { entry }] of before)
+      if (entry.replica !== self && !this.#table.has(name)) this.#context.changed(name, entry.replica);
+    for (const [name, known] of this.#table) this.#compare(name, known, before.get(name)?.entry.replica);
+    for (const name of this.#own.keys()) if (!this.#table.has(name)) this.#restore(name);
+  }
+
+  /** Takes a change of the directory. */
+  take({ name, revision, entry }: EntryEvent): void {
+    const table = this.#replay ?? this.#table;
+    const before = table.get(name);
+    // What we wrote comes back.
+    if (before !== undefined && revision <= before.revision) return;
+    if (entry === undefined) table.delete(name);
+    else table.set(name, { entry, revision });
+    if (this.#replay !== undefined) return;
+    if (entry !== undefined) this.#compare(name, { entry, revision }, before?.entry.replica);
+    else if (this.#own.has(name)) this.#restore(name);
+    else if (before !== undefined) this.#context.changed(name, before.entry.replica);
+  }
+
+  /** What an entry means for what we have and know. */
+  #compare(name: string, known: Known, before: string | undefined): void {
+    const { self, changed } = this.#context;
+    const own = this.#own.get(name);
+    if (known.entry.replica !== self) {
+      this.#own.delete(name);
+      changed(name, before);
+    } else if (own?.entry.generation === known.entry.generation) this.#own.set(name, known);
+    else if (own === undefined) this.#cleanUp(name, known.revision);
+  }
+
+  async #take(endpoint: Endpoint, isWanted: () => boolean): Promise<void> {
+    const { name } = endpoint;
+    const { self, host, directory, now, after } = this.#context;
+    // Both sides time the handshake: half of it leaves room for the rest.
+    const deadline = now() + host.settings.handshakeTimeoutMs / 2;
+    let known = this.#replay?.get(name) ?? this.#table.get(name);
+    for (;;) {
+      if (known !== undefined && known.entry.replica !== self)
+        await this.#ask(name, known, deadline, isWanted);
+      if (!isWanted()) return;
+      const generation = this.#own.get(name)?.entry.generation ?? (this.#generation += 1);
+      const entry = { replica: self, generation, endpoint };
+      const revision = await directory.write(entry, known?.revision ?? 0);
+      if (revision !== undefined) {
+        this.#have(name, { entry, revision });
+        return;
+      }
+      if (now() > deadline) throw notFree(name, 'others want it too');
+      const read = await directory.read(name);
+      if (read.entry === undefined && known === undefined) await after(AGAIN_MS);
+      known = read.entry && { entry: read.entry, revision: read.revision };
+    }
+  }
+
+  /** Returns when the holder has let go of a name, or is gone. */
+  async #ask(
+    name: string,
+    { entry, revision }: Known,
+    deadline: number,
+    isWanted: () => boolean,
+  ): Promise<void> {
+    const { self, host, now, after, ask, isAlive } = this.#context;
+    const { duplicateName: rule } = host.settings;
+    const { replica } = entry;
+    while (isAlive(replica) && isWanted()) {
+      const left = deadline - now();
+      if (left <= 0) throw notFree(name, `replica ${replica}, which has it, gives no answer`);
+      try {
+        const answer = await ask(replica, { name, revision, by: self, rule }, left);
+        if (answer.isReleased) return;
+        throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
+      } catch (error) {
+        if (error instanceof CommError) throw error;
+        await after(AGAIN_MS);
+      }
+    }
+  }
+
+  async #letGo(name: string): Promise<void> {
+    const own = this.#own.get(name);
+    if (own === undefined || this.#context.host.isHere(name)) return;
+    this.#own.delete(name);
+    await this.#context.directory.remove(name, own.revision);
+  }
+
+  /** A name that was let go of, and that nobody took, is free. */
+  async #takeBack(name: string, revision: number, by: string): Promise<void> {
+    const { host, after, changed } = this.#context;
+    await after(host.settings.handshakeTimeoutMs);
+    const known = this.#table.get(name);
+    if (known?.revision !== revision || this.#own.has(name)) return;
+    this.#cleanUp(name, revision);
+    changed(name, by);
+  }
+
+  /** Somebody took us for gone: the entry of a connection that lives is written again. */
+  #restore(name: string): void {
+    const { host, directory } = this.#context;
+    void this.#inTurn(name, async () => {
+      const own = this.#own.get(name);
+      if (own === undefined || this.#table.has(name)) return;
+      this.#own.delete(name);
+      if (!host.isHere(name)) return;
+      const revision = await directory.write(own.entry, 0);
+      if (revision !== undefined) this.#have(name, { entry: own.entry, revision });
+      else {
+        const read = await directory.read(name);
+        this.take({ type: 'entry', name, ...read });
+      }
+    }).catch((error: unknown) => log('%s is not written again: %s', name, messageOf(error)));
+  }
+
+  /** An entry of ours stands for no connection. */
+  #cleanUp(name: string, revision: number): void {
+    void this.#inTurn(name, async () => {
+      if (!this.#own.has(name)) await this.#context.directory.remove(name, revision);
+    }).catch((error: unknown) => log('%s is not freed: %s', name, messageOf(error)));
+  }
+
+  #have(name: string, known: Known): void {
+    this.#own.set(name, known);
+    (this.#replay ?? this.#table).set(name, known);
+  }
+
+  #inTurn(name: string, act: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    const done = before.then(act);
+    const settled = done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(name) === settled) this.#turns.delete(name);
+      });
+    this.#turns.set(name, settled);
+    return done;
+  }
+}
+
+async function reasonToKeep(host: ReplicaHost, name: string): Promise<string | undefined> {
+  try {
+    await lastValueFrom(host.contest(name), { defaultValue: undefined });
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Nobody has decided on the newcomer, so it is not told that it is refused, and tries again. */
+function notFree(name: string, detail: string): CommError {
+  return natsError(
+    new CommError(CommErrorCode.ERROR, `cluster: the name ${name} is not free: ${detail}`),
+    '',
+  );
+}

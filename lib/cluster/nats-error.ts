@@ -1,0 +1,24 @@
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+
+/** An error of NATS with what to do about it. The names are those of the classes of `@nats-io/nats-core` and `jetstream`. */
+export function natsError(thrown: unknown, doing: string): CommError {
+  if (thrown instanceof CommError) return thrown;
+  const { name = '' } = thrown instanceof Error ? thrown : {};
+  const [code, hint] = remedy(name, messageOf(thrown));
+  return new CommError(code, `cluster: ${doing}: ${messageOf(thrown)}${hint}`, { cause: thrown });
+}
+
+function remedy(name: string, text: string): [CommErrorCode, string] {
+  const { NOT_READY, BAD_CONFIG, NOT_SUPPORTED, TIMEOUT, REFUSED } = CommErrorCode;
+  if (name === 'JetStreamNotEnabled' || /jetstream is not enabled|jetstream not enabled/i.test(text))
+    return [NOT_SUPPORTED, ': start nats-server with JetStream (-js), and let the account use it'];
+  if (name === 'PermissionViolationError' || /permissions violation/i.test(text))
+    return [REFUSED, ': let the user of NATS publish and subscribe what docs/cluster.md lists'];
+  if (name === 'AuthorizationError' || name === 'UserAuthenticationExpiredError')
+    return [REFUSED, ': check the credentials for NATS'];
+  if (name === 'ClosedConnectionError' || name === 'DrainingConnectionError')
+    return [NOT_READY, ': the connection to NATS is closed'];
+  if (name === 'TimeoutError') return [TIMEOUT, ': NATS does not answer'];
+  if (name === 'InvalidArgumentError') return [BAD_CONFIG, ''];
+  return [NOT_READY, ': is nats-server there, and reachable?'];
+}

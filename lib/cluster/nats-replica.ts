@@ -1,0 +1,563 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+
+import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import {
+  concat,
+  defer,
+  EMPTY,
+  firstValueFrom,
+  from,
+  ignoreElements,
+  interval,
+  lastValueFrom,
+  Observable,
+  startWith,
+  Subject,
+  Subscription,
+  takeUntil,
+  takeWhile,
+  timer,
+} from 'rxjs';
+
+import { clockOf } from '../clock-of.js';
+import type { ClusterInput, RemoteChange, Replica, ReplicaHost } from '../cluster-contract.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import type { Endpoint } from '../endpoint.js';
+import { logger } from '../log.js';
+import type { Sink } from '../sink.js';
+import { decodeMap, encodeMap } from '../wire/map-codec.js';
+import { Directory, type DirectoryEvent } from './directory.js';
+import { Link } from './link.js';
+import { Lives } from './lives.js';
+import { Names } from './names.js';
+import { natsError } from './nats-error.js';
+import { isConnection, type ResolvedClusterOptions } from './options.js';
+import {
+  decodeAnswer,
+  decodeRequest,
+  encodeAsked,
+  type ReleaseAnswer,
+  type ReleaseRequest,
+} from './release.js';
+
+const log = logger('cluster');
+
+/** How often what is not acknowledged is sent again. */
+const REPEAT_MS = 500;
+
+/** How long to wait before NATS is asked again for the directory. */
+const SYNC_AGAIN_MS = 500;
+
+/** The most replicas of a cluster, so that forged signs of life take no memory. */
+const MAX_REPLICAS = 1_000;
+
+/*
+ *   idle --start--> joining --all endpoints known--> joined --quiesce--> leaving --leave--> left
+ */
+type State = 'idle' | 'joining' | 'joined' | 'leaving' | 'left';
+
+/** One communicator in a cluster of NATS: who has which name, who lives, and the links to the others. */
+export class NatsReplica implements Replica {
+  readonly inputs$: Observable<ClusterInput>;
+  /** Our ID: the name of the host, and a random part, so that each start of a process has its own. */
+  readonly id = `${hostname()
+    .replaceAll(/[^A-Za-z0-9_-]/g, '_')
+    .slice(0, 40)}-${randomBytes(6).toString('base64url')}`;
+
+  readonly #host: ReplicaHost;
+  readonly #options: ResolvedClusterOptions;
+  readonly #now: () => number;
+  readonly #inputs = new Subject<ClusterInput>();
+  readonly #lives: Lives;
+  readonly #links = new Map<string, Link>();
+  readonly #running = new Subscription();
+  readonly #quiet = new Set<string>();
+  readonly #quieter = new Subject<void>();
+  /** The names whose entries have changed, with the replicas that had them before. */
+  readonly #changed = new Map<string, string | undefined>();
+  readonly #markers = new Subject<number>();
+  #state: State = 'idle';
+  #isConnected = false;
+  #syncs = 0;
+  #rejected = 0;
+  #nats: NatsConnection | undefined;
+  #directory: Directory | undefined;
+  #names: Names | undefined;
+  #joining: Promise<void> | undefined;
+
+  constructor(options: ResolvedClusterOptions, host: ReplicaHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#now = clockOf(host.settings.scheduler);
+    this.#lives = new Lives(options.replicaTimeoutMs);
+    this.inputs$ = this.#inputs.asObservable();
+  }
+
+  /** Whether NATS is there, and all endpoints of the others are known. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** The IDs of the other replicas that live. */
+  get replicas(): readonly string[] {
+    return this.#lives.alive;
+  }
+
+  /** How many messages of NATS were broken or forged. */
+  get rejected(): number {
+    return this.#rejected;
+  }
+
+  start(): Promise<void> {
+    this.#joining ??= this.#join();
+    return this.#joining;
+  }
+
+  claim(endpoint: Endpoint): Observable<never> {
+    return new Observable<never>((subscriber) => {
+      let isWanted = true;
+      const names = this.#names;
+      if (names === undefined || this.#state !== 'joined') {
+        subscriber.error(
+          new CommError(CommErrorCode.ERROR, 'cluster: this replica has not joined, or leaves'),
+        );
+        return undefined;
+      }
+      names
+        .claim(
+          endpoint,
+          () => isWanted,
+          () => subscriber.complete(),
+        )
+        .catch((error: unknown) => subscriber.error(undecided(error)));
+      return () => (isWanted = false);
+    });
+  }
+
+  release(name: string): void {
+    this.#names?.release(name);
+  }
+
+  sinkTo(name: string): Sink | undefined {
+    const entry = this.#names?.get(name);
+    if (entry === undefined || entry.replica === this.id || !this.#lives.isAlive(entry.replica))
+      return undefined;
+    return this.#linkTo(entry.replica).sinkTo(name, entry.generation);
+  }
+
+  remove(name: string): void {
+    const entry = this.#names?.get(name);
+    if (entry === undefined || entry.replica === this.id || !this.#lives.isAlive(entry.replica)) return;
+    this.#linkTo(entry.replica).sinkTo(name, entry.generation).remove();
+  }
+
+  handedOver(replica: string): void {
+    if (this.#lives.isAlive(replica)) this.#linkTo(replica).tell('QUIESCED');
+  }
+
+  async quiesce(): Promise<void> {
+    const wasJoined = this.#state === 'joined';
+    this.#become('leaving');
+    if (!wasJoined || !this.#isConnected) return;
+    const isQuiet = (): boolean => this.#lives.alive.every((replica) => this.#quiet.has(replica));
+    for (const replica of this.#lives.alive) this.#linkTo(replica).tell('QUIESCE');
+    const quiet$ = this.#quieter.pipe(
+      startWith(undefined),
+      takeWhile(() => !isQuiet()),
+      takeUntil(timer(this.#host.settings.drainTimeoutMs, this.#host.settings.scheduler)),
+    );
+    await lastValueFrom(quiet$, { defaultValue: undefined });
+  }
+
+  arrived(): Observable<never> {
+    const { drainTimeoutMs, scheduler } = this.#host.settings;
+    const settled$ = defer(() => from(Promise.all([...this.#links.values()].map((link) => link.settled()))));
+    return concat(
+      settled$.pipe(ignoreElements(), takeUntil(timer(drainTimeoutMs, scheduler))),
+      defer(() => {
+        for (const link of this.#links.values()) link.abandon();
+        this.#hideAll();
+        return EMPTY;
+      }),
+    );
+  }
+
+  async leave(): Promise<void> {
+    if (this.#state === 'left') return;
+    const { drainTimeoutMs } = this.#host.settings;
+    const nats = this.#nats;
+    this.#become('left');
+    if (nats !== undefined && !nats.isClosed()) {
+      const farewell = this.#sayFarewell(nats).catch((error: unknown) =>
+        log('left without a word: %s', messageOf(error)),
+      );
+      await Promise.race([farewell, this.#after(Math.max(drainTimeoutMs, 1_000))]);
+    }
+    this.#running.unsubscribe();
+    this.#directory?.stop();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    this.#inputs.complete();
+    if (nats !== undefined && !isConnection(this.#options.nats)) await nats.close();
+  }
+
+  /** The one place that changes the state. */
+  #become(state: State): void {
+    this.#state = state;
+  }
+
+  async #join(): Promise<void> {
+    this.#become('joining');
+    const { nats: given } = this.#options;
+    const { replicaTimeoutMs } = this.#options;
+    try {
+      const nats = isConnection(given)
+        ? given
+        : await connect({
+            maxReconnectAttempts: -1,
+            reconnectTimeWait: 250,
+            pingInterval: Math.max(1_000, replicaTimeoutMs / 2),
+            name: `rxflare ${this.#options.name} ${this.id}`,
+            ...given,
+          });
+      this.#nats = nats;
+      const { settings } = this.#host;
+      this.#directory = new Directory(nats, this.#options, settings.maxEndpointProperties);
+      this.#names = this.#newNames(this.#directory);
+      this.#listen(nats);
+      this.#beat();
+      await this.#sync();
+    } catch (error) {
+      throw natsError(error, 'cannot join');
+    }
+    const { scheduler } = this.#host.settings;
+    this.#running.add(interval(this.#lives.periodMs, scheduler).subscribe(() => this.#sweep()));
+    this.#running.add(
+      interval(REPEAT_MS, scheduler).subscribe(() => {
+        if (this.#isOnline) for (const link of this.#links.values()) link.repeat(false);
+      }),
+    );
+    if (this.#state === 'joining') this.#become('joined');
+  }
+
+  #newNames(directory: Directory): Names {
+    return new Names({
+      self: this.id,
+      host: this.#host,
+      directory,
+      now: this.#now,
+      after: (ms) => this.#after(ms),
+      isAlive: (replica) => this.#lives.isAlive(replica),
+      ask: (...question) => this.#ask(...question),
+      changed: (name, before) => this.#noteChanged(name, before),
+    });
+  }
+
+  get #isOnline(): boolean {
+    return this.#nats?.isClosed() === false && this.#isAttached;
+  }
+
+  #isAttached = true;
+
+  /** Subscribes to what the others say. */
+  #listen(nats: NatsConnection): void {
+    const { name } = this.#options;
+    const subscribe = (subject: string, take: (message: Msg) => void): void => {
+      const subscription = nats.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) this.#guarded(() => take(message));
+          else log('%s: %s', subject, error.message);
+        },
+      });
+      this.#running.add(() => {
+        if (!nats.isClosed()) subscription.unsubscribe();
+      });
+    };
+    subscribe(this.#subject('beat'), ({ data }) => this.#takeBeat(data));
+    subscribe(this.#subject('ask', this.id), (message) => this.#takeQuestion(message));
+    subscribe(this.#subject('data', this.id, '*'), ({ subject, data }) =>
+      this.#takeBatch(subject.slice(subject.lastIndexOf('.') + 1), data),
+    );
+    void this.#watchConnection(nats).catch((error: unknown) => log('%s: %s', name, messageOf(error)));
+  }
+
+  /** What others send may be anything: it is counted, and goes no further. */
+  #guarded(take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      this.#rejected += 1;
+      log('a message is rejected: %s', messageOf(error));
+    }
+  }
+
+  async #watchConnection(nats: NatsConnection): Promise<void> {
+    for await (const { type } of nats.status()) {
+      if (this.#state === 'left') return;
+      if (type === 'disconnect') {
+        log('NATS is away');
+        this.#isAttached = false;
+        this.#isConnected = false;
+      } else if (type === 'reconnect') {
+        log('NATS is back');
+        this.#isAttached = true;
+        this.#lives.renew(this.#now());
+        this.#beat();
+        for (const link of this.#links.values()) link.repeat(true);
+        void this.#syncAgain();
+      }
+    }
+  }
+
+  /** Reads the directory from its beginning; resolves when everything that was there is known. */
+  async #sync(): Promise<void> {
+    const directory = this.#directory;
+    const names = this.#names;
+    if (directory === undefined || names === undefined) return;
+    const sync = (this.#syncs += 1);
+    let seen = 0;
+    const seeing = this.#markers.subscribe((revision) => (seen = revision));
+    try {
+      names.beginReplay();
+      await directory.watch((event) => {
+        if (sync === this.#syncs) this.#takeChange(event);
+      });
+      const mark = await directory.mark(this.id);
+      while (seen < mark) await firstValueFrom(this.#markers);
+      if (sync !== this.#syncs) return;
+      names.endReplay();
+      this.#isConnected = true;
+      this.#showChanges();
+    } finally {
+      seeing.unsubscribe();
+    }
+  }
+
+  async #syncAgain(): Promise<void> {
+    for (;;) {
+      try {
+        await Promise.race([
+          this.#sync(),
+          this.#after(10_000).then(() => {
+            throw new Error('it takes longer than 10 s');
+          }),
+        ]);
+        return;
+      } catch (error) {
+        log('the endpoints cannot be read again: %s', messageOf(error));
+      }
+      await this.#after(SYNC_AGAIN_MS);
+      if (!this.#isOnline || this.#state === 'left') return;
+    }
+  }
+
+  #takeChange(event: DirectoryEvent): void {
+    if (event.type === 'broken') {
+      this.#rejected += 1;
+      return;
+    }
+    if (event.type === 'marker') {
+      const { replica, revision, isGone } = event;
+      if (replica !== this.id) {
+        if (!isGone) this.#seen(replica, this.#isConnected);
+      } else if (!isGone) this.#markers.next(revision);
+      else if (this.#state !== 'left') void this.#directory?.mark(this.id).catch(() => undefined);
+      return;
+    }
+    // What is written now, a living replica has written; what was there may be left of a dead one.
+    if (event.entry !== undefined && event.entry.replica !== this.id)
+      this.#seen(event.entry.replica, this.#isConnected);
+    this.#names?.take(event);
+  }
+
+  /** @param isProof - it lives now, even if it was taken for gone */
+  #seen(replica: string, isProof: boolean): void {
+    const isGone = this.#lives.gone(0).some(([gone]) => gone === replica);
+    if ((isGone && !isProof) || (!this.#lives.isAlive(replica) && this.#lives.alive.length >= MAX_REPLICAS))
+      return;
+    if (this.#lives.isAlive(replica) && !isProof) return;
+    if (this.#lives.seen(replica, this.#now())) this.#noteReplica(replica);
+  }
+
+  /** Gives a sign of life. */
+  #beat(isLeaving = false): void {
+    if (this.#isOnline)
+      this.#nats?.publish(this.#subject('beat'), encodeMap({ replica: this.id, isLeaving }).slice());
+  }
+
+  #takeBeat(data: Uint8Array): void {
+    const { replica, isLeaving } = decodeMap(data);
+    if (typeof replica !== 'string' || !/^[A-Za-z0-9_-]{1,80}$/.test(replica))
+      throw new CommError(CommErrorCode.BAD_DATA, 'a sign of life of nobody');
+    if (replica === this.id) return;
+    if (isLeaving !== true) this.#seen(replica, true);
+    else if (this.#lives.left(replica, this.#now())) this.#noteGone(replica);
+  }
+
+  #sweep(): void {
+    if (this.#state === 'left') return;
+    this.#beat();
+    for (const replica of this.#lives.sweep(this.#now())) {
+      log('replica %s is silent', replica);
+      this.#noteGone(replica);
+    }
+    if (this.#isConnected) this.#cleanUp();
+  }
+
+  /** Deletes what replicas left that are gone: one of us at a time, and the next one where that did not do it. */
+  #cleanUp(): void {
+    const { periodMs } = this.#lives;
+    const rank = [...this.#lives.alive, this.id].sort().indexOf(this.id);
+    for (const [replica, goneForMs] of this.#lives.gone(this.#now())) {
+      if (goneForMs < (rank * 4 + 1) * periodMs) continue;
+      const left = [...(this.#names?.of(replica) ?? [])];
+      if (left.length === 0) this.#lives.forget(replica);
+      const removals = left.map(([name, revision]) => this.#directory?.remove(name, revision));
+      removals.push(this.#unmark(replica));
+      Promise.all(removals).catch((error: unknown) =>
+        log('%s is not cleaned up: %s', replica, messageOf(error)),
+      );
+    }
+  }
+
+  async #unmark(replica: string): Promise<void> {
+    await this.#directory?.unmark(replica);
+  }
+
+  #noteGone(replica: string): void {
+    this.#noteReplica(replica);
+    this.#showChanges();
+    this.#links.get(replica)?.close();
+    this.#links.delete(replica);
+    this.#quieter.next();
+  }
+
+  #noteReplica(replica: string): void {
+    for (const [name] of this.#names?.of(replica) ?? []) this.#noteChanged(name, replica);
+  }
+
+  #noteChanged(name: string, before: string | undefined): void {
+    if (this.#changed.size === 0) setImmediate(() => this.#showChanges());
+    if (!this.#changed.has(name)) this.#changed.set(name, before);
+    else if (this.#changed.get(name) === undefined) this.#changed.set(name, before);
+  }
+
+  /** Tells the loop what has changed since the last time, in one step. */
+  #showChanges(): void {
+    const changes: RemoteChange[] = [];
+    for (const [name, before] of this.#changed) {
+      const entry = this.#names?.get(name);
+      const isShown = entry !== undefined && entry.replica !== this.id && this.#lives.isAlive(entry.replica);
+      if (before !== undefined && before !== entry?.replica) this.#links.get(before)?.closeSink(name);
+      if (isShown) {
+        const { replica, endpoint, generation } = entry;
+        this.#links.get(replica)?.closeSink(name, generation);
+        changes.push({ name, replica, endpoint });
+        continue;
+      }
+      const replica = before ?? entry?.replica;
+      if (replica !== undefined && replica !== this.id) changes.push({ name, replica });
+    }
+    this.#changed.clear();
+    this.#emit(changes);
+  }
+
+  #hideAll(): void {
+    this.#changed.clear();
+    this.#emit([...(this.#names?.others() ?? [])].map(([name, { replica }]) => ({ name, replica })));
+  }
+
+  #emit(changes: readonly RemoteChange[]): void {
+    const { scheduler } = this.#host.settings;
+    if (changes.length > 0) this.#inputs.next({ type: 'remote', changes, at: scheduler.now() });
+  }
+
+  #linkTo(replica: string): Link {
+    const known = this.#links.get(replica);
+    if (known !== undefined) return known;
+    const { maxFrameBytes, highWaterMarkBytes } = this.#host.settings;
+    const subject = this.#subject('data', replica, this.id);
+    const link = new Link({
+      maxPayload: this.#nats?.info?.max_payload ?? 1024 ** 2,
+      maxFrameBytes,
+      highWaterMarkBytes,
+      publish: (batch) => {
+        if (this.#isOnline) this.#nats?.publish(subject, batch);
+      },
+      accept: (name, generation, ...message) =>
+        this.#names?.isOurs(name, generation) === true && this.#host.accept(name, ...message),
+      remove: (name, generation) => {
+        if (this.#names?.isOurs(name, generation) === true) this.#host.remove(name);
+      },
+      lost: (name, losses) => this.#inputs.next({ type: 'lost', name, ...losses }),
+      told: (type) => this.#told(replica, type),
+    });
+    this.#links.set(replica, link);
+    return link;
+  }
+
+  #told(replica: string, type: 'quiesce' | 'quiesced'): void {
+    if (type === 'quiesce') {
+      this.#inputs.next({ type: 'replica-closing', replica });
+      return;
+    }
+    this.#quiet.add(replica);
+    this.#quieter.next();
+  }
+
+  #takeBatch(replica: string, batch: Uint8Array): void {
+    // A stranger gives a sign of life first; what it sent comes again.
+    if (this.#lives.isAlive(replica)) this.#linkTo(replica).receive(batch);
+  }
+
+  async #ask(replica: string, request: ReleaseRequest, timeoutMs: number): Promise<ReleaseAnswer> {
+    const subject = this.#subject('ask', replica);
+    const reply = await this.#nats?.request(subject, encodeAsked(request), {
+      timeout: Math.max(1, timeoutMs),
+    });
+    const answer = reply && decodeAnswer(reply.data);
+    if (answer === undefined) throw new Error('no answer');
+    return answer;
+  }
+
+  #takeQuestion(message: Msg): void {
+    const request = decodeRequest(message.data);
+    if (request === undefined) throw new CommError(CommErrorCode.BAD_DATA, 'a question that is none');
+    this.#names?.answer(request).then(
+      (answer) => message.respond(encodeAsked(answer)),
+      (error: unknown) => log('%s is not let go of: %s', request.name, messageOf(error)),
+    );
+  }
+
+  async #sayFarewell(nats: NatsConnection): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+    this.#beat(true);
+    await this.#names?.idle();
+    await this.#directory?.unmark(this.id);
+    await nats.flush();
+  }
+
+  #subject(...tokens: readonly string[]): string {
+    return ['rxflare', this.#options.name, ...tokens].join('.');
+  }
+
+  /** Ends early when the replica has left. */
+  #after(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = timer(ms, this.#host.settings.scheduler).subscribe(() => {
+        this.#running.remove(waiting);
+        resolve();
+      });
+      waiting.add(resolve);
+      this.#running.add(waiting);
+    });
+  }
+}
+
+/** Where NATS fails, nobody has decided on a newcomer: it is not told that it is refused, and tries again. */
+function undecided(error: unknown): CommError {
+  if (error instanceof CommError && error.detail === 'name-taken') return error;
+  const { message } = natsError(error, 'a name cannot be taken');
+  return new CommError(CommErrorCode.ERROR, message, { cause: error });
+}

@@ -1,0 +1,66 @@
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { type Range, rangeFault, requireOptions } from '../require-options.js';
+
+/** Options of {@link cluster}. Those but `nats` and `name` may be left out. */
+export interface ClusterOptions {
+  /**
+   * The NATS server: options of `connect` of `@nats-io/transport-node`, such as `servers`, `tls` and `authenticator`, for a
+   * connection that the cluster opens and closes; or a connection of yours, which stays open.
+   */
+  readonly nats: NatsConnection | NodeConnectionOptions;
+  /** The name of the cluster: `A-Z a-z 0-9 _ -`. All replicas have the same. Clusters of other names do not meet. */
+  readonly name: string;
+  /**
+   * A replica that is silent for this time is gone: its endpoints are DISCONNECTED at the others, and may connect there.
+   * The same at all replicas. Default: 10,000. Range: 100 to 2^31 - 1.
+   */
+  readonly replicaTimeoutMs?: number;
+  /**
+   * Where NATS keeps the names of the endpoints: `file` survives a restart of NATS; after one of `memory` each replica writes
+   * its own again. It counts for the replica that comes first. Default: `file`.
+   */
+  readonly storage?: 'file' | 'memory';
+  /** How many servers of a NATS cluster keep them. Default: 1. Range: 1 to 5. */
+  readonly storageReplicas?: number;
+}
+
+/** Options with nothing left out. */
+export type ResolvedClusterOptions = Required<ClusterOptions>;
+
+const DEFAULTS: ResolvedClusterOptions = {
+  nats: {},
+  name: '',
+  replicaTimeoutMs: 10_000,
+  storage: 'file',
+  storageReplicas: 1,
+};
+
+const RANGES: Readonly<Record<string, Range>> = {
+  replicaTimeoutMs: [100, 2 ** 31 - 1],
+  storageReplicas: [1, 5, 'integer'],
+};
+
+/** Fills in the defaults. @throws CommError `BAD_CONFIG` for an option that cannot be */
+export function resolveClusterOptions(options: ClusterOptions): ResolvedClusterOptions {
+  requireOptions(options, DEFAULTS, 'cluster', RANGES);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedClusterOptions;
+  if (!/^[A-Za-z0-9_-]+$/.test(resolved.name))
+    throw badOption('name', `expected A-Z a-z 0-9 _ -, got ${JSON.stringify(resolved.name)}`);
+  if (!['file', 'memory'].includes(resolved.storage))
+    throw badOption('storage', `expected 'file' or 'memory', got ${JSON.stringify(resolved.storage)}`);
+  const fault = rangeFault(resolved.storageReplicas, [1, 5, 'integer']);
+  if (fault !== undefined) throw badOption('storageReplicas', fault);
+  return resolved;
+}
+
+/** Whether it is a connection, and not options for one. */
+export function isConnection(nats: ClusterOptions['nats']): nats is NatsConnection {
+  return typeof (nats as Partial<NatsConnection>).publish === 'function';
+}
+
+function badOption(name: string, detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_CONFIG, `cluster: option ${name}: ${detail}`);
+}

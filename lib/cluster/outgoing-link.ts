@@ -1,0 +1,204 @@
+import type { Tally } from '../stats.js';
+import { Fifo } from '../transport/fifo.js';
+import { HEADER_BYTES, PART_BYTES, RECORD_BYTES, RecordType, viewOf } from './batch.js';
+
+/** How many bytes may be on their way to one replica: a NATS server drops a client that is 64 MiB behind. */
+const WINDOW_BYTES = 4 * 1024 ** 2;
+
+/** The largest batch, where a message of NATS can be as large. */
+const MAX_BATCH_BYTES = 256 * 1024;
+
+/** How many messages, and how many bytes. */
+const TALLY_BYTES = 12;
+
+interface SentBatch {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What goes to one other replica, in order and each byte once, whatever NATS loses: batches are numbered, kept until they
+ * are acknowledged, and sent again where they are not.
+ */
+export class OutgoingLink {
+  /** Grows when the link begins anew. */
+  epoch = 1;
+
+  readonly #publish: (batch: Uint8Array, number: number) => void;
+  readonly #batch: Uint8Array;
+  readonly #view: DataView;
+  #length = HEADER_BYTES;
+  #number = 0;
+  readonly #waiting = new Fifo<Uint8Array>();
+  readonly #sent = new Fifo<SentBatch>();
+  #sentBytes = 0;
+  #acknowledged = 0;
+  #acknowledgedBefore = 0;
+  #isScheduled = false;
+  readonly #beforeFlush: () => void;
+  #isClosed = false;
+
+  /**
+   * @param maxPayload - the largest message of NATS, in bytes
+   * @param publish - sends a batch, if NATS is there, and writes its header
+   * @param beforeFlush - may write more
+   */
+  constructor(
+    maxPayload: number,
+    publish: (batch: Uint8Array, number: number) => void,
+    beforeFlush: () => void,
+  ) {
+    this.#publish = publish;
+    this.#batch = new Uint8Array(Math.min(maxPayload, MAX_BATCH_BYTES));
+    this.#view = viewOf(this.#batch);
+    this.#beforeFlush = beforeFlush;
+  }
+
+  /** The oldest batch that may be repeated, or else the next one. */
+  get oldest(): number {
+    return this.#sent.peek()?.number ?? this.#number + 1;
+  }
+
+  /** The messages of a channel are for an endpoint from now on. */
+  open(channel: number, generation: number, name: string): void {
+    const at = this.#record(RecordType.OPEN, channel, 10 + name.length);
+    this.#view.setFloat64(at, generation);
+    this.#view.setUint16(at + 8, name.length);
+    for (let n = 0; n < name.length; n += 1) this.#batch[at + 10 + n] = name.charCodeAt(n);
+  }
+
+  /** Sends a frame. Both parts are copied. */
+  data(channel: number, head: Uint8Array, payload: Uint8Array | undefined): void {
+    const length = head.length + (payload?.length ?? 0);
+    if (PART_BYTES + length <= this.#batch.length - HEADER_BYTES) {
+      const at = this.#record(RecordType.DATA, channel, 4 + length);
+      this.#view.setUint32(at, length);
+      this.#batch.set(head, at + 4);
+      if (payload !== undefined) this.#batch.set(payload, at + 4 + head.length);
+      return;
+    }
+    this.#part(channel, head, false);
+    if (payload !== undefined) this.#part(channel, payload, true);
+  }
+
+  /** What the other replica sent on a channel is with the system. */
+  written(channel: number, written: Tally): void {
+    this.#tally(this.#record(RecordType.WRITTEN, channel, TALLY_BYTES), written);
+  }
+
+  /** What the other replica sent on a channel is lost. */
+  lost(channel: number, undelivered: Tally, unknown: Tally): void {
+    const at = this.#record(RecordType.LOST, channel, 2 * TALLY_BYTES);
+    this.#tally(at, undelivered);
+    this.#tally(at + TALLY_BYTES, unknown);
+  }
+
+  /** A record that only has a type. */
+  tell(type: 'CLOSE' | 'REMOVE' | 'QUIESCE' | 'QUIESCED', channel = 0): void {
+    this.#record(RecordType[type], channel, 0);
+  }
+
+  /** The other replica has all batches of this epoch up to a number. */
+  acknowledged(epoch: number, number: number): void {
+    if (epoch !== this.epoch || number > this.#number) return;
+    this.#acknowledged = Math.max(number, this.#acknowledged);
+    while ((this.#sent.peek()?.number ?? Infinity) <= number)
+      this.#sentBytes -= this.#sent.shift()?.bytes.length ?? 0;
+    this.#flush();
+  }
+
+  /** Sends again what was not acknowledged. To be called now and then, and when NATS is back. */
+  repeat(isUrgent = false): void {
+    const isStuck = this.#acknowledged === this.#acknowledgedBefore;
+    this.#acknowledgedBefore = this.#acknowledged;
+    if (!isStuck && !isUrgent) return;
+    for (let left = this.#sent.length; left > 0; left -= 1) {
+      const batch = this.#sent.shift();
+      if (batch === undefined) return;
+      this.#publish(batch.bytes, batch.number);
+      this.#sent.push(batch);
+    }
+  }
+
+  /** Begins anew: what was not acknowledged is forgotten. */
+  restart(): void {
+    this.epoch += 1;
+    this.#number = 0;
+    this.#acknowledged = 0;
+    this.#acknowledgedBefore = 0;
+    this.#length = HEADER_BYTES;
+    this.#waiting.clear();
+    this.#sent.clear();
+    this.#sentBytes = 0;
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    this.restart();
+  }
+
+  /** Has what was written, and what `beforeFlush` writes, sent at the end of this turn. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (this.#isClosed) return;
+      this.#beforeFlush();
+      this.#flush();
+    });
+  }
+
+  #part(channel: number, bytes: Uint8Array, isLast: boolean): void {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#batch.length - this.#length <= PART_BYTES) this.#seal();
+      const length = Math.min(bytes.length - at, this.#batch.length - this.#length - PART_BYTES);
+      const isEnd = isLast && at + length === bytes.length;
+      const start = this.#record(isEnd ? RecordType.DATA : RecordType.PART, channel, 4 + length);
+      this.#view.setUint32(start, length);
+      this.#batch.set(bytes.subarray(at, at + length), start + 4);
+      at += length;
+    }
+  }
+
+  /** Begins a record, and returns where what follows is written. */
+  #record(type: number, channel: number, bytes: number): number {
+    if (this.#length + RECORD_BYTES + bytes > this.#batch.length) this.#seal();
+    const at = this.#length;
+    this.#view.setUint8(at, type);
+    this.#view.setUint32(at + 1, channel);
+    this.#length = at + RECORD_BYTES + bytes;
+    this.schedule();
+    return at + RECORD_BYTES;
+  }
+
+  #tally(at: number, { messages, bytes }: Tally): void {
+    this.#view.setUint32(at, messages);
+    this.#view.setFloat64(at + 4, bytes);
+  }
+
+  #seal(): void {
+    if (this.#length === HEADER_BYTES) return;
+    this.#waiting.push(this.#batch.slice(0, this.#length));
+    this.#length = HEADER_BYTES;
+    this.#send();
+  }
+
+  /** While the window is full, records of many turns go into one batch. */
+  #flush(): void {
+    this.#send();
+    if (this.#waiting.length === 0 && this.#sentBytes < WINDOW_BYTES) this.#seal();
+  }
+
+  #send(): void {
+    while (this.#sentBytes < WINDOW_BYTES) {
+      const bytes = this.#waiting.shift();
+      if (bytes === undefined) return;
+      this.#number += 1;
+      this.#sent.push({ number: this.#number, bytes });
+      this.#sentBytes += bytes.length;
+      this.#publish(bytes, this.#number);
+    }
+  }
+}

