@@ -66,7 +66,7 @@ export interface ReplicaHost {
   /** Whether a live connection has this name. */
   isHere(name: string): boolean;
   /** Completes when an incumbent connection may lose its name, by the rule of `duplicateName`; errors when it keeps it. */
-  contest(name: string): Observable<unknown>;
+  contest(name: string): Observable<never>;
   /** Ends the connection of a name that another replica takes. Completes when it has ended. */
   yield(name: string, replica: string): Observable<never>;
   /** Ends the connection of a name in good order, and forgets the endpoint. */

@@ -23,6 +23,7 @@ import {
   switchMap,
   take,
   takeUntil,
+  tap,
   throwError,
   timer,
 } from 'rxjs';
@@ -136,7 +137,11 @@ export class Communicator {
       localName: localEndpoint.name,
       settings: this.#options,
       isHere: (name) => seat(name)?.session?.isOpen === true,
-      contest: (name) => admission.outlive(name),
+      contest: (name) =>
+        admission.outlive(name).pipe(
+          tap((life) => this.#registry.take(life)),
+          ignoreElements(),
+        ),
       yield: (name, replica) => this.#registry.yield(name, replica),
       remove: (name) => this.#registry.remove(name),
       accept: (...message) => this.#registry.accept(...message),

@@ -189,7 +189,7 @@ function markerOf(replica: string): string {
 function encodeEntry({ replica, generation, endpoint }: Entry): Uint8Array {
   const { connProps, properties } = endpoint;
   const place = encodeMap({ replica, generation, connection: { ...connProps } as never }).slice();
-  const known = encodeMap(properties as never);
+  const known = encodeMap(properties);
   const value = new Uint8Array(4 + place.length + known.length);
   viewOf(value).setUint32(0, place.length);
   value.set(place, 4);

@@ -43,6 +43,11 @@ export class Lives {
     return true;
   }
 
+  /** Something is left of a replica, which may be dead. */
+  noteTrace(replica: string, now: number): void {
+    if (!this.#seenAt.has(replica) && !this.#goneSince.has(replica)) this.#goneSince.set(replica, now);
+  }
+
   /** Nothing is left of a replica that is gone. */
   forget(replica: string): void {
     this.#goneSince.delete(replica);

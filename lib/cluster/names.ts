@@ -50,6 +50,8 @@ export class Names {
   #replay: Map<string, Known> | undefined;
   /** The names that are ours: each has a connection here, or is about to. */
   readonly #own = new Map<string, Known>();
+  /** The latest changes of names that are being written, as the directory shows them: they may overtake its answer. */
+  readonly #overtaken = new Map<string, number>();
   /** What is done about a name waits for what was begun before. */
   readonly #turns = new Map<string, Promise<void>>();
   #generation = 0;
@@ -120,7 +122,7 @@ export class Names {
       const { host } = this.#context;
       if (rule === 'incumbent' && host.isHere(name)) taken = await reasonToKeep(host, name);
       if (taken !== undefined || this.#own.get(name)?.revision !== revision) return;
-      await lastValueFrom(host.yield(name, by), { defaultValue: undefined });
+      await this.#yield(name, by);
       this.#own.delete(name);
       void this.#takeBack(name, revision, by);
     });
@@ -148,6 +150,7 @@ export class Names {
   take({ name, revision, entry }: EntryEvent): void {
     const table = this.#replay ?? this.#table;
     const before = table.get(name);
+    if (this.#overtaken.has(name)) this.#overtaken.set(name, revision);
     // What we wrote comes back.
     if (before !== undefined && revision <= before.revision) return;
     if (entry === undefined) table.delete(name);
@@ -163,8 +166,9 @@ export class Names {
     const { self, changed } = this.#context;
     const own = this.#own.get(name);
     if (known.entry.replica !== self) {
-      this.#own.delete(name);
-      changed(name, before);
+      // Somebody took us for gone, so our connection ends, whoever that is.
+      if (this.#own.delete(name)) void this.#yield(name, known.entry.replica);
+      changed(name, before ?? known.entry.replica);
     } else if (own?.entry.generation === known.entry.generation) this.#own.set(name, known);
     else if (own === undefined) this.#cleanUp(name, known.revision);
   }
@@ -181,11 +185,9 @@ export class Names {
       if (!isWanted()) return;
       const generation = this.#own.get(name)?.entry.generation ?? (this.#generation += 1);
       const entry = { replica: self, generation, endpoint };
-      const revision = await directory.write(entry, known?.revision ?? 0);
-      if (revision !== undefined) {
-        this.#have(name, { entry, revision });
-        return;
-      }
+      const written = await this.#write(entry, known?.revision ?? 0);
+      if (written === 'ours') return;
+      if (written === 'overtaken') throw notFree(name, 'a newer connection at another replica has it');
       if (now() > deadline) throw notFree(name, 'others want it too');
       const read = await directory.read(name);
       if (read.entry === undefined && known === undefined) await after(AGAIN_MS);
@@ -236,18 +238,16 @@ export class Names {
 
   /** Somebody took us for gone: the entry of a connection that lives is written again. */
   #restore(name: string): void {
-    const { host, directory } = this.#context;
+    const { self, host, directory } = this.#context;
     void this.#inTurn(name, async () => {
       const own = this.#own.get(name);
       if (own === undefined || this.#table.has(name)) return;
       this.#own.delete(name);
       if (!host.isHere(name)) return;
-      const revision = await directory.write(own.entry, 0);
-      if (revision !== undefined) this.#have(name, { entry: own.entry, revision });
-      else {
-        const read = await directory.read(name);
-        this.take({ type: 'entry', name, ...read });
-      }
+      if ((await this.#write(own.entry, 0)) === 'ours') return;
+      const { revision, entry } = await directory.read(name);
+      if (entry !== undefined && entry.replica !== self) await this.#yield(name, entry.replica);
+      this.take({ type: 'entry', name, revision, entry });
     }).catch((error: unknown) => log('%s is not written again: %s', name, messageOf(error)));
   }
 
@@ -258,9 +258,29 @@ export class Names {
     }).catch((error: unknown) => log('%s is not freed: %s', name, messageOf(error)));
   }
 
-  #have(name: string, known: Known): void {
-    this.#own.set(name, known);
-    (this.#replay ?? this.#table).set(name, known);
+  async #yield(name: string, replica: string): Promise<void> {
+    await lastValueFrom(this.#context.host.yield(name, replica), { defaultValue: undefined });
+  }
+
+  /**
+   * Writes an entry of ours.
+   *
+   * @returns `conflict` where the entry before has changed; `overtaken` where ours was written, and replaced by now
+   */
+  async #write(entry: Entry, before: number): Promise<'ours' | 'conflict' | 'overtaken'> {
+    const { name } = entry.endpoint;
+    this.#overtaken.set(name, 0);
+    try {
+      const revision = await this.#context.directory.write(entry, before);
+      if (revision === undefined) return 'conflict';
+      if ((this.#overtaken.get(name) ?? 0) > revision) return 'overtaken';
+      const known = { entry, revision };
+      this.#own.set(name, known);
+      (this.#replay ?? this.#table).set(name, known);
+      return 'ours';
+    } finally {
+      this.#overtaken.delete(name);
+    }
   }
 
   #inTurn(name: string, act: () => Promise<void>): Promise<void> {

@@ -11,6 +11,7 @@ import {
   ignoreElements,
   interval,
   lastValueFrom,
+  map,
   Observable,
   startWith,
   Subject,
@@ -164,7 +165,8 @@ export class NatsReplica implements Replica {
     for (const replica of this.#lives.alive) this.#linkTo(replica).tell('QUIESCE');
     const quiet$ = this.#quieter.pipe(
       startWith(undefined),
-      takeWhile(() => !isQuiet()),
+      map(isQuiet),
+      takeWhile((is) => !is),
       takeUntil(timer(this.#host.settings.drainTimeoutMs, this.#host.settings.scheduler)),
     );
     await lastValueFrom(quiet$, { defaultValue: undefined });
@@ -360,14 +362,14 @@ export class NatsReplica implements Replica {
     if (event.type === 'marker') {
       const { replica, revision, isGone } = event;
       if (replica !== this.id) {
-        if (!isGone) this.#seen(replica, this.#isConnected);
+        if (!isGone) this.#lives.noteTrace(replica, this.#now());
       } else if (!isGone) this.#markers.next(revision);
       else if (this.#state !== 'left') void this.#directory?.mark(this.id).catch(() => undefined);
       return;
     }
     // What is written now, a living replica has written; what was there may be left of a dead one.
     if (event.entry !== undefined && event.entry.replica !== this.id)
-      this.#seen(event.entry.replica, this.#isConnected);
+      this.#seen(event.entry.replica, this.#isConnected || this.#syncs === 1);
     this.#names?.take(event);
   }
 
@@ -413,16 +415,17 @@ export class NatsReplica implements Replica {
       if (goneForMs < (rank * 4 + 1) * periodMs) continue;
       const left = [...(this.#names?.of(replica) ?? [])];
       if (left.length === 0) this.#lives.forget(replica);
-      const removals = left.map(([name, revision]) => this.#directory?.remove(name, revision));
-      removals.push(this.#unmark(replica));
-      Promise.all(removals).catch((error: unknown) =>
+      this.#removeAll(replica, left).catch((error: unknown) =>
         log('%s is not cleaned up: %s', replica, messageOf(error)),
       );
     }
   }
 
-  async #unmark(replica: string): Promise<void> {
-    await this.#directory?.unmark(replica);
+  async #removeAll(replica: string, left: readonly (readonly [string, number])[]): Promise<void> {
+    const directory = this.#directory;
+    if (directory === undefined) return;
+    await Promise.all(left.map(([name, revision]) => directory.remove(name, revision)));
+    await directory.unmark(replica);
   }
 
   #noteGone(replica: string): void {
@@ -508,7 +511,9 @@ export class NatsReplica implements Replica {
 
   #takeBatch(replica: string, batch: Uint8Array): void {
     // A stranger gives a sign of life first; what it sent comes again.
-    if (this.#lives.isAlive(replica)) this.#linkTo(replica).receive(batch);
+    if (!this.#lives.isAlive(replica)) return;
+    this.#lives.seen(replica, this.#now());
+    this.#linkTo(replica).receive(batch);
   }
 
   async #ask(replica: string, request: ReleaseRequest, timeoutMs: number): Promise<ReleaseAnswer> {

@@ -34,6 +34,7 @@ import { KeyedSource } from '../transport/keyed-source.js';
 import { endOf } from './end-of.js';
 import { Peer } from './peer.js';
 import type { Session } from './session.js';
+import type { SessionLife } from './session-life.js';
 import { step } from './step.js';
 import { type Effect, EMPTY_WORLD, type Input, type Seat, type World } from './world.js';
 
@@ -106,6 +107,11 @@ export class EndpointRegistry {
   /** Does the same for the session of an endpoint, and forgets the endpoint. */
   remove(name: string): void {
     this.#commands.next({ type: 'remove', name });
+  }
+
+  /** Takes what was decided of a session elsewhere than in its life. */
+  take(life: SessionLife): void {
+    this.#commands.next(life);
   }
 
   /** Ends the connection of a name that another replica takes; completes when it has ended. */

@@ -1,8 +1,6 @@
-import { onTestFinished } from 'vitest';
-
 import { cluster, type ClusterOptions, type ClusterView } from '../../lib/cluster/index.js';
 import { type Communicator, type CommunicatorOptions, Endpoint, Mode } from '../../lib/index.js';
-import { communicator, startListening, untilState } from '../support/communicators.js';
+import { communicator, nextEvent, untilState } from '../support/communicators.js';
 import type { NatsServer } from '../support/nats-server.js';
 
 let clusters = 0;
@@ -30,10 +28,13 @@ export interface TestCluster {
 
 /** Starts a replica of a hub that listens on a port of its own. */
 export async function replica({ server, name, cluster: more, options }: TestCluster): Promise<TestReplica> {
-  const view = cluster({ nats: { servers: server.address }, name, replicaTimeoutMs: 1_000, ...more });
+  const view = cluster({ nats: { servers: server.address }, name, ...more });
   const hub = communicator(new Endpoint('server'), { drainTimeoutMs: 5_000, ...options, cluster: view });
   hub.addConnector('tcp://127.0.0.1:0', Mode.PASSIVE);
-  return { hub, view, url: await startListening(hub) };
+  const listening = nextEvent(hub, 'listening');
+  listening.catch(() => undefined); // Where it does not start.
+  await hub.start();
+  return { hub, view, url: (await listening).url };
 }
 
 /** Connects a site to a replica, and waits until that has it. */
@@ -47,12 +48,4 @@ export async function site(
   await made.start();
   await Promise.all([untilState(made, 'server'), untilState(hub, name)]);
   return made;
-}
-
-/** A promise with what settles it, that fails when the test ends first. */
-export function unsettled(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => (resolve = done));
-  onTestFinished(resolve);
-  return { promise, resolve };
 }

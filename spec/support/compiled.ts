@@ -17,6 +17,7 @@ const PROGRAMS = {
   'soak/party': 'spec/soak/party.ts',
   'cellnet/slow-stream': 'spec/cellnet/slow-stream.ts',
   'adversary/hub-program': 'spec/adversary/hub-program.ts',
+  'cluster/replica-program': 'spec/cluster/replica-program.ts',
   'runtimes/party': 'spec/runtimes/party.ts',
 };
 /** What the programs of the guides import. */
@@ -24,6 +25,7 @@ const ENTRIES = [
   'lib/index.ts',
   'lib/angular/index.ts',
   'lib/cellnet/index.ts',
+  'lib/cluster/index.ts',
   'lib/drivers/index.ts',
   'lib/flare/index.ts',
   'lib/flare/dashboard/index.ts',

@@ -1,0 +1,217 @@
+import { filter, firstValueFrom, map, take, timer, toArray } from 'rxjs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { type Communicator, EndpointState, type LifecycleEvent, Mode, textMessage } from '../../lib/index.js';
+import { communicator, stopAll, untilState } from '../support/communicators.js';
+import { NatsServer } from '../support/nats-server.js';
+import { clusterName, replica, site, type TestReplica } from './cluster-of.js';
+import { ReplicaProcess } from './replica-process.js';
+
+let server: NatsServer;
+beforeAll(async () => {
+  server = await NatsServer.start({ jetStream: true });
+});
+afterAll(() => server.stop());
+afterEach(stopAll);
+
+const APP_ID = 100;
+const { READY, DISCONNECTED } = EndpointState;
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+/** A site that goes to the replicas in turn, as one behind a load balancer does. */
+async function siteOf(name: string, ...urls: readonly string[]): Promise<Communicator> {
+  const made = communicator(name, { heartbeatIntervalMs: 200, heartbeatTimeoutMs: 500 });
+  for (const url of urls) made.addConnector(url, Mode.ACTIVE);
+  await made.start();
+  await untilState(made, 'server');
+  return made;
+}
+
+function where({ hub }: TestReplica, name: string): unknown {
+  const endpoint = hub.findEndpoint(name);
+  return [endpoint?.state, endpoint?.connProps.replica];
+}
+
+describe('a replica that is killed', () => {
+  it('is missed within the bound, its endpoints come back elsewhere, and no entry stays', async () => {
+    const name = clusterName();
+    const shared = { server, name, cluster: { replicaTimeoutMs: 1_000 } };
+    const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+    await using victim = await ReplicaProcess.start({
+      server: server.address,
+      name,
+      replicaTimeoutMs: 1_000,
+    });
+    const { id, url } = victim.first;
+    const sites = await Promise.all(upTo(10).map((n) => siteOf(`site-${n}`, url)));
+    for (const n of upTo(10)) await untilState(one.hub, `site-${n}`);
+    const dropped: LifecycleEvent[] = [];
+    one.hub.lifecycle$
+      .pipe(filter(({ type }) => type === 'dropped'))
+      .subscribe((event) => dropped.push(event));
+    await victim.kill();
+    one.hub.send('site-0', APP_ID, textMessage('to nobody'));
+    for (const n of upTo(10)) await untilState(one.hub, `site-${n}`, DISCONNECTED, 5_000);
+    for (const n of upTo(10)) await untilState(two.hub, `site-${n}`, DISCONNECTED, 5_000);
+    expect(one.view.replicas).not.toContain(id);
+    // What was on its way may have arrived.
+    expect(dropped).toMatchObject([{ endpointName: 'site-0', unknown: { messages: 1 } }]);
+    for (const each of sites) each.addConnector(two.url, Mode.ACTIVE);
+    for (const n of upTo(10)) await untilState(one.hub, `site-${n}`);
+    expect(upTo(10).map((n) => where(one, `site-${n}`))).toEqual(
+      upTo(10).map(() => [READY, two.view.replica]),
+    );
+    // One that joins now sees nothing of the dead one.
+    const late = await replica(shared);
+    expect(late.view.replicas).not.toContain(id);
+    expect(upTo(10).map((n) => where(late, `site-${n}`))).toEqual(
+      upTo(10).map(() => [READY, two.view.replica]),
+    );
+  });
+
+  it('leaves its names to newcomers, who need not wait for its entries to be cleaned up', async () => {
+    const name = clusterName();
+    const one = await replica({ server, name, cluster: { replicaTimeoutMs: 1_000 } });
+    await using victim = await ReplicaProcess.start({
+      server: server.address,
+      name,
+      replicaTimeoutMs: 1_000,
+    });
+    const first = await siteOf('site-1', victim.first.url, one.url);
+    await untilState(one.hub, 'site-1');
+    await victim.kill();
+    await expect.poll(() => where(one, 'site-1')).toEqual([READY, undefined]);
+    const received = firstValueFrom(first.messages(APP_ID));
+    one.hub.send('site-1', APP_ID, textMessage('again'));
+    await received;
+  });
+});
+
+describe('a replica that is frozen', () => {
+  it('is missed within the bound, and takes its endpoints back when it goes on, where nobody has them', async () => {
+    const name = clusterName();
+    const one = await replica({ server, name, cluster: { replicaTimeoutMs: 1_000 } });
+    await using frozen = await ReplicaProcess.start({
+      server: server.address,
+      name,
+      replicaTimeoutMs: 1_000,
+    });
+    const { id, url } = frozen.first;
+    const patient = communicator('patient');
+    patient.addConnector(url, Mode.ACTIVE);
+    await patient.start();
+    const impatient = communicator('impatient', { reconnectDelayMs: 60_000, maxReconnectDelayMs: 60_000 });
+    impatient.addConnector(url, Mode.ACTIVE);
+    await impatient.start();
+    await Promise.all([untilState(one.hub, 'patient'), untilState(one.hub, 'impatient')]);
+    await Promise.all([untilState(patient, 'server'), untilState(impatient, 'server')]);
+    frozen.signal('SIGSTOP');
+    await untilState(one.hub, 'patient', DISCONNECTED, 5_000);
+    await untilState(one.hub, 'impatient', DISCONNECTED, 5_000);
+    const again = await site('impatient', one);
+    frozen.signal('SIGCONT');
+    await expect.poll(() => where(one, 'patient')).toEqual([READY, id]);
+    expect(where(one, 'impatient')).toEqual([READY, undefined]);
+    // It has closed its connection of the name that another one has.
+    await untilState(impatient, 'server', DISCONNECTED);
+    await expect
+      .poll(async () => new Map((await frozen.look()).endpoints.map(([of, state, at]) => [of, [state, at]])))
+      .toEqual(
+        new Map([
+          ['patient', [READY, null]],
+          ['impatient', [READY, one.view.replica]],
+        ]),
+      );
+    const received = Promise.all([patient, again].map((each) => firstValueFrom(each.messages(APP_ID))));
+    one.hub.send('patient', APP_ID, textMessage('hello'));
+    one.hub.send('impatient', APP_ID, textMessage('hello'));
+    await received;
+  });
+});
+
+describe.each(['file', 'memory'] as const)(
+  'NATS that is killed and comes back, with storage %s',
+  (storage) => {
+    it('costs no connection of a site and no message, and all replicas agree again', async () => {
+      const own = await NatsServer.start({ jetStream: true });
+      try {
+        const shared = { server: own, name: clusterName(), cluster: { storage, replicaTimeoutMs: 2_000 } };
+        const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+        const first = await site('site-1', one);
+        const second = await site('site-2', two);
+        await Promise.all([untilState(two.hub, 'site-1'), untilState(one.hub, 'site-2')]);
+        const ended: LifecycleEvent[] = [];
+        for (const { hub } of [one, two])
+          hub.lifecycle$
+            .pipe(filter(({ type }) => type === 'disconnected' || type === 'dropped'))
+            .subscribe((event) => ended.push(event));
+        const received = firstValueFrom(
+          first.messages(APP_ID).pipe(
+            take(200),
+            map(({ message }) => message.headers?.n),
+            toArray(),
+          ),
+        );
+        for (const n of upTo(100)) two.hub.send('site-1', APP_ID, { headers: { n } });
+        await own.kill();
+        await expect.poll(() => [one.view.isConnected, two.view.isConnected]).toEqual([false, false]);
+        // Local traffic goes on.
+        const local = firstValueFrom(second.messages(APP_ID));
+        two.hub.send('site-2', APP_ID, textMessage('local'));
+        await local;
+        for (const n of upTo(100)) {
+          if (two.hub.findEndpoint('site-1')?.state === READY)
+            two.hub.send('site-1', APP_ID, { headers: { n: 100 + n } });
+        }
+        await own.startAgain();
+        expect(await received).toEqual(upTo(200));
+        await expect.poll(() => [one.view.isConnected, two.view.isConnected]).toEqual([true, true]);
+        await expect.poll(() => where(two, 'site-1')).toEqual([READY, one.view.replica]);
+        await expect.poll(() => where(one, 'site-2')).toEqual([READY, two.view.replica]);
+        expect(ended).toEqual([]);
+        const third = await site('site-3', one);
+        await untilState(two.hub, 'site-3');
+        const late = await replica(shared);
+        expect(upTo(3).map((n) => late.hub.findEndpoint(`site-${n + 1}`)?.state)).toEqual([
+          READY,
+          READY,
+          READY,
+        ]);
+        await third.stop();
+        await untilState(late.hub, 'site-3', DISCONNECTED);
+      } finally {
+        await stopAll();
+        await own.stop();
+      }
+    });
+
+    it('for longer than the bound, the others are DISCONNECTED until it is back', async () => {
+      const own = await NatsServer.start({ jetStream: true });
+      try {
+        const shared = { server: own, name: clusterName(), cluster: { storage, replicaTimeoutMs: 500 } };
+        const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+        const first = await site('site-1', one);
+        await untilState(two.hub, 'site-1');
+        await own.kill();
+        await untilState(two.hub, 'site-1', DISCONNECTED);
+        expect(one.hub.findEndpoint('site-1')?.state).toBe(READY);
+        // One that goes meanwhile is not there when NATS is back.
+        const second = communicator('site-2');
+        second.addConnector(one.url, Mode.ACTIVE);
+        await second.start();
+        await first.stop();
+        await untilState(one.hub, 'site-1', DISCONNECTED);
+        await own.startAgain();
+        await untilState(two.hub, 'site-2');
+        await untilState(one.hub, 'site-2');
+        await firstValueFrom(timer(700));
+        expect(two.hub.findEndpoint('site-1')?.state).toBe(DISCONNECTED);
+        const late = await replica(shared);
+        expect(late.hub.findEndpoint('site-1')).toBeUndefined();
+      } finally {
+        await stopAll();
+        await own.stop();
+      }
+    });
+  },
+);
