@@ -1,6 +1,7 @@
 import { EMPTY, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { Endpoint } from './endpoint.js';
+import type { ReceivedMessage } from './received-message.js';
 import type { Tally } from './stats.js';
 import type { Sink } from './sink.js';
 
@@ -69,6 +70,10 @@ export interface ReplicaHost {
   contest(name: string): Observable<never>;
   /** Ends the connection of a name that another replica takes. Completes when it has ended. */
   yield(name: string, replica: string): Observable<never>;
+  /** A remote endpoint that is known, connected or not. */
+  find(name: string): Endpoint | undefined;
+  /** Hands a message that arrived at another replica to the receivers here. */
+  route(received: ReceivedMessage): void;
   /** Ends the connection of a name in good order, and forgets the endpoint. */
   remove(name: string): void;
   /**
@@ -82,6 +87,8 @@ export interface ReplicaHost {
 /** A communicator's place in a cluster. */
 export interface Replica {
   readonly inputs$: Observable<ClusterInput>;
+  /** Passes a message of an endpoint here on to other replicas; answers whether this one gets it too. Absent: it does. */
+  readonly spread?: ((received: ReceivedMessage) => boolean) | undefined;
   /** Takes a name for a newcomer: completes when it has it, errors with the CommError that refuses it. */
   claim(endpoint: Endpoint): Observable<never>;
   /** The last connection of a name has ended here. */

@@ -143,9 +143,12 @@ export class Communicator {
           ignoreElements(),
         ),
       yield: (name, replica) => this.#registry.yield(name, replica),
+      find: (name) => seat(name)?.endpoint,
+      route: (received) => void this.#router.routeHere(received),
       remove: (name) => this.#registry.remove(name),
       accept: (...message) => this.#registry.accept(...message),
     });
+    this.#router.spread = this.#replica.spread;
     this.#sessions = new SessionTable({
       local: localEndpoint,
       options: this.#options,

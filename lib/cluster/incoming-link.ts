@@ -9,6 +9,9 @@ import type { OutgoingLink } from './outgoing-link.js';
 /** Payloads up to this size go out in one piece with their head, so that they hold no batch in memory. */
 const SMALL_BYTES = 4 * 1024;
 
+/** The name of the channel for messages of endpoints, which are for the receivers of the other replica. */
+export const SPREAD_NAME = '';
+
 /** What a link hands on. */
 export interface IncomingHandler {
   /** Sends a message to an endpoint here; false where it is not here under that claim. */
@@ -19,6 +22,8 @@ export interface IncomingHandler {
     payload: Uint8Array | undefined,
     origin: Origin,
   ): boolean;
+  /** Takes a message of an endpoint of the other replica. */
+  arrive(bytes: Uint8Array, origin: Origin): void;
   /** Ends the connection of an endpoint that is here under that claim. */
   remove(name: string, generation: number): void;
   /** Records of our own channels, and of the link as a whole. */
@@ -169,6 +174,10 @@ export class IncomingLink {
   }
 
   #accept(channel: IncomingChannel, frame: Uint8Array): void {
+    if (channel.name === SPREAD_NAME) {
+      this.#handler.arrive(frame, channel);
+      return;
+    }
     const { headerLength } = readPrefix(frame);
     const headBytes = frame.length <= SMALL_BYTES ? frame.length : PREFIX_BYTES + headerLength;
     const payload = headBytes === frame.length ? undefined : frame.subarray(headBytes);

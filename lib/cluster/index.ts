@@ -6,3 +6,4 @@
 
 export { cluster, type ClusterView } from './cluster.js';
 export type { ClusterOptions } from './options.js';
+export type { Deliver, DeliverRule } from './spread.js';

@@ -1,12 +1,12 @@
 import type { Losses } from '../cluster-contract.js';
 import { NOTHING } from '../stats.js';
 import { type BatchRecord, HEADER_BYTES, readHeader, writeHeader } from './batch.js';
-import { IncomingLink, type IncomingHandler } from './incoming-link.js';
+import { IncomingLink, type IncomingHandler, SPREAD_NAME } from './incoming-link.js';
 import { OutgoingLink } from './outgoing-link.js';
 import { RemoteSink } from './remote-sink.js';
 
 /** What a link needs of its replica. */
-export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'remove'> {
+export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'arrive' | 'remove'> {
   readonly maxPayload: number;
   readonly maxFrameBytes: number;
   readonly highWaterMarkBytes: number;
@@ -39,6 +39,7 @@ export class Link {
     this.#in = new IncomingLink(
       {
         accept: (...message) => context.accept(...message),
+        arrive: (...message) => context.arrive(...message),
         remove: (name, generation) => context.remove(name, generation),
         tell: (record) => this.#told(record),
       },
@@ -86,6 +87,11 @@ export class Link {
     return sink;
   }
 
+  /** What carries messages of our endpoints to the receivers there. */
+  get spread(): RemoteSink {
+    return this.sinkTo(SPREAD_NAME, 0);
+  }
+
   /** An endpoint is not there any more, or under another claim. */
   closeSink(name: string, generation?: number): void {
     const sink = this.#open.get(name);
@@ -119,6 +125,8 @@ export class Link {
   /** The other replica is gone: what was on its way to its endpoints may have arrived. */
   close(): void {
     this.#out.close();
+    // Those who wait for room there go on.
+    this.#open.get(SPREAD_NAME)?.abandon();
     for (const sink of this.#sinks.values()) {
       sink.close();
       sink.abandon();

@@ -16,19 +16,23 @@ import {
   startWith,
   Subject,
   Subscription,
+  take,
   takeUntil,
   takeWhile,
   timer,
 } from 'rxjs';
 
 import { clockOf } from '../clock-of.js';
-import type { ClusterInput, RemoteChange, Replica, ReplicaHost } from '../cluster-contract.js';
+import type { ClusterInput, Origin, RemoteChange, Replica, ReplicaHost } from '../cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
-import type { Endpoint } from '../endpoint.js';
+import { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
+import { AppIds } from '../message.js';
+import type { ReceivedMessage } from '../received-message.js';
 import type { Sink } from '../sink.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
 import { Directory, type DirectoryEvent } from './directory.js';
+import { SPREAD_NAME } from './incoming-link.js';
 import { Link } from './link.js';
 import { Lives } from './lives.js';
 import { Names } from './names.js';
@@ -41,6 +45,9 @@ import {
   type ReleaseAnswer,
   type ReleaseRequest,
 } from './release.js';
+import { RemoteConnection } from './remote-connection.js';
+import type { RemoteSink } from './remote-sink.js';
+import { decodeSpread, encodeSpread, repliesToEvery } from './spread.js';
 
 const log = logger('cluster');
 
@@ -68,10 +75,14 @@ export class NatsReplica implements Replica {
 
   readonly #host: ReplicaHost;
   readonly #options: ResolvedClusterOptions;
+  readonly #deliver: ResolvedClusterOptions['deliver'];
   readonly #now: () => number;
   readonly #inputs = new Subject<ClusterInput>();
   readonly #lives: Lives;
   readonly #links = new Map<string, Link>();
+  /** Of messages that arrived at other replicas. */
+  readonly #connections = new Map<string, RemoteConnection>();
+  #turn = 0;
   readonly #running = new Subscription();
   readonly #quiet = new Set<string>();
   readonly #quieter = new Subject<void>();
@@ -93,6 +104,8 @@ export class NatsReplica implements Replica {
     this.#now = clockOf(host.settings.scheduler);
     this.#lives = new Lives(options.replicaTimeoutMs);
     this.inputs$ = this.#inputs.asObservable();
+    this.#deliver = { [AppIds.DEFAULT]: repliesToEvery(host.localName), ...options.deliver };
+    this.spread = (received) => this.#spread(received);
   }
 
   /** Whether NATS is there, and all endpoints of the others are known. */
@@ -135,6 +148,9 @@ export class NatsReplica implements Replica {
       return () => (isWanted = false);
     });
   }
+
+  /** {@inheritDoc Replica.spread} */
+  readonly spread: (received: ReceivedMessage) => boolean;
 
   release(name: string): void {
     this.#names?.release(name);
@@ -200,6 +216,7 @@ export class NatsReplica implements Replica {
     this.#directory?.stop();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+    for (const connection of this.#connections.values()) connection.complete();
     this.#inputs.complete();
     if (nats !== undefined && !isConnection(this.#options.nats)) await nats.close();
   }
@@ -362,7 +379,10 @@ export class NatsReplica implements Replica {
     if (event.type === 'marker') {
       const { replica, revision, isGone } = event;
       if (replica !== this.id) {
-        if (!isGone) this.#lives.noteTrace(replica, this.#now());
+        if (isGone) return;
+        // Of those that were there before us, some may be dead.
+        if (this.#isConnected) this.#seen(replica, true);
+        else this.#lives.noteTrace(replica, this.#now());
       } else if (!isGone) this.#markers.next(revision);
       else if (this.#state !== 'left') void this.#directory?.mark(this.id).catch(() => undefined);
       return;
@@ -379,7 +399,10 @@ export class NatsReplica implements Replica {
     if ((isGone && !isProof) || (!this.#lives.isAlive(replica) && this.#lives.alive.length >= MAX_REPLICAS))
       return;
     if (this.#lives.isAlive(replica) && !isProof) return;
-    if (this.#lives.seen(replica, this.#now())) this.#noteReplica(replica);
+    if (!this.#lives.seen(replica, this.#now())) return;
+    this.#noteReplica(replica);
+    // So that it knows us at once too.
+    this.#beat();
   }
 
   /** Gives a sign of life. */
@@ -433,6 +456,8 @@ export class NatsReplica implements Replica {
     this.#showChanges();
     this.#links.get(replica)?.close();
     this.#links.delete(replica);
+    this.#connections.get(replica)?.complete();
+    this.#connections.delete(replica);
     this.#quieter.next();
   }
 
@@ -490,14 +515,73 @@ export class NatsReplica implements Replica {
       },
       accept: (name, generation, ...message) =>
         this.#names?.isOurs(name, generation) === true && this.#host.accept(name, ...message),
+      arrive: (...message) => this.#arrive(replica, ...message),
       remove: (name, generation) => {
         if (this.#names?.isOurs(name, generation) === true) this.#host.remove(name);
       },
-      lost: (name, losses) => this.#inputs.next({ type: 'lost', name, ...losses }),
+      lost: (name, losses) =>
+        this.#inputs.next({
+          type: 'lost',
+          name: name === SPREAD_NAME ? this.#host.localName : name,
+          ...losses,
+        }),
       told: (type) => this.#told(replica, type),
     });
     this.#links.set(replica, link);
     return link;
+  }
+
+  #spread(received: ReceivedMessage): boolean {
+    const rule = this.#deliver[received.appId];
+    if (rule === undefined || received.endpoint.name === this.#host.localName) return true;
+    const deliver = typeof rule === 'function' ? rule(received) : rule;
+    if (deliver === 'local') return true;
+    const others = this.#lives.alive;
+    if (deliver === 'one') return !this.#spreadToOne(received, others);
+    for (const replica of others) this.#spreadTo(this.#linkTo(replica).spread, received);
+    return true;
+  }
+
+  /** In turn; one that has no room is passed over. @returns whether another replica has it */
+  #spreadToOne(received: ReceivedMessage, others: readonly string[]): boolean {
+    for (let tries = 0; tries <= others.length; tries += 1) {
+      this.#turn = (this.#turn + 1) % (others.length + 1);
+      const replica = others[this.#turn];
+      // It is our turn: where our receivers are busy, they pause the connection.
+      if (replica === undefined) return false;
+      const { spread } = this.#linkTo(replica);
+      if (spread.isFull) continue;
+      spread.sendMessage(encodeSpread(received), received.message.payload);
+      return true;
+    }
+    return false;
+  }
+
+  /** While there is no room, the connection of the site is paused. */
+  #spreadTo(spread: RemoteSink, received: ReceivedMessage): void {
+    if (spread.sendMessage(encodeSpread(received), received.message.payload)) return;
+    const { connection } = received;
+    connection.pause(spread);
+    this.#running.add(spread.drained$.pipe(take(1)).subscribe(() => connection.resume(spread)));
+  }
+
+  #arrive(replica: string, bytes: Uint8Array, origin: Origin): void {
+    const { name, frame } = decodeSpread(bytes);
+    const connection = this.#connectionOf(replica);
+    const { headers, payload, appId } = frame;
+    const endpoint = this.#host.find(name) ?? new Endpoint(name, {}, { replica });
+    connection.arrive(
+      { endpoint, connection, appId, message: { headers, payload }, bytes: bytes.length },
+      origin,
+    );
+  }
+
+  #connectionOf(replica: string): RemoteConnection {
+    const known = this.#connections.get(replica);
+    if (known !== undefined) return known;
+    const connection = new RemoteConnection(this.id, replica, (received) => this.#host.route(received));
+    this.#connections.set(replica, connection);
+    return connection;
   }
 
   #told(replica: string, type: 'quiesce' | 'quiesced'): void {

@@ -1,7 +1,8 @@
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
-import { type Range, rangeFault, requireOptions } from '../require-options.js';
+import type { DeliverRule } from './spread.js';
+import { type Range, requireOptions } from '../require-options.js';
 
 /** Options of {@link cluster}. Those but `nats` and `name` may be left out. */
 export interface ClusterOptions {
@@ -22,6 +23,11 @@ export interface ClusterOptions {
    * its own again. It counts for the replica that comes first. Default: `file`.
    */
   readonly storage?: 'file' | 'memory';
+  /**
+   * Which replicas get the messages of sites, by app ID: see {@link Deliver}. A function decides for each message.
+   * Default: `local`; of app ID 1, which cells use, replies to the cell of the hub go to `every` replica.
+   */
+  readonly deliver?: Readonly<Record<number, DeliverRule>>;
   /** How many servers of a NATS cluster keep them. Default: 1. Range: 1 to 5. */
   readonly storageReplicas?: number;
 }
@@ -35,6 +41,7 @@ const DEFAULTS: ResolvedClusterOptions = {
   replicaTimeoutMs: 10_000,
   storage: 'file',
   storageReplicas: 1,
+  deliver: {},
 };
 
 const RANGES: Readonly<Record<string, Range>> = {
@@ -51,8 +58,10 @@ export function resolveClusterOptions(options: ClusterOptions): ResolvedClusterO
     throw badOption('name', `expected A-Z a-z 0-9 _ -, got ${JSON.stringify(resolved.name)}`);
   if (!['file', 'memory'].includes(resolved.storage))
     throw badOption('storage', `expected 'file' or 'memory', got ${JSON.stringify(resolved.storage)}`);
-  const fault = rangeFault(resolved.storageReplicas, [1, 5, 'integer']);
-  if (fault !== undefined) throw badOption('storageReplicas', fault);
+  for (const [appId, rule] of Object.entries(resolved.deliver) as [string, unknown][]) {
+    if (typeof rule !== 'function' && !['local', 'one', 'every'].includes(rule as string))
+      throw badOption('deliver', `app ID ${appId}: expected 'local', 'one', 'every' or a function`);
+  }
   return resolved;
 }
 

@@ -52,6 +52,10 @@ export class RemoteSink implements Sink {
     this.drained$ = this.#drained.asObservable();
   }
 
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   get isOpen(): boolean {
     return !this.#isClosed;
   }

@@ -39,12 +39,20 @@ export class MessageRouter {
     this.events$ = this.#events.asObservable();
   }
 
+  /** Passes a message on to other replicas; answers whether this one gets it too. Absent: it does. */
+  spread: ((received: ReceivedMessage) => boolean) | undefined;
+
   /**
    * Passes on one message; one that nobody listens to is dropped and reported.
    *
    * @returns whether anybody listens
    */
   route(received: ReceivedMessage): boolean {
+    return this.spread?.(received) === false || this.routeHere(received);
+  }
+
+  /** Does the same, and never at another replica. */
+  routeHere(received: ReceivedMessage): boolean {
     // A smaller message has no memory that could be given back.
     if (received.bytes > MAX_READ_BYTES && this.#apps.isShared(received.appId)) shareAll(received);
     const isHeard = this.#apps.next(received.appId, received);

@@ -9,6 +9,7 @@ import {
   textMessage,
   textOf,
 } from '../../lib/index.js';
+import type { Deliver } from '../../lib/cluster/index.js';
 import { communicator, nextEvent, stopAll, untilState } from '../support/communicators.js';
 import { NatsServer } from '../support/nats-server.js';
 import { clusterName, replica, site, type TestCluster, type TestReplica } from './cluster-of.js';
@@ -26,8 +27,11 @@ function newCluster(more: Partial<TestCluster> = {}): TestCluster {
   return { server, name: clusterName(), ...more };
 }
 
-function replicas(count: number, shared: TestCluster = newCluster()): Promise<TestReplica[]> {
-  return Promise.all(Array.from({ length: count }, () => replica(shared)));
+/** Replicas that know each other. */
+async function replicas(count: number, shared: TestCluster = newCluster()): Promise<TestReplica[]> {
+  const all = await Promise.all(Array.from({ length: count }, () => replica(shared)));
+  await expect.poll(() => all.map(({ view }) => view.replicas.length)).toEqual(all.map(() => count - 1));
+  return all;
 }
 
 /** The numbers of the next messages. */
@@ -172,11 +176,18 @@ describe('messages between replicas', () => {
     connection.pause();
     const payload = new Uint8Array(100_000);
     let sent = 0;
-    while (two.hub.send('site-1', APP_ID, { payload })) {
-      sent += 1;
+    // Until the buffers of the system are full too.
+    while ((one.hub.stats().connections[0]?.buffered.bytes ?? 0) < 500_000) {
+      if (two.hub.send('site-1', APP_ID, { payload })) sent += 1;
+      else {
+        sent += 1;
+        await Promise.race([
+          firstValueFrom(two.hub.drained('site-1')),
+          expect.poll(() => one.hub.stats().connections[0]?.buffered.bytes).toBeGreaterThanOrEqual(500_000),
+        ]);
+      }
       await firstValueFrom(timer(0));
     }
-    sent += 1;
     void connection.close(undefined);
     await first.stop();
     await untilState(two.hub, 'site-1', EndpointState.DISCONNECTED);
@@ -331,7 +342,8 @@ describe('stop', () => {
       await firstValueFrom(timer(0));
     }
     await stopping;
-    expect(got).toEqual(upTo(sent));
+    // What is on the wire when the replica has stopped, the site reads afterwards.
+    await expect.poll(() => got).toEqual(upTo(sent));
     expect(dropped).toEqual([]);
     expect(sent).toBeGreaterThan(0);
   });
@@ -363,3 +375,74 @@ async function firstConnection(of: Communicator, hub: Communicator) {
   hub.send(of.localEndpoint.name, APP_ID, textMessage('hello'));
   return received;
 }
+
+describe('messages of sites', () => {
+  const deliver = { 101: 'one', 102: 'every', 103: (): Deliver => 'every' } as const;
+
+  it('come to their replica, to one of all in turn, or to every one, as the app ID says', async () => {
+    const [one, two, three] = (await replicas(3, newCluster({ cluster: { deliver } }))) as [
+      TestReplica,
+      TestReplica,
+      TestReplica,
+    ];
+    const first = await site('site-1', one);
+    for (const { hub } of [two, three]) await untilState(hub, 'site-1');
+    const all = [one, two, three];
+    const got = all.map(() => new Map<number, number[]>());
+    all.forEach(({ hub }, at) => {
+      for (const appId of [100, 101, 102, 103])
+        hub.registerMessageReceiver(appId, ({ endpoint, message }) => {
+          expect(endpoint.name).toBe('site-1');
+          const of = got[at]?.get(appId) ?? [];
+          of.push(message.headers?.n as number);
+          got[at]?.set(appId, of);
+        });
+    });
+    for (const n of upTo(300))
+      for (const appId of [100, 101, 102, 103]) first.send('server', appId, { headers: { n } });
+    const counts = (appId: number): number[] => got.map((of) => of.get(appId)?.length ?? 0);
+    await expect
+      .poll(() => [100, 101, 102, 103].map(counts))
+      .toEqual([
+        [300, 0, 0],
+        [100, 100, 100],
+        [300, 300, 300],
+        [300, 300, 300],
+      ]);
+    const ones = got.flatMap((of) => of.get(101) ?? []);
+    expect(new Set(ones).size).toBe(300);
+    for (const of of got) expect(of.get(102)).toEqual(upTo(300));
+  });
+
+  it('for every replica pause the site while one of them has no room, and none is lost', async () => {
+    const options = { highWaterMarkBytes: 64 * 1024, maxPendingBytes: 64 * 1024 };
+    const [one, two] = (await replicas(2, newCluster({ options, cluster: { deliver } }))) as [
+      TestReplica,
+      TestReplica,
+    ];
+    const first = await site('site-1', one, { highWaterMarkBytes: 64 * 1024 });
+    await untilState(two.hub, 'site-1');
+    let release: (() => void)[] = [];
+    let isSlow = true;
+    const got: unknown[] = [];
+    two.hub.registerMessageReceiver(102, ({ message }) => {
+      got.push(message.headers?.n);
+      return isSlow ? new Promise<void>((resolve) => release.push(resolve)) : undefined;
+    });
+    one.hub.registerMessageReceiver(102, () => undefined);
+    const payload = new Uint8Array(10_000);
+    let sent = 0;
+    const isPaused = (): boolean => one.hub.stats().connections.some((connection) => connection.isPaused);
+    while (!isPaused()) {
+      first.send('server', 102, { headers: { n: sent }, payload });
+      sent += 1;
+      await firstValueFrom(timer(0));
+    }
+    expect(got.length).toBeLessThan(sent);
+    isSlow = false;
+    for (const done of release) done();
+    release = [];
+    await expect.poll(() => got).toEqual(upTo(sent));
+    await expect.poll(isPaused).toBe(false);
+  });
+});

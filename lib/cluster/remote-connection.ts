@@ -1,0 +1,93 @@
+import type { Origin } from '../cluster-contract.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ReceivedMessage } from '../received-message.js';
+import { BaseConnection } from '../transport/base-connection.js';
+import { Fifo } from '../transport/fifo.js';
+
+interface Arrived {
+  readonly received: ReceivedMessage;
+  readonly origin: Origin;
+}
+
+/**
+ * The connection of messages that arrived at another replica, and are delivered here. It can be paused: what comes then
+ * waits here, and the other replica passes no more on than its high water mark. It can neither be sent on nor closed.
+ */
+export class RemoteConnection extends BaseConnection {
+  readonly #route: (received: ReceivedMessage) => void;
+  readonly #waiting = new Fifo<Arrived>();
+
+  /** @param route - hands a message to the receivers of this replica */
+  constructor(self: string, replica: string, route: (received: ReceivedMessage) => void) {
+    super({ local_addr: self, peer_addr: replica });
+    this.#route = route;
+  }
+
+  override get bufferedBytes(): number {
+    return 0;
+  }
+
+  override get bufferedFrames(): number {
+    return 0;
+  }
+
+  /** Takes a message. Its origin hears when the receivers have it. */
+  arrive(received: ReceivedMessage, origin: Origin): void {
+    this.#waiting.push({ received, origin });
+    this.#deliver();
+  }
+
+  override send(): boolean {
+    throw new CommError(
+      CommErrorCode.NOT_SUPPORTED,
+      'the connection is at another replica: send to the endpoint by name',
+    );
+  }
+
+  override resume(owner?: object): void {
+    super.resume(owner);
+    this.#deliver();
+  }
+
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Ends it: the other replica is gone. What has arrived is delivered. */
+  complete(): void {
+    this.end();
+  }
+
+  protected override write(): void {
+    // `send` refuses.
+  }
+
+  protected override startReading(): void {
+    // Messages come by `arrive`.
+  }
+
+  protected override pauseReading(): void {
+    // `#deliver` looks.
+  }
+
+  protected override resumeReading(): void {
+    // `resume` delivers.
+  }
+
+  protected override finishWriting(): void {
+    // `close` does nothing.
+  }
+
+  protected override release(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #deliver(): void {
+    while (!this.isPaused) {
+      const arrived = this.#waiting.shift();
+      if (arrived === undefined) return;
+      this.#route(arrived.received);
+      arrived.origin.written(arrived.received.bytes);
+    }
+  }
+}

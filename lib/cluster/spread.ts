@@ -1,0 +1,45 @@
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { endpointNameFault } from '../endpoint.js';
+import type { ReceivedMessage } from '../received-message.js';
+import { decodeFrame, encodeHead, type Frame } from '../wire/frame.js';
+import { FrameType } from '../wire/prefix.js';
+
+/**
+ * Which replicas get a message of a site: `local`, the one that the site is connected to; `one` of all, in turn, as long as
+ * it has room; `every` one.
+ */
+export type Deliver = 'local' | 'one' | 'every';
+
+/** Decides for each message of an app ID. */
+export type DeliverRule = Deliver | ((received: ReceivedMessage) => Deliver);
+
+/**
+ * The rule for cells: a reply to the cell of the hub goes to every replica, since any of them may have asked. Those that did
+ * not have no request of its ID.
+ */
+export function repliesToEvery(localName: string): DeliverRule {
+  return ({ message: { headers } }) =>
+    headers?.cn__msg_type === 'reply' && headers.cn__destination === localName ? 'every' : 'local';
+}
+
+/** The first bytes of a message for another replica: the name of the site, and the head of the frame. */
+export function encodeSpread({ endpoint, appId, message }: ReceivedMessage): Uint8Array {
+  const { headers, payload } = message;
+  const head = encodeHead({ type: FrameType.DATA, appId, streamId: 0, headers }, payload?.length ?? 0);
+  const { name } = endpoint;
+  const bytes = new Uint8Array(2 + name.length + head.length);
+  bytes[0] = name.length >> 8;
+  bytes[1] = name.length;
+  for (let n = 0; n < name.length; n += 1) bytes[2 + n] = name.charCodeAt(n);
+  bytes.set(head, 2 + name.length);
+  return bytes;
+}
+
+/** The message in such bytes. @throws CommError `BAD_DATA` where there is none */
+export function decodeSpread(bytes: Uint8Array): { readonly name: string; readonly frame: Frame } {
+  const length = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+  const name = String.fromCharCode(...bytes.subarray(2, 2 + length));
+  if (endpointNameFault(name) !== undefined)
+    throw new CommError(CommErrorCode.BAD_DATA, 'a message of another replica has no name');
+  return { name, frame: decodeFrame(bytes.subarray(2 + length)) };
+}
