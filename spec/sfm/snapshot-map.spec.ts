@@ -128,3 +128,26 @@ describe('SnapshotMap', () => {
     expect([empty().size, [...empty()], empty().get('a')]).toEqual([0, [], undefined]);
   });
 });
+
+describe('many entries at a time', () => {
+  it('make the same map as one after the other, and leave the map before as it was', () => {
+    const random = seededRandom(7);
+    let [many, single] = [empty(), empty()];
+    for (let round = 0; round < 40; round += 1) {
+      const before = contentOf(many);
+      const entries = new Map(
+        Array.from({ length: Math.floor(random() * 60) }, () => [
+          `key-${Math.floor(random() * 200)}`,
+          Math.floor(random() * 1_000),
+        ]),
+      );
+      const next = many.withAll(entries);
+      expect(contentOf(many)).toEqual(before);
+      for (const [key, value] of entries) single = single.with(key, value);
+      many = next.without('key-7');
+      single = single.without('key-7');
+      expect(contentOf(many)).toEqual(contentOf(single));
+      expect(many.size).toBe(single.size);
+    }
+  });
+});

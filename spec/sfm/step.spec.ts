@@ -7,6 +7,7 @@ import { resolveOptions } from '../../lib/options.js';
 import { Peer } from '../../lib/sfm/peer.js';
 import type { Session } from '../../lib/sfm/session.js';
 import { type Rules, step } from '../../lib/sfm/step.js';
+import { NOTHING } from '../../lib/stats.js';
 import { type Effect, EMPTY_WORLD, type Input, type Seat, type World } from '../../lib/sfm/world.js';
 
 const NAME = 'site-1';
@@ -77,6 +78,13 @@ function admitted(
   };
 }
 
+/** The endpoint is at another replica. */
+const remote = (replica: string, name = NAME): Input => ({
+  type: 'remote',
+  at: 0,
+  changes: [{ name, replica, endpoint: endpointOf(name) }],
+});
+
 const of =
   (type: 'greeted' | 'ready' | 'settled' | 'overdue' | 'ask' | 'unanswered' | 'silent' | 'retire') =>
   (label: string): Input =>
@@ -106,11 +114,12 @@ function once(world: World, input: Input, rules: Partial<Rules> = {}): World {
 
 /** A world in a few words: `site-1 READY by A`. */
 function shown({ seats }: World): string[] {
-  return [...seats.values()].map(({ endpoint: { name, state }, session, isRemoved }) =>
+  return [...seats.values()].map(({ endpoint: { name, state }, session, replica, isRemoved }) =>
     [
       name,
       state,
       ...(session === undefined ? [] : ['by', labelOf(session)]),
+      ...(replica === undefined ? [] : ['at', replica]),
       ...(isRemoved ? ['removed'] : []),
     ].join(' '),
   );
@@ -167,6 +176,7 @@ const STATES = {
   'CLOSING, to be removed': (): Input[] => [admitted('A'), { type: 'remove', name: NAME }],
   DISCONNECTED: () => [admitted('A'), closed('A')],
   'READY by B': () => [admitted('A'), admitted('B')],
+  'READY at R': () => [remote('R')],
 } satisfies Record<string, () => Input[]>;
 
 type StateName = keyof typeof STATES;
@@ -174,6 +184,7 @@ type StateName = keyof typeof STATES;
 const CLOSING = `${NAME} CLOSING by A`;
 const REMOVED = `${NAME} CLOSING by A removed`;
 const GONE = `${NAME} DISCONNECTED`;
+const AWAY = `${NAME} READY at R`;
 const UNCHANGED = 'unchanged';
 
 /** What an input makes of each state, and leaves to be done. */
@@ -200,6 +211,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
         `${NAME} READY by C`,
         ['route to nobody', 'welcome C', 'tell evicted', 'close B CLOSED'],
       ],
+      'READY at R': [`${NAME} READY by C`, ['route to nobody', 'tell READY', 'welcome C']],
     },
   ],
   [
@@ -242,6 +254,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       'CLOSING, to be removed': [UNCHANGED, ['route to A']],
       DISCONNECTED: [UNCHANGED, []],
       'READY by B': [UNCHANGED, []],
+      'READY at R': [UNCHANGED, []],
     },
   ],
   [
@@ -257,6 +270,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       ],
       DISCONNECTED: [UNCHANGED, ['account A', 'tell disconnected']],
       'READY by B': [UNCHANGED, ['account A', 'tell disconnected']],
+      'READY at R': [UNCHANGED, ['tell disconnected']],
     },
   ],
   ['closed of a stranger', () => closed('C'), sameFor(['tell disconnected'])],
@@ -270,6 +284,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       'CLOSING, to be removed': [UNCHANGED, ['drain A']],
       DISCONNECTED: [UNCHANGED, ['drain A']],
       'READY by B': [UNCHANGED, ['drain A']],
+      'READY at R': [UNCHANGED, ['drain A']],
     },
   ],
   [
@@ -282,6 +297,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       'CLOSING, to be removed': [UNCHANGED, ['drain A']],
       DISCONNECTED: ['', []],
       'READY by B': [`${NAME} CLOSING by B removed`, ['tell CLOSING', 'drain B']],
+      'READY at R': [`${NAME} CLOSING at R removed`, ['tell CLOSING', `remove-away ${NAME}`]],
     },
   ],
   [
@@ -294,6 +310,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       'CLOSING, to be removed': [UNCHANGED, []],
       DISCONNECTED: ['', []],
       'READY by B': [UNCHANGED, []],
+      'READY at R': [UNCHANGED, []],
     },
   ],
   ['close', () => ({ type: 'close', session: sessionOf('A') }), sameFor(['close A in order'])],
@@ -307,6 +324,89 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
     () => ({ type: 'report', event: { type: 'listening', handle: 'CH00001', url: 'tcp://0:8002' } }),
     sameFor(['tell listening']),
   ],
+  [
+    'remote',
+    () => remote('R'),
+    {
+      unknown: [AWAY, ['route away', 'tell READY']],
+      READY: [AWAY, ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED']],
+      CLOSING: [AWAY, ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED']],
+      'CLOSING, to be removed': [
+        AWAY,
+        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+      ],
+      DISCONNECTED: [AWAY, ['route away', 'tell READY']],
+      'READY by B': [AWAY, ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close B CLOSED']],
+      'READY at R': [AWAY, ['route away']],
+    },
+  ],
+  [
+    'remote at a third one',
+    () => remote('S'),
+    {
+      unknown: [`${NAME} READY at S`, ['route away', 'tell READY']],
+      READY: [
+        `${NAME} READY at S`,
+        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+      ],
+      CLOSING: [
+        `${NAME} READY at S`,
+        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+      ],
+      'CLOSING, to be removed': [
+        `${NAME} READY at S`,
+        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+      ],
+      DISCONNECTED: [`${NAME} READY at S`, ['route away', 'tell READY']],
+      'READY by B': [
+        `${NAME} READY at S`,
+        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close B CLOSED'],
+      ],
+      'READY at R': [`${NAME} READY at S`, ['route away', 'tell READY']],
+    },
+  ],
+  [
+    'remote, gone from there',
+    () => ({ type: 'remote', at: 0, changes: [{ name: NAME, replica: 'R' }] }),
+    {
+      unknown: [UNCHANGED, []],
+      READY: [UNCHANGED, []],
+      CLOSING: [UNCHANGED, []],
+      'CLOSING, to be removed': [UNCHANGED, []],
+      DISCONNECTED: [UNCHANGED, []],
+      'READY by B': [UNCHANGED, []],
+      'READY at R': [GONE, ['account what waits', 'tell DISCONNECTED']],
+    },
+  ],
+  [
+    'yield',
+    () => ({ type: 'yield', name: NAME, replica: 'R', at: 0 }),
+    {
+      unknown: [UNCHANGED, []],
+      READY: [AWAY, ['route to nobody', 'tell evicted', 'close A CLOSED']],
+      CLOSING: [`${NAME} CLOSING at R`, ['route to nobody', 'tell evicted', 'close A CLOSED']],
+      'CLOSING, to be removed': [
+        `${NAME} CLOSING at R removed`,
+        ['route to nobody', 'tell evicted', 'close A CLOSED'],
+      ],
+      DISCONNECTED: [UNCHANGED, []],
+      'READY by B': [AWAY, ['route to nobody', 'tell evicted', 'close B CLOSED']],
+      'READY at R': [UNCHANGED, []],
+    },
+  ],
+  [
+    'replica-closing',
+    () => ({ type: 'replica-closing', replica: 'R' }),
+    {
+      ...sameFor(['hand over 0 to R']),
+      'READY at R': [`${NAME} CLOSING at R`, ['tell CLOSING', 'hand over 1 to R']],
+    },
+  ],
+  [
+    'lost',
+    () => ({ type: 'lost', name: NAME, undelivered: NOTHING, unknown: NOTHING }),
+    sameFor(['account what was on its way']),
+  ],
 ];
 
 /** An input that changes no state, and leaves the same to be done in each. */
@@ -319,6 +419,7 @@ function sameFor(effects: readonly string[]): Record<StateName, readonly [string
     'CLOSING, to be removed': same,
     DISCONNECTED: same,
     'READY by B': same,
+    'READY at R': same,
   };
 }
 
@@ -365,6 +466,22 @@ describe('a step', () => {
     expect(new Set(TABLE.map(([, input]) => input().type))).toEqual(new Set(Object.keys(all)));
   });
 
+  it('takes many endpoints of a replica at a time, and forgets those that are gone beyond the limit', () => {
+    const names = Array.from({ length: 50 }, (_, n) => `site-${n}`);
+    const joined = names.map((name) => ({ name, replica: 'R', endpoint: endpointOf(name) }));
+    const gone = names.map((name) => ({ name, replica: 'R' }));
+    const here = walk([{ type: 'remote', at: 0, changes: joined }]);
+    expect(here.endpoints.size).toBe(50);
+    expect(here.changed).toEqual(names);
+    const left = walk([
+      { type: 'remote', at: 0, changes: joined },
+      { type: 'remote', at: 0, changes: gone },
+    ]);
+    // The last two of `maxDisconnectedEndpoints`.
+    expect(shown(left)).toEqual(['site-48 DISCONNECTED', 'site-49 DISCONNECTED']);
+    expect(left.gone.size).toBe(2);
+  });
+
   it('leaves the world before as it was', () => {
     const before = walk([admitted('A')]);
     const [seats, endpoints, gone] = [[...before.seats], [...before.endpoints], [...before.gone]];
@@ -409,7 +526,8 @@ describe('a step', () => {
   it('does nothing for one who is let in, and has ended by then', () => {
     plain('A').isOpen = false;
     const world = walk([admitted('A')]);
-    expect([shown(world), done(world)]).toEqual([[], []]);
+    // The cluster, where there is one, has given the name.
+    expect([shown(world), done(world)]).toEqual([[], ['release site-1']]);
   });
 });
 
