@@ -1,0 +1,242 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Losses, Origin } from '../../lib/cluster-contract.js';
+import { HEADER_BYTES, readHeader, readRecords, writeHeader } from '../../lib/cluster/batch.js';
+import { Link, type LinkContext } from '../../lib/cluster/link.js';
+import { CommErrorCode } from '../../lib/comm-error.js';
+import { encodeHead } from '../../lib/wire/frame.js';
+import { FrameType, readPrefix } from '../../lib/wire/prefix.js';
+import { seededRandom } from '../support/random.js';
+
+const NAME = 'site-1';
+const badData = expect.objectContaining({ code: CommErrorCode.BAD_DATA }) as Error;
+
+interface Got {
+  readonly n: number;
+  readonly bytes: Uint8Array;
+  readonly origin: Origin;
+}
+
+/** One side of a line of NATS. */
+class Side {
+  readonly got: Got[] = [];
+  readonly lost: string[] = [];
+  readonly told: string[] = [];
+  /** Whether messages are written at once. */
+  isFast = true;
+  /** Whether the endpoint is here. */
+  isHere = true;
+  link: Link;
+  other: Side | undefined;
+  readonly #mangle: (batch: Uint8Array) => readonly Uint8Array[];
+
+  constructor(mangle: (batch: Uint8Array) => readonly Uint8Array[], context: Partial<LinkContext> = {}) {
+    this.#mangle = mangle;
+    this.link = this.#newLink(context);
+  }
+
+  /** It is forgotten by this side, as a replica that was taken for gone. */
+  forget(): void {
+    this.link.close();
+    this.link = this.#newLink({});
+  }
+
+  #newLink(context: Partial<LinkContext>): Link {
+    return new Link({
+      maxPayload: 2_000,
+      maxFrameBytes: 100_000,
+      highWaterMarkBytes: 10_000,
+      publish: (batch) => {
+        for (const each of this.#mangle(batch.slice())) queueMicrotask(() => this.other?.link.receive(each));
+      },
+      accept: (name, generation, head, payload, origin) => {
+        if (!this.isHere || name !== NAME || generation !== 1) return false;
+        const bytes = Buffer.concat([head, payload ?? Buffer.alloc(0)]);
+        this.got.push({ n: readPrefix(bytes).streamId, bytes, origin });
+        if (this.isFast) origin.written(bytes.length);
+        return true;
+      },
+      arrive: () => undefined,
+      remove: (name) => this.told.push(`remove ${name}`),
+      lost: (name, { undelivered, unknown }: Losses) =>
+        this.lost.push(`${name} ${undelivered.messages} ${unknown.messages}`),
+      told: (type) => this.told.push(type),
+      ...context,
+    });
+  }
+}
+
+function pair(mangle: (batch: Uint8Array) => readonly Uint8Array[] = (batch) => [batch]): [Side, Side] {
+  const [one, two] = [new Side(mangle), new Side(mangle)];
+  one.other = two;
+  two.other = one;
+  return [one, two];
+}
+
+function send({ link }: Side, n: number, payloadBytes = 10): boolean {
+  const payload = new Uint8Array(payloadBytes).fill(n);
+  const head = encodeHead({ type: FrameType.DATA, appId: 100, streamId: n }, payloadBytes);
+  return link.sinkTo(NAME, 1).sendMessage(head, payload);
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+const numbersOf = ({ got }: Side): number[] => got.map(({ n }) => n);
+
+describe('a link', () => {
+  it('carries messages of every size in order, and each is settled when it is written', async () => {
+    const [one, two] = pair();
+    const sizes = [0, 1, 1_900, 1_963, 1_964, 2_000, 5_000, 60_000, 3];
+    sizes.forEach((size, n) => send(one, n, size));
+    await expect.poll(() => numbersOf(two)).toEqual(upTo(sizes.length));
+    expect(two.got.map(({ bytes }) => bytes.length - 16)).toEqual(sizes);
+    for (const { n, bytes } of two.got) expect(bytes.subarray(16).every((byte) => byte === n)).toBe(true);
+    await one.link.settled();
+    expect(one.link.isSettled).toBe(true);
+    expect(one.lost).toEqual([]);
+  });
+
+  it.each([1, 2, 3, 4])(
+    'loses nothing and repeats nothing where NATS loses and repeats, seed %i',
+    async (seed) => {
+      const random = seededRandom(seed);
+      const [one, two] = pair((batch) =>
+        random() < 0.3 ? [] : random() < 0.3 ? [batch, batch.slice()] : [batch],
+      );
+      for (const n of upTo(300)) send(one, n, Math.floor(random() * 3_000));
+      for (const n of upTo(100)) send(two, n, 10);
+      await expect
+        .poll(
+          () => {
+            one.link.repeat(true);
+            two.link.repeat(true);
+            return [numbersOf(two), numbersOf(one), one.link.isSettled, two.link.isSettled];
+          },
+          { interval: 1 },
+        )
+        .toEqual([upTo(300), upTo(100), true, true]);
+    },
+  );
+
+  it('is full from the high water mark on, until the other side has written half of it', async () => {
+    const [one, two] = pair();
+    two.isFast = false;
+    let sent = 0;
+    while (send(one, sent, 1_000)) sent += 1;
+    expect(sent).toBeLessThan(11);
+    const sink = one.link.sinkTo(NAME, 1);
+    let drained = 0;
+    sink.drained$.subscribe(() => (drained += 1));
+    await expect.poll(() => two.got.length).toBe(sent + 1);
+    expect(drained).toBe(0);
+    for (const { origin, bytes } of two.got) origin.written(bytes.length);
+    await expect.poll(() => drained).toBe(1);
+    expect(sink.bufferedBytes).toBe(0);
+  });
+
+  it('tells what is undelivered where the endpoint is not there, or is lost there', async () => {
+    const [one, two] = pair();
+    two.isHere = false;
+    send(one, 1);
+    await expect.poll(() => one.lost).toEqual([`${NAME} 1 0`]);
+    two.isHere = true;
+    two.isFast = false;
+    for (const n of [2, 3, 4]) send(one, n);
+    await expect.poll(() => two.got.length).toBe(3);
+    const tally = (messages: number) => ({ messages, bytes: messages * 26 });
+    two.got[0]?.origin.lost({ undelivered: tally(1), unknown: tally(2) });
+    await expect.poll(() => one.lost).toEqual([`${NAME} 1 0`, `${NAME} 1 2`]);
+    expect(one.link.isSettled).toBe(true);
+  });
+
+  it('tells what may have arrived when the other side is gone, or has forgotten it, and then goes on', async () => {
+    const [one, two] = pair();
+    two.isFast = false;
+    for (const n of upTo(3)) send(one, n);
+    await expect.poll(() => two.got.length).toBe(3);
+    two.forget();
+    two.isFast = true;
+    send(one, 3);
+    await expect
+      .poll(() => {
+        one.link.repeat(true);
+        return one.lost;
+      })
+      .toEqual([`${NAME} 0 4`]);
+    send(one, 4);
+    await expect.poll(() => numbersOf(two)).toEqual([0, 1, 2, 4]);
+    await one.link.settled();
+    two.isFast = false;
+    send(one, 5);
+    one.link.close();
+    expect(one.lost).toEqual([`${NAME} 0 4`, `${NAME} 0 1`]);
+  });
+
+  it('keeps requests to remove behind what was sent', async () => {
+    const [one, two] = pair();
+    send(one, 1, 5_000);
+    one.link.sinkTo(NAME, 1).remove();
+    one.link.tell('QUIESCE');
+    await expect.poll(() => two.told).toEqual([`remove ${NAME}`, 'quiesce']);
+    expect(numbersOf(two)).toEqual([1]);
+  });
+});
+
+describe('a batch that is broken', () => {
+  it.each([
+    ['nothing', new Uint8Array(0)],
+    ['a cut header', Uint8Array.of(0x72, 1, 0)],
+    ['another protocol', new Uint8Array(100)],
+  ])('is refused: %s', (_, batch) => {
+    const [one] = pair();
+    expect(() => one.link.receive(batch)).toThrow(badData);
+  });
+
+  it('never does more than throw BAD_DATA, and the link goes on', async () => {
+    const random = seededRandom(9);
+    const [one, two] = pair();
+    const sample: Uint8Array[] = [];
+    const [from, to] = pair((batch) => {
+      sample.push(batch.slice());
+      return [batch];
+    });
+    for (const n of upTo(20)) send(from, n, n * 50);
+    await from.link.settled();
+    expect(numbersOf(to)).toEqual(upTo(20));
+    for (const n of upTo(2_000)) {
+      const batch = (sample[n % sample.length] ?? new Uint8Array(0)).slice();
+      for (let changes = 1 + Math.floor(random() * 4); changes > 0; changes -= 1)
+        batch[Math.floor(random() * batch.length)] = Math.floor(random() * 256);
+      try {
+        two.link.receive(batch.subarray(0, Math.floor(random() * (batch.length + 1))));
+      } catch (error) {
+        expect(error).toEqual(badData);
+      }
+    }
+    two.forget();
+    send(one, 1);
+    await expect
+      .poll(() => {
+        one.link.repeat(true);
+        return numbersOf(two).at(-1);
+      })
+      .toBe(1);
+  });
+
+  it('of an unknown record is refused, as is a message on a channel that is not open', () => {
+    const batch = new Uint8Array(HEADER_BYTES + 5);
+    writeHeader(batch, {
+      isReset: false,
+      epoch: 1,
+      number: 1,
+      oldest: 1,
+      acknowledgedEpoch: 0,
+      acknowledged: 0,
+    });
+    batch[HEADER_BYTES] = 99;
+    expect(() => [...readRecords(batch)]).toThrow(badData);
+    expect(readHeader(batch)).toMatchObject({ epoch: 1, number: 1, isReset: false });
+    const [one] = pair();
+    batch[HEADER_BYTES] = 2;
+    expect(() => one.link.receive(batch)).toThrow(badData);
+  });
+});
