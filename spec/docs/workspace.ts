@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { testCertificates } from '../support/certificates.js';
 import { programArgs, programsConfig } from '../support/compiled.js';
 import { freePort } from '../support/free-port.js';
+import { natsExecutable } from '../support/nats-server.js';
 import { blocks, ROOT, valueOf } from './blocks.js';
 
 /** What a checkout has, for the commands that contributors use. */
@@ -127,7 +128,8 @@ async function makeStartupKit(directory: string): Promise<void> {
 async function makeCommands(directory: string): Promise<string> {
   const rxflare = `exec ${[process.execPath, ...programArgs('cli/main')].map((word) => `'${word}'`).join(' ')} "$@"`;
   const tsx = `exec '${process.execPath}' --import tsx "$@"`;
-  for (const [name, command] of Object.entries({ rxflare, tsx, npx: 'exec "$@"' })) {
+  const commands = { rxflare, tsx, npx: 'exec "$@"', 'nats-server': `exec '${await natsExecutable()}' "$@"` };
+  for (const [name, command] of Object.entries(commands)) {
     await put(join(directory, name), `#!/bin/sh\n${command}\n`);
     await chmod(join(directory, name), 0o755);
   }

