@@ -1,6 +1,5 @@
 /** What both entries of `rxflare` export, for Node and for browsers. */
 
-export type { Cluster } from './cluster-contract.js';
 export {
   CommError,
   CommErrorCode,

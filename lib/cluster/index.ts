@@ -4,6 +4,7 @@
  * @module rxflare/cluster
  */
 
+export type { Cluster } from '../cluster-contract.js';
 export { cluster, type ClusterView } from './cluster.js';
 export type { ClusterOptions } from './options.js';
 export type { Deliver, DeliverRule } from './spread.js';

@@ -1,0 +1,294 @@
+import { EMPTY, from, ignoreElements, type Observable, throwError } from 'rxjs';
+import { asyncScheduler } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import type { ReplicaHost } from '../../lib/cluster-contract.js';
+import type { DirectoryEvent, Entry } from '../../lib/cluster/directory.js';
+import { Names } from '../../lib/cluster/names.js';
+import { CommError, CommErrorCode } from '../../lib/comm-error.js';
+import { Endpoint, EndpointState } from '../../lib/endpoint.js';
+import { resolveOptions } from '../../lib/options.js';
+import { seededRandom } from '../support/random.js';
+
+type EntryEvent = Extract<DirectoryEvent, { type: 'entry' }>;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** NATS and its bucket: every answer and every event takes some turns. */
+class World {
+  readonly replicas: Place[] = [];
+  readonly entries = new Map<string, { entry: Entry | undefined; revision: number }>();
+  readonly #random: () => number;
+  #revision = 0;
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed);
+  }
+
+  draw(below: number): number {
+    return Math.floor(this.#random() * below);
+  }
+
+  async delay(): Promise<void> {
+    for (let turns = this.draw(4); turns > 0; turns -= 1) await turn();
+  }
+
+  change(name: string, entry: Entry | undefined, before: number): number | undefined {
+    const now = this.entries.get(name);
+    if (before !== (now?.entry === undefined ? 0 : now.revision)) return undefined;
+    this.#revision += 1;
+    const revision = this.#revision;
+    this.entries.set(name, { entry, revision });
+    for (const replica of this.replicas) replica.hear({ type: 'entry', name, revision, entry });
+    return revision;
+  }
+}
+
+/** One replica: its sessions are names. */
+class Place {
+  readonly id: string;
+  readonly sessions = new Set<string>();
+  readonly names: Names;
+  isFrozen = false;
+  isDead = false;
+  readonly #world: World;
+  readonly #rule: 'newcomer' | 'incumbent';
+  readonly #events: EntryEvent[] = [];
+  #isHearing = false;
+
+  constructor(world: World, id: string, rule: 'newcomer' | 'incumbent' = 'newcomer') {
+    this.id = id;
+    this.#world = world;
+    this.#rule = rule;
+    this.names = new Names({
+      self: id,
+      host: this.#host(),
+      directory: {
+        read: async (name) => {
+          await this.#awake();
+          const known = world.entries.get(name);
+          return { revision: known?.revision ?? 0, entry: known?.entry };
+        },
+        write: async (entry, revision) => {
+          await this.#awake();
+          const written = world.change(entry.endpoint.name, entry, revision);
+          await this.#awake();
+          return written;
+        },
+        remove: async (name, revision) => {
+          await this.#awake();
+          world.change(name, undefined, revision);
+        },
+      },
+      now: () => performance.now(),
+      after: () => turn(),
+      isAlive: (replica) =>
+        !world.replicas.some(({ id, isFrozen, isDead }) => id === replica && (isFrozen || isDead)),
+      ask: async (replica, request) => {
+        await this.#awake();
+        const holder = world.replicas.find(({ id }) => id === replica);
+        if (holder === undefined || holder.isDead || holder.isFrozen) throw new Error('no responders');
+        const answer = await holder.names.answer(request);
+        await this.#awake();
+        return answer;
+      },
+      changed: () => undefined,
+    });
+    world.replicas.push(this);
+  }
+
+  hear(event: EntryEvent): void {
+    this.#events.push(event);
+    void this.#hearAll();
+  }
+
+  /** A connection presents a name. */
+  async connect(name: string): Promise<void> {
+    const endpoint = new Endpoint(name, {}, {}, EndpointState.READY);
+    await this.names.claim(
+      endpoint,
+      () => true,
+      () => this.sessions.add(name),
+    );
+  }
+
+  disconnect(name: string): void {
+    if (this.sessions.delete(name)) this.names.release(name);
+  }
+
+  async #hearAll(): Promise<void> {
+    if (this.#isHearing) return;
+    this.#isHearing = true;
+    for (;;) {
+      await this.#awake();
+      const event = this.#events.shift();
+      if (event === undefined) break;
+      if (!this.isDead) this.names.take(event);
+    }
+    this.#isHearing = false;
+  }
+
+  async #awake(): Promise<void> {
+    await this.#world.delay();
+    while (this.isFrozen) await turn();
+  }
+
+  #host(): ReplicaHost {
+    return {
+      localName: 'server',
+      settings: { ...resolveOptions({ scheduler: asyncScheduler }), duplicateName: this.#rule },
+      isHere: (name) => this.sessions.has(name),
+      contest: (): Observable<never> =>
+        throwError(() => new CommError(CommErrorCode.NOT_READY, 'it lives', { detail: 'name-taken' })),
+      yield: (name) =>
+        this.sessions.has(name)
+          ? from(
+              (async () => {
+                await this.#world.delay();
+                this.sessions.delete(name);
+              })(),
+            ).pipe(ignoreElements())
+          : EMPTY,
+      find: () => undefined,
+      route: () => undefined,
+      remove: () => undefined,
+      accept: () => false,
+    };
+  }
+}
+
+function places(world: World, rule: 'newcomer' | 'incumbent' = 'newcomer'): [Place, Place, Place] {
+  return [new Place(world, 'a', rule), new Place(world, 'b', rule), new Place(world, 'c', rule)];
+}
+
+/** Waits until nothing happens any more, and answers who has a name, in the directory and in fact. */
+async function settled(world: World, name: string): Promise<readonly [string | undefined, string[]]> {
+  const alive = world.replicas.filter(({ isDead }) => !isDead);
+  for (let turns = 0; turns < 100; turns += 1) {
+    await turn();
+    await Promise.all(alive.map((place) => place.names.idle()));
+  }
+  const holders = alive.filter(({ sessions }) => sessions.has(name)).map(({ id }) => id);
+  return [world.entries.get(name)?.entry?.replica, holders];
+}
+
+describe('names', () => {
+  it.each(Array.from({ length: 40 }, (_, seed) => seed))(
+    'have one holder, and the directory says which, however connections come, go and freeze: seed %i',
+    async (seed) => {
+      const world = new World(seed);
+      const all = places(world);
+      const working: Promise<unknown>[] = [];
+      for (let step = 0; step < 60; step += 1) {
+        const place = all[world.draw(3)] ?? all[0];
+        const what = world.draw(10);
+        // One that cannot be let in comes again; who is refused here does not matter.
+        if (what < 6) {
+          if (!place.isFrozen) working.push(place.connect('site').catch(() => undefined));
+        } else if (what < 8) place.disconnect('site');
+        else place.isFrozen = !place.isFrozen && all.filter(({ isFrozen }) => isFrozen).length < 2;
+        await world.delay();
+      }
+      for (const place of all) place.isFrozen = false;
+      await Promise.all(working);
+      const [entry, holders] = await settled(world, 'site');
+      expect(holders.length).toBeLessThanOrEqual(1);
+      expect(entry).toBe(holders[0]);
+      for (const { names } of all) expect(names.get('site')?.replica).toBe(entry);
+      for (const { id, names } of all)
+        expect(names.isOurs('site', names.get('site')?.generation ?? 0)).toBe(id === entry);
+    },
+  );
+
+  it('of a dead replica may be taken at once when it counts as gone', async () => {
+    const world = new World(1);
+    const [a, b] = places(world);
+    await a.connect('site');
+    await settled(world, 'site');
+    a.isDead = true;
+    await b.connect('site');
+    expect(await settled(world, 'site')).toEqual(['b', ['b']]);
+  });
+
+  it('that somebody deleted of a connection that lives are written again', async () => {
+    const world = new World(2);
+    const [a, b] = places(world);
+    await a.connect('site');
+    await settled(world, 'site');
+    world.change('site', undefined, world.entries.get('site')?.revision ?? 0);
+    expect(await settled(world, 'site')).toEqual(['a', ['a']]);
+    expect(b.names.get('site')?.replica).toBe('a');
+  });
+
+  it.each(Array.from({ length: 20 }, (_, seed) => seed))(
+    'that were taken while the answer to our own write was on its way are not ours: seed %i',
+    async (seed) => {
+      const world = new World(seed);
+      const [a, b] = places(world);
+      const connecting = a.connect('site').catch(() => undefined);
+      while (world.entries.get('site') === undefined) await turn();
+      a.isFrozen = true;
+      await b.connect('site');
+      a.isFrozen = false;
+      await connecting;
+      expect(await settled(world, 'site')).toEqual(['b', ['b']]);
+    },
+  );
+
+  it('of a claim that was given up are free', async () => {
+    const world = new World(3);
+    const [a] = places(world);
+    let isWanted = true;
+    const claim = a.names.claim(
+      new Endpoint('site'),
+      () => isWanted,
+      () => a.sessions.add('site'),
+    );
+    await turn();
+    isWanted = false;
+    await claim;
+    expect(await settled(world, 'site')).toEqual([undefined, []]);
+  });
+
+  it('stay with the incumbent where the rule says so, and the newcomer is refused', async () => {
+    const world = new World(4);
+    const [a, b] = places(world, 'incumbent');
+    await a.connect('site');
+    await settled(world, 'site');
+    await expect(b.connect('site')).rejects.toMatchObject({ code: 'NOT_READY', detail: 'name-taken' });
+    expect(await settled(world, 'site')).toEqual(['a', ['a']]);
+  });
+
+  it('are compared when the directory was read again: what is missing is written, what was taken is given up', async () => {
+    const world = new World(5);
+    const [a, b] = places(world);
+    for (const name of ['kept', 'missing', 'taken', 'stale']) await a.connect(name);
+    a.disconnect('stale');
+    await settled(world, 'kept');
+    const entryOf = (name: string, replica: string): Entry => ({
+      replica,
+      generation: 99,
+      endpoint: new Endpoint(name, {}, {}, EndpointState.READY),
+    });
+    // NATS has lost its memory, and counts from 1 again.
+    const kept = world.entries.get('kept')?.entry;
+    world.entries.clear();
+    a.names.beginReplay();
+    const replay: [string, Entry | undefined][] = [
+      ['kept', kept],
+      ['taken', entryOf('taken', 'b')],
+      ['stale', entryOf('stale', 'a')],
+    ];
+    replay.forEach(([name, entry], n) => {
+      world.entries.set(name, { entry, revision: n + 1 });
+      a.names.take({ type: 'entry', name, revision: n + 1, entry });
+    });
+    a.names.endReplay();
+    expect(await settled(world, 'missing')).toEqual(['a', ['a']]);
+    expect(await settled(world, 'kept')).toEqual(['a', ['a']]);
+    expect(await settled(world, 'stale')).toEqual([undefined, []]);
+    expect(a.sessions.has('taken')).toBe(false);
+    expect(world.entries.get('taken')?.entry?.replica).toBe('b');
+    expect(b.sessions.size).toBe(0);
+  });
+});
