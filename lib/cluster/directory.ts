@@ -53,6 +53,7 @@ export class Directory {
   readonly #queue: (() => void)[] = [];
   #writing = 0;
   #bucket: KV | undefined;
+  #isClosed = false;
   #stopWatching: () => void = () => undefined;
 
   constructor(nats: NatsConnection, options: ResolvedClusterOptions, maxProperties: number) {
@@ -77,10 +78,17 @@ export class Directory {
     });
     this.#bucket = bucket;
     const entries = await bucket.watch();
+    if (this.#isClosed) entries.stop();
     this.#stopWatching = () => entries.stop();
     void (async () => {
       for await (const entry of entries) next(this.#read(entry));
     })().catch(() => undefined); // It ends when NATS is away; then it is watched again.
+  }
+
+  /** Watches no more, now and later. */
+  close(): void {
+    this.#isClosed = true;
+    this.stop();
   }
 
   /** Watches no more. */

@@ -131,20 +131,11 @@ export class NatsReplica implements Replica {
   claim(endpoint: Endpoint): Observable<never> {
     return new Observable<never>((subscriber) => {
       let isWanted = true;
-      const names = this.#names;
-      if (names === undefined || this.#state !== 'joined') {
-        subscriber.error(
-          new CommError(CommErrorCode.ERROR, 'cluster: this replica has not joined, or leaves'),
-        );
-        return undefined;
-      }
-      names
-        .claim(
-          endpoint,
-          () => isWanted,
-          () => subscriber.complete(),
-        )
-        .catch((error: unknown) => subscriber.error(undecided(error)));
+      this.#claim(
+        endpoint,
+        () => isWanted,
+        () => subscriber.complete(),
+      ).catch((error: unknown) => subscriber.error(undecided(error)));
       return () => (isWanted = false);
     });
   }
@@ -213,12 +204,18 @@ export class NatsReplica implements Replica {
       await Promise.race([farewell, this.#after(Math.max(drainTimeoutMs, 1_000))]);
     }
     this.#running.unsubscribe();
-    this.#directory?.stop();
+    this.#markers.complete();
+    this.#directory?.close();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
     for (const connection of this.#connections.values()) connection.complete();
     this.#inputs.complete();
     if (nats !== undefined && !isConnection(this.#options.nats)) await nats.close();
+  }
+
+  /** A call, since `stop` may come in between. */
+  get #isJoining(): boolean {
+    return this.#state === 'joining';
   }
 
   /** The one place that changes the state. */
@@ -240,6 +237,10 @@ export class NatsReplica implements Replica {
             name: `rxflare ${this.#options.name} ${this.id}`,
             ...given,
           });
+      if (!this.#isJoining) {
+        if (!isConnection(given)) await nats.close();
+        throw new CommError(CommErrorCode.CLOSED, 'cluster: stopped before it had joined');
+      }
       this.#nats = nats;
       const { settings } = this.#host;
       this.#directory = new Directory(nats, this.#options, settings.maxEndpointProperties);
@@ -257,7 +258,15 @@ export class NatsReplica implements Replica {
         if (this.#isOnline) for (const link of this.#links.values()) link.repeat(false);
       }),
     );
-    if (this.#state === 'joining') this.#become('joined');
+    if (this.#isJoining) this.#become('joined');
+  }
+
+  /** A connector may have started before its communicator: then we join now. */
+  async #claim(endpoint: Endpoint, isWanted: () => boolean, whenOurs: () => void): Promise<void> {
+    if (this.#state === 'idle' || this.#state === 'joining') await this.start();
+    if (this.#names === undefined || this.#state !== 'joined')
+      throw new CommError(CommErrorCode.ERROR, 'cluster: this replica leaves');
+    await this.#names.claim(endpoint, isWanted, whenOurs);
   }
 
   #newNames(directory: Directory): Names {

@@ -9,11 +9,18 @@ import {
 } from '../../lib/index.js';
 
 const running = new Set<Communicator>();
+let underneath: (options: CommunicatorOptions) => CommunicatorOptions = () => ({});
+
+/** Adds options to each communicator that is made from now on, unless it has them itself. */
+export function underEach(options: (given: CommunicatorOptions) => CommunicatorOptions): void {
+  underneath = options;
+}
 
 /** A communicator that {@link stopAll} stops. Reconnects at once, so that tests need not wait. */
 export function communicator(endpoint: Endpoint | string, options: CommunicatorOptions = {}): Communicator {
   const local = typeof endpoint === 'string' ? new Endpoint(endpoint) : endpoint;
-  const made = new Communicator(local, { reconnectDelayMs: 50, maxReconnectDelayMs: 200, ...options });
+  const defaults = { reconnectDelayMs: 50, maxReconnectDelayMs: 200, ...underneath(options) };
+  const made = new Communicator(local, { ...defaults, ...options });
   running.add(made);
   return made;
 }
