@@ -179,19 +179,23 @@ export class Names {
     // Both sides time the handshake: half of it leaves room for the rest.
     const deadline = now() + host.settings.handshakeTimeoutMs / 2;
     let known = this.#replay?.get(name) ?? this.#table.get(name);
+    let before = known?.revision ?? 0;
     for (;;) {
       if (known !== undefined && known.entry.replica !== self)
         await this.#ask(name, known, deadline, isWanted);
       if (!isWanted()) return;
       const generation = this.#own.get(name)?.entry.generation ?? (this.#generation += 1);
       const entry = { replica: self, generation, endpoint };
-      const written = await this.#write(entry, known?.revision ?? 0);
+      const written = await this.#write(entry, before);
       if (written === 'ours') return;
       if (written === 'overtaken') throw notFree(name, 'a newer connection at another replica has it');
       if (now() > deadline) throw notFree(name, 'others want it too');
       const read = await directory.read(name);
-      if (read.entry === undefined && known === undefined) await after(AGAIN_MS);
+      // A read may be behind.
+      if (read.revision === before) await after(AGAIN_MS);
       known = read.entry && { entry: read.entry, revision: read.revision };
+      // Of an entry that cannot be read too, which is replaced.
+      before = read.revision;
     }
   }
 

@@ -214,8 +214,8 @@ export class NatsReplica implements Replica {
   }
 
   /** A call, since `stop` may come in between. */
-  get #isJoining(): boolean {
-    return this.#state === 'joining';
+  #is(state: State): boolean {
+    return this.#state === state;
   }
 
   /** The one place that changes the state. */
@@ -237,7 +237,7 @@ export class NatsReplica implements Replica {
             name: `rxflare ${this.#options.name} ${this.id}`,
             ...given,
           });
-      if (!this.#isJoining) {
+      if (!this.#is('joining')) {
         if (!isConnection(given)) await nats.close();
         throw new CommError(CommErrorCode.CLOSED, 'cluster: stopped before it had joined');
       }
@@ -247,10 +247,16 @@ export class NatsReplica implements Replica {
       this.#names = this.#newNames(this.#directory);
       this.#listen(nats);
       this.#beat();
+      this.#tick();
       await this.#sync();
     } catch (error) {
       throw natsError(error, 'cannot join');
     }
+    if (this.#is('joining')) this.#become('joined');
+  }
+
+  /** Does what is to be done again and again. */
+  #tick(): void {
     const { scheduler } = this.#host.settings;
     this.#running.add(interval(this.#lives.periodMs, scheduler).subscribe(() => this.#sweep()));
     this.#running.add(
@@ -258,7 +264,6 @@ export class NatsReplica implements Replica {
         if (this.#isOnline) for (const link of this.#links.values()) link.repeat(false);
       }),
     );
-    if (this.#isJoining) this.#become('joined');
   }
 
   /** A connector may have started before its communicator: then we join now. */

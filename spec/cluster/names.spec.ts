@@ -35,7 +35,8 @@ class World {
 
   change(name: string, entry: Entry | undefined, before: number): number | undefined {
     const now = this.entries.get(name);
-    if (before !== (now?.entry === undefined ? 0 : now.revision)) return undefined;
+    const isFree = now?.entry === undefined && before === 0;
+    if (!isFree && before !== now?.revision) return undefined;
     this.#revision += 1;
     const revision = this.#revision;
     this.entries.set(name, { entry, revision });

@@ -1,0 +1,78 @@
+import { Kvm } from '@nats-io/kv';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { firstValueFrom } from 'rxjs';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+
+import { textMessage, textOf } from '../../lib/index.js';
+import { encodeMap } from '../../lib/wire/map-codec.js';
+import { stopAll, untilState } from '../support/communicators.js';
+import { NatsServer } from '../support/nats-server.js';
+import { seededRandom } from '../support/random.js';
+import { clusterName, replica, site, type TestReplica } from './cluster-of.js';
+
+let server: NatsServer;
+let name: string;
+let one: TestReplica;
+let two: TestReplica;
+let stranger: NatsConnection;
+
+beforeAll(async () => {
+  server = await NatsServer.start({ jetStream: true });
+});
+afterAll(() => server.stop());
+
+beforeEach(async () => {
+  name = clusterName();
+  [one, two] = await Promise.all([replica({ server, name }), replica({ server, name })]);
+  stranger = await connect({ servers: server.address });
+});
+afterEach(async () => {
+  await stopAll();
+  await stranger.close();
+});
+
+/** Both replicas still do what they are there for. */
+async function expectUndisturbed(): Promise<void> {
+  const first = await site('site-1', one);
+  await untilState(two.hub, 'site-1');
+  const received = firstValueFrom(first.messages(100));
+  two.hub.send('site-1', 100, textMessage('hello'));
+  expect(textOf((await received).message)).toBe('hello');
+}
+
+it('garbage on every subject is counted, and disturbs nothing', async () => {
+  const random = seededRandom(3);
+  const id = one.view.replica ?? '';
+  const subjects = [
+    `rxflare.${name}.beat`,
+    `rxflare.${name}.ask.${id}`,
+    `rxflare.${name}.data.${id}.${two.view.replica ?? ''}`,
+    `rxflare.${name}.data.${id}.nobody`,
+  ];
+  for (const subject of subjects) {
+    for (let n = 0; n < 50; n += 1)
+      stranger.publish(
+        subject,
+        Uint8Array.from({ length: Math.floor(random() * 60) }, () => random() * 256),
+      );
+  }
+  for (const replica of ['', 'a.b', 'x'.repeat(1_000), 7])
+    stranger.publish(subjects[0] ?? '', encodeMap({ replica }).slice());
+  await stranger.flush();
+  await expect.poll(() => one.view.rejected).toBeGreaterThanOrEqual(150);
+  expect(one.view.replicas).toEqual([two.view.replica]);
+  await expectUndisturbed();
+});
+
+it('garbage in the bucket is counted, and disturbs nothing', async () => {
+  const bucket = await new Kvm(stranger).open(`rxflare_${name}`);
+  await bucket.put('e.bad', 'no entry');
+  await bucket.put('e.worse', new Uint8Array(1_000).fill(0xff));
+  await bucket.put('strange', '');
+  await expect.poll(() => [one.view.rejected, two.view.rejected]).toEqual([3, 3]);
+  expect(one.hub.findEndpoint('bad')).toBeUndefined();
+  await expectUndisturbed();
+  // A site of that name takes it.
+  await site('bad', one);
+  await untilState(two.hub, 'bad');
+});
