@@ -85,6 +85,19 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     for (const [key, value] of this.entries()) callback(value, key, this);
   }
 
+  /** This map without many keys, at the cost of one change. */
+  withoutAll(keys: Iterable<K>): SnapshotMap<K, V> {
+    const changes = new Map(this.#changes);
+    let { size } = this;
+    for (const key of keys) {
+      const change = changes.get(key);
+      if ((change === undefined ? this.#base.get(key) : change.value) === undefined) continue;
+      changes.set(key, { value: undefined });
+      size -= 1;
+    }
+    return size === this.size ? this : this.#settled(changes, size);
+  }
+
   #changed(key: K, change: Change<V>, size: number): SnapshotMap<K, V> {
     return this.#settled(new Map(this.#changes).set(key, change), size);
   }

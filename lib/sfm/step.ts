@@ -58,6 +58,7 @@ export function step(rules: Rules): (world: World, input: Input) => World {
       .with({ type: 'retire' }, ({ session }) => retire(world, session))
       .with({ type: 'remove' }, ({ name }) => remove(world, name))
       .with({ type: 'forget' }, ({ name }) => forget(world, name))
+      .with({ type: 'forget-all' }, ({ names }) => forgetAll(world, names))
       .with({ type: 'close' }, ({ session, reason }) => todo(world, close(session, reason)))
       .with({ type: 'remote' }, (event) => changeRemote(world, event, rules))
       .with({ type: 'yield' }, (event) => yieldName(world, event))
@@ -200,7 +201,9 @@ function changeRemote(world: World, { changes, at }: Of<'remote'>, rules: Rules)
   const next = withSeats(world, seats);
   const removed = [...seats.values()].filter(({ isRemoved, goneKey }) => isRemoved && goneKey !== undefined);
   const forgotten = new Set([...removed.map(({ endpoint }) => endpoint.name), ...longestGone(next, rules)]);
-  return todo(next, ...effects, ...[...forgotten].map(thenForget));
+  const then: Effect[] =
+    forgotten.size === 0 ? [] : [{ type: 'then', input: { type: 'forget-all', names: forgotten } }];
+  return { ...next, effects: [...next.effects, ...effects, ...then] };
 }
 
 interface Change {
@@ -326,6 +329,19 @@ function removeAway(world: World, seat: Seat, replica: string): World {
 function forget(world: World, name: string): World {
   const seat = world.seats.get(name);
   return seat?.goneKey === undefined ? world : withoutSeat(world, seat);
+}
+
+function forgetAll(world: World, names: ReadonlySet<string>): World {
+  const seats = [...names].flatMap((name) => world.seats.get(name) ?? []);
+  const forgotten = seats.filter(({ goneKey }) => goneKey !== undefined);
+  const left = forgotten.map(({ endpoint }) => endpoint.name);
+  return {
+    ...world,
+    seats: world.seats.withoutAll(left),
+    endpoints: world.endpoints.withoutAll(left),
+    gone: world.gone.withoutAll(forgotten.flatMap(({ goneKey }) => goneKey ?? [])),
+    changed: [...world.changed, ...left],
+  };
 }
 
 /** The names beyond `maxDisconnectedEndpoints`. */

@@ -35,6 +35,8 @@ export type Input =
   | { readonly type: 'remove'; readonly name: string }
   /** An endpoint without a connection is to be forgotten. */
   | { readonly type: 'forget'; readonly name: string }
+  /** The same for many. */
+  | { readonly type: 'forget-all'; readonly names: ReadonlySet<string> }
   /** A session is to be closed: flushed first, or at once with a reason. */
   | { readonly type: 'close'; readonly session: Session; readonly reason?: CommError }
   /** Something happened elsewhere. */

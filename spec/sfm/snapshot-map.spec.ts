@@ -144,8 +144,12 @@ describe('many entries at a time', () => {
       const next = many.withAll(entries);
       expect(contentOf(many)).toEqual(before);
       for (const [key, value] of entries) single = single.with(key, value);
-      many = next.without('key-7');
-      single = single.without('key-7');
+      const left = Array.from(
+        { length: Math.floor(random() * 20) },
+        () => `key-${Math.floor(random() * 220)}`,
+      );
+      many = next.withoutAll([...left, ...left]);
+      for (const key of left) single = single.without(key);
       expect(contentOf(many)).toEqual(contentOf(single));
       expect(many.size).toBe(single.size);
     }
