@@ -10,6 +10,10 @@ export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'arrive' |
   readonly maxPayload: number;
   readonly maxFrameBytes: number;
   readonly highWaterMarkBytes: number;
+  /** Counts the beginnings of all links of this replica. */
+  nextEpoch(): number;
+  /** Counts the channels of all links of this replica, so that no late report is about another one. */
+  nextChannel(): number;
   /** Sends a message of NATS to the other replica, if NATS is there. */
   publish(batch: Uint8Array): void;
   /** What was sent to an endpoint there is lost. */
@@ -27,7 +31,6 @@ export class Link {
   /** The open ones by the names of their endpoints. */
   readonly #open = new Map<string, RemoteSink>();
   readonly #whenSettled = new Set<() => void>();
-  #channel = 0;
   #isAcknowledgementDue = false;
   /** The epoch of the other replica that it must begin anew. */
   #resetDue: number | undefined;
@@ -35,7 +38,12 @@ export class Link {
   constructor(context: LinkContext) {
     this.#context = context;
     const publish = (batch: Uint8Array, number: number): void => this.#publish(batch, number);
-    this.#out = new OutgoingLink(context.maxPayload, publish, () => this.#in.report(this.#out));
+    this.#out = new OutgoingLink(
+      context.maxPayload,
+      () => context.nextEpoch(),
+      publish,
+      () => this.#in.report(this.#out),
+    );
     this.#in = new IncomingLink(
       {
         accept: (...message) => context.accept(...message),
@@ -76,13 +84,13 @@ export class Link {
     const known = this.#open.get(name);
     if (known?.destination.generation === generation) return known;
     this.closeSink(name);
-    this.#channel += 1;
     const { highWaterMarkBytes } = this.#context;
-    const destination = { channel: this.#channel, name, generation };
+    const channel = this.#context.nextChannel();
+    const destination = { channel, name, generation };
     const sink = new RemoteSink(destination, this.#out, highWaterMarkBytes, (losses) =>
       this.#context.lost(name, losses),
     );
-    this.#sinks.set(this.#channel, sink);
+    this.#sinks.set(channel, sink);
     this.#open.set(name, sink);
     return sink;
   }
@@ -139,9 +147,14 @@ export class Link {
   /** The other replica has forgotten us: what was on its way may have arrived. */
   #restart(): void {
     this.#out.restart();
-    for (const sink of [...this.#sinks.values()]) {
+    const sinks = [...this.#sinks.values()];
+    this.#sinks.clear();
+    for (const sink of sinks) {
       sink.abandon();
-      this.#forgetIfSettled(sink);
+      if (!sink.isOpen) continue;
+      const channel = this.#context.nextChannel();
+      sink.moveTo(channel);
+      this.#sinks.set(channel, sink);
     }
     this.#settledSome();
   }

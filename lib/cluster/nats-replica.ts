@@ -54,6 +54,9 @@ const log = logger('cluster');
 /** How often what is not acknowledged is sent again. */
 const REPEAT_MS = 500;
 
+/** How long it may take to read the directory: 100,000 endpoints take seconds. */
+const SYNC_TIMEOUT_MS = 60_000;
+
 /** How long to wait before NATS is asked again for the directory. */
 const SYNC_AGAIN_MS = 500;
 
@@ -91,6 +94,8 @@ export class NatsReplica implements Replica {
   readonly #markers = new Subject<number>();
   #state: State = 'idle';
   #isConnected = false;
+  #epoch = 0;
+  #channel = 0;
   #syncs = 0;
   #rejected = 0;
   #nats: NatsConnection | undefined;
@@ -328,7 +333,7 @@ export class NatsReplica implements Replica {
   async #watchConnection(nats: NatsConnection): Promise<void> {
     for await (const { type } of nats.status()) {
       if (this.#state === 'left') return;
-      if (type === 'disconnect') {
+      if (type === 'disconnect' || type === 'close') {
         log('NATS is away');
         this.#isAttached = false;
         this.#isConnected = false;
@@ -345,6 +350,16 @@ export class NatsReplica implements Replica {
 
   /** Reads the directory from its beginning; resolves when everything that was there is known. */
   async #sync(): Promise<void> {
+    const late = this.#after(SYNC_TIMEOUT_MS).then(() => {
+      throw new CommError(
+        CommErrorCode.TIMEOUT,
+        `cluster: no answer of JetStream within ${SYNC_TIMEOUT_MS} ms`,
+      );
+    });
+    await Promise.race([this.#read(), late]);
+  }
+
+  async #read(): Promise<void> {
     const directory = this.#directory;
     const names = this.#names;
     if (directory === undefined || names === undefined) return;
@@ -370,12 +385,7 @@ export class NatsReplica implements Replica {
   async #syncAgain(): Promise<void> {
     for (;;) {
       try {
-        await Promise.race([
-          this.#sync(),
-          this.#after(10_000).then(() => {
-            throw new Error('it takes longer than 10 s');
-          }),
-        ]);
+        await this.#sync();
         return;
       } catch (error) {
         log('the endpoints cannot be read again: %s', messageOf(error));
@@ -524,6 +534,8 @@ export class NatsReplica implements Replica {
       maxPayload: this.#nats?.info?.max_payload ?? 1024 ** 2,
       maxFrameBytes,
       highWaterMarkBytes,
+      nextEpoch: () => (this.#epoch += 1),
+      nextChannel: () => (this.#channel += 1),
       publish: (batch) => {
         if (this.#isOnline) this.#nats?.publish(subject, batch);
       },

@@ -22,8 +22,9 @@ interface SentBatch {
  */
 export class OutgoingLink {
   /** Grows when the link begins anew. */
-  epoch = 1;
+  epoch: number;
 
+  readonly #nextEpoch: () => number;
   readonly #publish: (batch: Uint8Array, number: number) => void;
   readonly #batch: Uint8Array;
   readonly #view: DataView;
@@ -40,14 +41,18 @@ export class OutgoingLink {
 
   /**
    * @param maxPayload - the largest message of NATS, in bytes
+   * @param nextEpoch - greater than those of all links before: a late batch of one that has ended must not fit
    * @param publish - sends a batch, if NATS is there, and writes its header
    * @param beforeFlush - may write more
    */
   constructor(
     maxPayload: number,
+    nextEpoch: () => number,
     publish: (batch: Uint8Array, number: number) => void,
     beforeFlush: () => void,
   ) {
+    this.#nextEpoch = nextEpoch;
+    this.epoch = nextEpoch();
     this.#publish = publish;
     this.#batch = new Uint8Array(Math.min(maxPayload, MAX_BATCH_BYTES));
     this.#view = viewOf(this.#batch);
@@ -122,7 +127,7 @@ export class OutgoingLink {
 
   /** Begins anew: what was not acknowledged is forgotten. */
   restart(): void {
-    this.epoch += 1;
+    this.epoch = this.#nextEpoch();
     this.#number = 0;
     this.#acknowledged = 0;
     this.#acknowledgedBefore = 0;

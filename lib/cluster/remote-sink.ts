@@ -21,7 +21,7 @@ export interface Destination {
  * system has it, or that it is lost; so a slow endpoint makes this sink full.
  */
 export class RemoteSink implements Sink {
-  readonly destination: Destination;
+  destination: Destination;
   readonly written$: Observable<void>;
   readonly drained$: Observable<void>;
   readonly sent = { messages: 0, bytes: 0 };
@@ -107,6 +107,11 @@ export class RemoteSink implements Sink {
     if (this.#messages === 0) return;
     const unknown = { messages: this.#messages, bytes: this.#bytes };
     this.settle(NOTHING, { undelivered: NOTHING, unknown });
+  }
+
+  /** What is sent from now on goes on another channel. */
+  moveTo(channel: number): void {
+    this.destination = { ...this.destination, channel };
   }
 
   /** The endpoint is not there any more. What was sent is settled yet. */

@@ -215,3 +215,38 @@ describe.each(['file', 'memory'] as const)(
     });
   },
 );
+
+describe('NATS that is out of reach for longer than the bound, and is not closed', () => {
+  it('makes the others DISCONNECTED, and what was accepted arrives once it is back, in order and once', async () => {
+    const own = await NatsServer.start({ jetStream: true });
+    try {
+      const shared = { server: own, name: clusterName(), cluster: { replicaTimeoutMs: 500 } };
+      const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+      const first = await site('site-1', one);
+      await untilState(two.hub, 'site-1');
+      const got: unknown[] = [];
+      first.messages(APP_ID).subscribe(({ message }) => got.push(message.headers?.n));
+      let lost = 0;
+      two.hub.lifecycle$.subscribe((event) => {
+        if (event.type === 'dropped' && event.reason === 'disconnected')
+          lost += event.undelivered.messages + event.unknown.messages;
+      });
+      own.freeze();
+      for (const n of upTo(10)) two.hub.send('site-1', APP_ID, { headers: { n } });
+      await untilState(two.hub, 'site-1', DISCONNECTED);
+      expect(one.hub.findEndpoint('site-1')?.state).toBe(READY);
+      own.thaw();
+      await untilState(two.hub, 'site-1');
+      await expect.poll(() => where(two, 'site-1')).toEqual([READY, one.view.replica]);
+      two.hub.send('site-1', APP_ID, { headers: { n: 10 } });
+      await expect.poll(() => got.at(-1)).toBe(10);
+      // What was on its way when the other one counted as gone may have arrived, and was told.
+      expect(got).toEqual([...new Set(got)].sort((a, b) => Number(a) - Number(b)));
+      expect(got.length + lost).toBeGreaterThanOrEqual(11);
+    } finally {
+      own.thaw();
+      await stopAll();
+      await own.stop();
+    }
+  });
+});

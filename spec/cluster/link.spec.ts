@@ -28,6 +28,8 @@ class Side {
   isHere = true;
   link: Link;
   other: Side | undefined;
+  #epoch = 0;
+  #channel = 0;
   readonly #mangle: (batch: Uint8Array) => readonly Uint8Array[];
 
   constructor(mangle: (batch: Uint8Array) => readonly Uint8Array[], context: Partial<LinkContext> = {}) {
@@ -46,6 +48,8 @@ class Side {
       maxPayload: 2_000,
       maxFrameBytes: 100_000,
       highWaterMarkBytes: 10_000,
+      nextEpoch: () => (this.#epoch += 1),
+      nextChannel: () => (this.#channel += 1),
       publish: (batch) => {
         for (const each of this.#mangle(batch.slice())) queueMicrotask(() => this.other?.link.receive(each));
       },
@@ -169,6 +173,27 @@ describe('a link', () => {
     send(one, 5);
     one.link.close();
     expect(one.lost).toEqual([`${NAME} 0 4`, `${NAME} 0 1`]);
+  });
+
+  it('takes nothing late for something new, when both sides have taken each other for gone', async () => {
+    const held: [Side, Uint8Array][] = [];
+    let isHeld = true;
+    const [one, two]: [Side, Side] = pair((batch) => {
+      if (!isHeld) return [batch];
+      held.push([two, batch]);
+      return [];
+    });
+    send(one, 1);
+    await expect.poll(() => held.length).toBe(1);
+    one.forget();
+    two.forget();
+    isHeld = false;
+    for (const [to, batch] of held) to.link.receive(batch);
+    send(one, 2);
+    await one.link.settled();
+    // The first one was told as unknown, and has arrived.
+    expect(numbersOf(two)).toEqual([1, 2]);
+    expect(one.lost).toEqual([`${NAME} 0 1`]);
   });
 
   it('keeps requests to remove behind what was sent', async () => {

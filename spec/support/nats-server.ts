@@ -57,6 +57,16 @@ export class NatsServer {
     await this.#end('SIGKILL');
   }
 
+  /** Stops it from running, until {@link NatsServer.thaw}: its connections stay. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  /** Lets it run again. */
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /** Starts it again on the same port, with what it has stored. */
   async startAgain(): Promise<void> {
     this.#child = await started(this.#args);
