@@ -16,18 +16,16 @@ import {
   startWith,
   Subject,
   Subscription,
-  take,
   takeUntil,
   takeWhile,
   timer,
 } from 'rxjs';
 
 import { clockOf } from '../clock-of.js';
-import type { ClusterInput, Origin, RemoteChange, Replica, ReplicaHost } from '../cluster-contract.js';
+import type { ClusterInput, RemoteChange, Replica, ReplicaHost } from '../cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
-import { Endpoint } from '../endpoint.js';
+import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
-import { AppIds } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
 import type { Sink } from '../sink.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
@@ -45,9 +43,8 @@ import {
   type ReleaseAnswer,
   type ReleaseRequest,
 } from './release.js';
-import { RemoteConnection } from './remote-connection.js';
-import type { RemoteSink } from './remote-sink.js';
-import { decodeSpread, encodeSpread, repliesToEvery } from './spread.js';
+
+import { Spreading } from './spreading.js';
 
 const log = logger('cluster');
 
@@ -78,14 +75,11 @@ export class NatsReplica implements Replica {
 
   readonly #host: ReplicaHost;
   readonly #options: ResolvedClusterOptions;
-  readonly #deliver: ResolvedClusterOptions['deliver'];
+  readonly #spreading: Spreading;
   readonly #now: () => number;
   readonly #inputs = new Subject<ClusterInput>();
   readonly #lives: Lives;
   readonly #links = new Map<string, Link>();
-  /** Of messages that arrived at other replicas. */
-  readonly #connections = new Map<string, RemoteConnection>();
-  #turn = 0;
   readonly #running = new Subscription();
   readonly #quiet = new Set<string>();
   readonly #quieter = new Subject<void>();
@@ -109,8 +103,14 @@ export class NatsReplica implements Replica {
     this.#now = clockOf(host.settings.scheduler);
     this.#lives = new Lives(options.replicaTimeoutMs);
     this.inputs$ = this.#inputs.asObservable();
-    this.#deliver = { [AppIds.DEFAULT]: repliesToEvery(host.localName), ...options.deliver };
-    this.spread = (received) => this.#spread(received);
+    this.#spreading = new Spreading({
+      self: this.id,
+      host,
+      rules: options.deliver,
+      others: () => this.#lives.alive,
+      sinkTo: (replica) => this.#linkTo(replica).spread,
+    });
+    this.spread = (received) => this.#spreading.spread(received);
   }
 
   /** Whether NATS is there, and all endpoints of the others are known. */
@@ -213,7 +213,7 @@ export class NatsReplica implements Replica {
     this.#directory?.close();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
-    for (const connection of this.#connections.values()) connection.complete();
+    this.#spreading.complete();
     this.#inputs.complete();
     if (nats !== undefined && !isConnection(this.#options.nats)) await nats.close();
   }
@@ -480,8 +480,7 @@ export class NatsReplica implements Replica {
     this.#showChanges();
     this.#links.get(replica)?.close();
     this.#links.delete(replica);
-    this.#connections.get(replica)?.complete();
-    this.#connections.delete(replica);
+    this.#spreading.gone(replica);
     this.#quieter.next();
   }
 
@@ -541,7 +540,7 @@ export class NatsReplica implements Replica {
       },
       accept: (name, generation, ...message) =>
         this.#names?.isOurs(name, generation) === true && this.#host.accept(name, ...message),
-      arrive: (...message) => this.#arrive(replica, ...message),
+      arrive: (...message) => this.#spreading.arrive(replica, ...message),
       remove: (name, generation) => {
         if (this.#names?.isOurs(name, generation) === true) this.#host.remove(name);
       },
@@ -555,59 +554,6 @@ export class NatsReplica implements Replica {
     });
     this.#links.set(replica, link);
     return link;
-  }
-
-  #spread(received: ReceivedMessage): boolean {
-    const rule = this.#deliver[received.appId];
-    if (rule === undefined || received.endpoint.name === this.#host.localName) return true;
-    const deliver = typeof rule === 'function' ? rule(received) : rule;
-    if (deliver === 'local') return true;
-    const others = this.#lives.alive;
-    if (deliver === 'one') return !this.#spreadToOne(received, others);
-    for (const replica of others) this.#spreadTo(this.#linkTo(replica).spread, received);
-    return true;
-  }
-
-  /** In turn; one that has no room is passed over. @returns whether another replica has it */
-  #spreadToOne(received: ReceivedMessage, others: readonly string[]): boolean {
-    for (let tries = 0; tries <= others.length; tries += 1) {
-      this.#turn = (this.#turn + 1) % (others.length + 1);
-      const replica = others[this.#turn];
-      // It is our turn: where our receivers are busy, they pause the connection.
-      if (replica === undefined) return false;
-      const { spread } = this.#linkTo(replica);
-      if (spread.isFull) continue;
-      spread.sendMessage(encodeSpread(received), received.message.payload);
-      return true;
-    }
-    return false;
-  }
-
-  /** While there is no room, the connection of the site is paused. */
-  #spreadTo(spread: RemoteSink, received: ReceivedMessage): void {
-    if (spread.sendMessage(encodeSpread(received), received.message.payload)) return;
-    const { connection } = received;
-    connection.pause(spread);
-    this.#running.add(spread.drained$.pipe(take(1)).subscribe(() => connection.resume(spread)));
-  }
-
-  #arrive(replica: string, bytes: Uint8Array, origin: Origin): void {
-    const { name, frame } = decodeSpread(bytes);
-    const connection = this.#connectionOf(replica);
-    const { headers, payload, appId } = frame;
-    const endpoint = this.#host.find(name) ?? new Endpoint(name, {}, { replica });
-    connection.arrive(
-      { endpoint, connection, appId, message: { headers, payload }, bytes: bytes.length },
-      origin,
-    );
-  }
-
-  #connectionOf(replica: string): RemoteConnection {
-    const known = this.#connections.get(replica);
-    if (known !== undefined) return known;
-    const connection = new RemoteConnection(this.id, replica, (received) => this.#host.route(received));
-    this.#connections.set(replica, connection);
-    return connection;
   }
 
   #told(replica: string, type: 'quiesce' | 'quiesced'): void {

@@ -10,7 +10,7 @@ import { FrameType } from '../wire/prefix.js';
  */
 export type Deliver = 'local' | 'one' | 'every';
 
-/** Decides for each message of an app ID. */
+/** Decides for each message of an app ID. Where a function throws, its message is `local`, and the log has the reason. */
 export type DeliverRule = Deliver | ((received: ReceivedMessage) => Deliver);
 
 /**

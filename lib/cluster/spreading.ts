@@ -1,0 +1,118 @@
+import { Subscription, take } from 'rxjs';
+
+import type { Origin, ReplicaHost } from '../cluster-contract.js';
+import { messageOf } from '../comm-error.js';
+import { Endpoint } from '../endpoint.js';
+import { logger } from '../log.js';
+import { AppIds } from '../message.js';
+import type { ReceivedMessage } from '../received-message.js';
+import { RemoteConnection } from './remote-connection.js';
+import type { RemoteSink } from './remote-sink.js';
+import { decodeSpread, type Deliver, type DeliverRule, encodeSpread, repliesToEvery } from './spread.js';
+
+const log = logger('cluster');
+
+/** What the spreading needs of its replica. */
+export interface SpreadingContext {
+  readonly self: string;
+  readonly host: Pick<ReplicaHost, 'localName' | 'find' | 'route'>;
+  /** By app ID. */
+  readonly rules: Readonly<Record<number, DeliverRule>>;
+  /** The replicas that live, without us. */
+  readonly others: () => readonly string[];
+  /** What carries messages of our endpoints to the receivers of another replica. */
+  readonly sinkTo: (replica: string) => RemoteSink;
+}
+
+/** Passes messages of endpoints on to the receivers of other replicas, and takes those of theirs. */
+export class Spreading {
+  readonly #context: SpreadingContext;
+  readonly #rules: Readonly<Record<number, DeliverRule>>;
+  /** Of messages that arrived at other replicas. */
+  readonly #connections = new Map<string, RemoteConnection>();
+  /** Connections of sites that wait for room. */
+  readonly #paused = new Subscription();
+  #turn = 0;
+
+  constructor(context: SpreadingContext) {
+    this.#context = context;
+    this.#rules = { [AppIds.DEFAULT]: repliesToEvery(context.host.localName), ...context.rules };
+  }
+
+  /** Passes a message on, as the rule of its app ID says. @returns whether the receivers here get it too */
+  spread(received: ReceivedMessage): boolean {
+    const deliver = this.#deliver(received);
+    if (deliver === 'local') return true;
+    const { others, sinkTo } = this.#context;
+    if (deliver === 'one') return !this.#spreadToOne(received);
+    for (const replica of others()) this.#spreadTo(sinkTo(replica), received);
+    return true;
+  }
+
+  /** Takes a message of an endpoint of another replica. @throws CommError `BAD_DATA` where it is broken */
+  arrive(replica: string, bytes: Uint8Array, origin: Origin): void {
+    const { name, frame } = decodeSpread(bytes);
+    const connection = this.#connectionOf(replica);
+    const { headers, payload, appId } = frame;
+    const endpoint = this.#context.host.find(name) ?? new Endpoint(name, {}, { replica });
+    const message = { headers, payload };
+    connection.arrive({ endpoint, connection, appId, message, bytes: bytes.length }, origin);
+  }
+
+  /** A replica is gone. What has arrived of it is delivered. */
+  gone(replica: string): void {
+    this.#connections.get(replica)?.complete();
+    this.#connections.delete(replica);
+  }
+
+  /** Ends all. */
+  complete(): void {
+    this.#paused.unsubscribe();
+    for (const connection of this.#connections.values()) connection.complete();
+  }
+
+  #deliver(received: ReceivedMessage): Deliver {
+    const rule = this.#rules[received.appId];
+    if (rule === undefined || received.endpoint.name === this.#context.host.localName) return 'local';
+    if (typeof rule !== 'function') return rule;
+    try {
+      return rule(received);
+    } catch (error) {
+      log('deliver failed for app ID %d: %s', received.appId, messageOf(error));
+      return 'local';
+    }
+  }
+
+  /** In turn; one that has no room is passed over. @returns whether another replica has it */
+  #spreadToOne(received: ReceivedMessage): boolean {
+    const others = this.#context.others();
+    for (let tries = 0; tries <= others.length; tries += 1) {
+      this.#turn = (this.#turn + 1) % (others.length + 1);
+      const replica = others[this.#turn];
+      // It is our turn: where our receivers are busy, they pause the connection.
+      if (replica === undefined) return false;
+      const sink = this.#context.sinkTo(replica);
+      if (sink.isFull) continue;
+      sink.sendMessage(encodeSpread(received), received.message.payload);
+      return true;
+    }
+    return false;
+  }
+
+  /** While there is no room, the connection of the site is paused. */
+  #spreadTo(sink: RemoteSink, received: ReceivedMessage): void {
+    if (sink.sendMessage(encodeSpread(received), received.message.payload)) return;
+    const { connection } = received;
+    connection.pause(sink);
+    this.#paused.add(sink.drained$.pipe(take(1)).subscribe(() => connection.resume(sink)));
+  }
+
+  #connectionOf(replica: string): RemoteConnection {
+    const known = this.#connections.get(replica);
+    if (known !== undefined) return known;
+    const { self, host } = this.#context;
+    const connection = new RemoteConnection(self, replica, (received) => host.route(received));
+    this.#connections.set(replica, connection);
+    return connection;
+  }
+}
