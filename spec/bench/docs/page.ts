@@ -82,7 +82,7 @@ A large frame on TCP is read straight into its own memory, so what is left is th
 
 - **tcp**: a socket for each endpoint.
 - **stcp**: the same with mutual TLS.
-- **mux**: for the benchmark alone, many connections on eight sockets, since a process may not have as many open files. The figures are those of the hub without what a socket of its own takes for each endpoint.
+- **mux**: for the benchmark alone, many connections on eight sockets, since a process may not have as many open files. The figures are those of the hub without what a socket of its own takes for each endpoint. All leave when their processes end.
 - **bare sockets**: as many bare sockets, or on mux as many connections on as many sockets, that get the same frames from a hub that only writes them.
 
 ${renderScale(scale)}
