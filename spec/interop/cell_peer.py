@@ -181,7 +181,11 @@ class Peer:
 
     def on_stream(self, future, stream, resume):
         name = future.headers["name"]
-        future.add_done_callback(lambda *_: self.received.setdefault(name + " failed", str(future.error)))
+        note = lambda *_: self.received.setdefault(name + " failed", str(future.error))
+        future.add_done_callback(note)
+        # A future that has failed before calls nobody.
+        if future.error:
+            note()
         digest, size = hashlib.sha256(), 0
         try:
             while True:
