@@ -79,12 +79,23 @@ export class IncomingLink {
   readonly #reports = new Map<IncomingChannel, number>();
   #epoch = 0;
   #number = 0;
+  /** Nothing more is taken of this epoch, and of those before it. */
+  #endedEpoch: number;
 
-  /** @param changed - there is something to report */
-  constructor(handler: IncomingHandler, maxFrameBytes: number, changed: () => void) {
+  /**
+   * @param changed - there is something to report
+   * @param endedEpoch - the last one of the link before
+   */
+  constructor(handler: IncomingHandler, maxFrameBytes: number, changed: () => void, endedEpoch: number) {
     this.#handler = handler;
     this.#maxFrameBytes = maxFrameBytes;
     this.#changed = changed;
+    this.#endedEpoch = endedEpoch;
+  }
+
+  /** The latest epoch, of this link or one before it. */
+  get lastEpoch(): number {
+    return Math.max(this.#epoch, this.#endedEpoch);
   }
 
   /** What has arrived. */
@@ -95,18 +106,24 @@ export class IncomingLink {
   /**
    * Takes a batch with records.
    *
-   * @returns false where the beginning of its epoch is forgotten: the sender must begin anew
-   * @throws CommError `BAD_DATA` where it is broken; what is behind that is lost
+   * @returns false where its epoch has ended, or the beginning of it is forgotten: the sender must begin anew
+   * @throws CommError `BAD_DATA` where it is broken: its epoch has ended
    */
   take({ epoch, number, oldest }: BatchHeader, batch: Uint8Array): boolean {
     if (epoch < this.#epoch) return true;
+    if (epoch <= this.#endedEpoch) return false;
     if (epoch > this.#epoch) {
       if (number !== 1) return oldest === 1;
       this.#begin(epoch);
     }
     if (number !== this.#number + 1) return true;
+    try {
+      for (const record of readRecords(batch)) this.#takeRecord(record);
+    } catch (error) {
+      this.#endedEpoch = epoch;
+      throw error;
+    }
     this.#number = number;
-    for (const record of readRecords(batch)) this.#takeRecord(record);
     return true;
   }
 

@@ -10,6 +10,8 @@ export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'arrive' |
   readonly maxPayload: number;
   readonly maxFrameBytes: number;
   readonly highWaterMarkBytes: number;
+  /** That of the link before, which has ended: what still comes of it was delivered then, or is lost. 0: there was none. */
+  readonly lastEpoch: number;
   /** Counts the beginnings of all links of this replica. */
   nextEpoch(): number;
   /** Counts the channels of all links of this replica, so that no late report is about another one. */
@@ -53,7 +55,13 @@ export class Link {
       },
       context.maxFrameBytes,
       () => this.#out.schedule(),
+      context.lastEpoch,
     );
+  }
+
+  /** The latest beginning of the other replica that this link, or one before it, knows. */
+  get lastEpoch(): number {
+    return this.#in.lastEpoch;
   }
 
   /** Whether nothing is on its way. */
@@ -147,15 +155,16 @@ export class Link {
   /** The other replica has forgotten us: what was on its way may have arrived. */
   #restart(): void {
     this.#out.restart();
-    const sinks = [...this.#sinks.values()];
+    const pending = [...this.#sinks.values()].map((sink) => [sink, sink.pending] as const);
     this.#sinks.clear();
-    for (const sink of sinks) {
-      sink.abandon();
+    // All channels first: who hears of a loss, or of room, sends at once.
+    for (const [sink] of pending) {
       if (!sink.isOpen) continue;
       const channel = this.#context.nextChannel();
       sink.moveTo(channel);
       this.#sinks.set(channel, sink);
     }
+    for (const [sink, tally] of pending) sink.abandon(tally);
     this.#settledSome();
   }
 

@@ -80,6 +80,8 @@ export class NatsReplica implements Replica {
   readonly #inputs = new Subject<ClusterInput>();
   readonly #lives: Lives;
   readonly #links = new Map<string, Link>();
+  /** What is known of links that have ended. */
+  readonly #lastEpochs = new Map<string, number>();
   readonly #running = new Subscription();
   readonly #quiet = new Set<string>();
   readonly #quieter = new Subject<void>();
@@ -478,10 +480,21 @@ export class NatsReplica implements Replica {
   #noteGone(replica: string): void {
     this.#noteReplica(replica);
     this.#showChanges();
-    this.#links.get(replica)?.close();
-    this.#links.delete(replica);
+    this.#closeLink(replica);
     this.#spreading.gone(replica);
     this.#quieter.next();
+  }
+
+  /** One that was only frozen repeats what it had sent. */
+  #closeLink(replica: string): void {
+    const link = this.#links.get(replica);
+    if (link === undefined) return;
+    link.close();
+    this.#links.delete(replica);
+    this.#lastEpochs.delete(replica);
+    this.#lastEpochs.set(replica, link.lastEpoch);
+    const [oldest] = this.#lastEpochs.keys();
+    if (this.#lastEpochs.size > MAX_REPLICAS && oldest !== undefined) this.#lastEpochs.delete(oldest);
   }
 
   #noteReplica(replica: string): void {
@@ -533,6 +546,7 @@ export class NatsReplica implements Replica {
       maxPayload: this.#nats?.info?.max_payload ?? 1024 ** 2,
       maxFrameBytes,
       highWaterMarkBytes,
+      lastEpoch: this.#lastEpochs.get(replica) ?? 0,
       nextEpoch: () => (this.#epoch += 1),
       nextChannel: () => (this.#channel += 1),
       publish: (batch) => {

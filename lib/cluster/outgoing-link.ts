@@ -11,14 +11,17 @@ const MAX_BATCH_BYTES = 256 * 1024;
 /** How many messages, and how many bytes. */
 const TALLY_BYTES = 12;
 
+/** The most calls of `repeat` between two that send a batch again. */
+const MAX_CALLS_BETWEEN = 8;
+
 interface SentBatch {
   readonly number: number;
   readonly bytes: Uint8Array;
 }
 
 /**
- * What goes to one other replica, in order and each byte once, whatever NATS loses: batches are numbered, kept until they
- * are acknowledged, and sent again where they are not.
+ * What goes to one other replica, in order and each byte once, even if NATS drops messages: batches are numbered, kept
+ * until they are acknowledged, and sent again where they are not.
  */
 export class OutgoingLink {
   /** Grows when the link begins anew. */
@@ -33,8 +36,11 @@ export class OutgoingLink {
   readonly #waiting = new Fifo<Uint8Array>();
   readonly #sent = new Fifo<SentBatch>();
   #sentBytes = 0;
-  #acknowledged = 0;
-  #acknowledgedBefore = 0;
+  /** The oldest batch when `repeat` was last called. */
+  #oldestBefore: number | undefined;
+  /** The batch that was sent again, until it is known whether those behind it have arrived. */
+  #repeated: number | undefined;
+  #calls = 0;
   #isScheduled = false;
   readonly #beforeFlush: () => void;
   #isClosed = false;
@@ -106,31 +112,34 @@ export class OutgoingLink {
   /** The other replica has all batches of this epoch up to a number. */
   acknowledged(epoch: number, number: number): void {
     if (epoch !== this.epoch || number > this.#number) return;
-    this.#acknowledged = Math.max(number, this.#acknowledged);
     while ((this.#sent.peek()?.number ?? Infinity) <= number)
       this.#sentBytes -= this.#sent.shift()?.bytes.length ?? 0;
+    // It was missing, so the others were of no use there.
+    if (number === this.#repeated) this.#repeatAll();
+    if (number >= (this.#repeated ?? Infinity)) this.#repeated = undefined;
     this.#flush();
   }
 
-  /** Sends again what was not acknowledged. To be called now and then, and when NATS is back. */
+  /**
+   * Sends the oldest batch again if it was not acknowledged, those behind it when it is. To be called now and then, and
+   * when NATS is back. Each time that nothing has changed, the wait is twice as long.
+   */
   repeat(isUrgent = false): void {
-    const isStuck = this.#acknowledged === this.#acknowledgedBefore;
-    this.#acknowledgedBefore = this.#acknowledged;
-    if (!isStuck && !isUrgent) return;
-    for (let left = this.#sent.length; left > 0; left -= 1) {
-      const batch = this.#sent.shift();
-      if (batch === undefined) return;
-      this.#publish(batch.bytes, batch.number);
-      this.#sent.push(batch);
-    }
+    const oldest = this.#sent.peek();
+    const isStuck = oldest !== undefined && oldest.number === this.#oldestBefore;
+    this.#oldestBefore = oldest?.number;
+    this.#calls = isStuck && !isUrgent ? this.#calls + 1 : 0;
+    if (oldest === undefined || !(isUrgent || isRepeatDue(this.#calls))) return;
+    this.#repeated = oldest.number;
+    this.#publish(oldest.bytes, oldest.number);
   }
 
   /** Begins anew: what was not acknowledged is forgotten. */
   restart(): void {
     this.epoch = this.#nextEpoch();
     this.#number = 0;
-    this.#acknowledged = 0;
-    this.#acknowledgedBefore = 0;
+    this.#oldestBefore = undefined;
+    this.#repeated = undefined;
     this.#length = HEADER_BYTES;
     this.#waiting.clear();
     this.#sent.clear();
@@ -153,6 +162,15 @@ export class OutgoingLink {
       this.#beforeFlush();
       this.#flush();
     });
+  }
+
+  #repeatAll(): void {
+    for (let left = this.#sent.length; left > 0; left -= 1) {
+      const batch = this.#sent.shift();
+      if (batch === undefined) return;
+      this.#publish(batch.bytes, batch.number);
+      this.#sent.push(batch);
+    }
   }
 
   #part(channel: number, bytes: Uint8Array, isLast: boolean): void {
@@ -206,4 +224,9 @@ export class OutgoingLink {
       this.#publish(bytes, this.#number);
     }
   }
+}
+
+/** At the calls 1, 2, 4 and 8, and then at each eighth. */
+function isRepeatDue(calls: number): boolean {
+  return calls > 0 && (calls % MAX_CALLS_BETWEEN === 0 || [1, 2, 4].includes(calls));
 }

@@ -52,6 +52,11 @@ export class RemoteSink implements Sink {
     this.drained$ = this.#drained.asObservable();
   }
 
+  /** What was sent, and is not settled. */
+  get pending(): Tally {
+    return { messages: this.#messages, bytes: this.#bytes };
+  }
+
   get isFull(): boolean {
     return this.#isFull;
   }
@@ -103,9 +108,8 @@ export class RemoteSink implements Sink {
   }
 
   /** The other replica is gone, or has forgotten us: what was on its way may have arrived. */
-  abandon(): void {
-    if (this.#messages === 0) return;
-    const unknown = { messages: this.#messages, bytes: this.#bytes };
+  abandon(unknown = this.pending): void {
+    if (unknown.messages === 0) return;
     this.settle(NOTHING, { undelivered: NOTHING, unknown });
   }
 

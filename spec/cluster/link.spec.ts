@@ -38,9 +38,9 @@ class Side {
   }
 
   /** It is forgotten by this side, as a replica that was taken for gone. */
-  forget(): void {
+  forget(lastEpoch = this.link.lastEpoch): void {
     this.link.close();
-    this.link = this.#newLink({});
+    this.link = this.#newLink({ lastEpoch });
   }
 
   #newLink(context: Partial<LinkContext>): Link {
@@ -48,6 +48,7 @@ class Side {
       maxPayload: 2_000,
       maxFrameBytes: 100_000,
       highWaterMarkBytes: 10_000,
+      lastEpoch: 0,
       nextEpoch: () => (this.#epoch += 1),
       nextChannel: () => (this.#channel += 1),
       publish: (batch) => {
@@ -175,6 +176,68 @@ describe('a link', () => {
     expect(one.lost).toEqual([`${NAME} 0 4`, `${NAME} 0 1`]);
   });
 
+  it('goes on where who hears of room sends at once, when the other side has forgotten it', async () => {
+    const [one, two] = pair();
+    two.isFast = false;
+    let sent = 0;
+    while (send(one, sent, 1_000)) sent += 1;
+    await expect.poll(() => two.got.length).toBe(sent + 1);
+    const next = sent + 1;
+    const drained = one.link.sinkTo(NAME, 1).drained$.subscribe(() => {
+      drained.unsubscribe();
+      for (const n of [next, next + 1]) send(one, n, 4_990);
+    });
+    two.forget();
+    one.link.tell('QUIESCE');
+    const again = (): boolean => {
+      one.link.repeat(true);
+      return drained.closed;
+    };
+    await expect.poll(again).toBe(true);
+    await expect.poll(() => numbersOf(two)).toEqual(upTo(next + 2));
+    expect(one.lost).toEqual([`${NAME} 0 ${next}`]);
+    const sink = one.link.sinkTo(NAME, 1);
+    expect(sink.pending.messages).toBe(2);
+    for (const { origin, bytes } of two.got.slice(next)) origin.written(bytes.length);
+    await expect.poll(() => sink.isFull).toBe(false);
+    await one.link.settled();
+  });
+
+  it('takes nothing twice of one that was frozen, and repeats what it had sent', async () => {
+    let isDeaf = true;
+    const [one, two] = pair((batch) => (isDeaf && readHeader(batch).acknowledgedEpoch > 0 ? [] : [batch]));
+    send(one, 1);
+    await expect.poll(() => numbersOf(two)).toEqual([1]);
+    two.forget();
+    isDeaf = false;
+    await expect
+      .poll(() => {
+        one.link.repeat(true);
+        return one.lost;
+      })
+      .toEqual([`${NAME} 0 1`]);
+    send(one, 2);
+    await one.link.settled();
+    expect(numbersOf(two)).toEqual([1, 2]);
+  });
+
+  it('sends only the oldest batch again while nothing is acknowledged, less and less often, and then the others', async () => {
+    let isAway = true;
+    let published = 0;
+    const [one, two] = pair((batch) => {
+      published += 1;
+      return isAway ? [] : [batch];
+    });
+    for (const n of upTo(100)) send(one, n, 1_900);
+    one.link.repeat(false);
+    const first = published;
+    for (const _ of upTo(40)) one.link.repeat(false);
+    expect(published - first).toBe(8);
+    isAway = false;
+    one.link.repeat(true);
+    await expect.poll(() => numbersOf(two)).toEqual(upTo(100));
+  });
+
   it('takes nothing late for something new, when both sides have taken each other for gone', async () => {
     const held: [Side, Uint8Array][] = [];
     let isHeld = true;
@@ -237,7 +300,8 @@ describe('a batch that is broken', () => {
         expect(error).toEqual(badData);
       }
     }
-    two.forget();
+    // What was forged may be ahead of all that the other side counts.
+    two.forget(0);
     send(one, 1);
     await expect
       .poll(() => {
@@ -245,6 +309,41 @@ describe('a batch that is broken', () => {
         return numbersOf(two).at(-1);
       })
       .toBe(1);
+  });
+
+  it('makes the sender begin anew, even if it does not hear so the first time', async () => {
+    let isBroken = true;
+    let resets = 0;
+    const [one, two]: [Side, Side] = pair((batch) => {
+      const { isReset, number } = readHeader(batch);
+      if (isReset) resets += 1;
+      if (isReset && resets === 1) return [];
+      if (isBroken && number === 1) batch[HEADER_BYTES] = 99;
+      return [batch];
+    });
+    const { link } = two;
+    const receive = link.receive.bind(link);
+    let rejected = 0;
+    link.receive = (batch) => {
+      try {
+        receive(batch);
+      } catch (error) {
+        expect(error).toEqual(badData);
+        rejected += 1;
+      }
+    };
+    send(one, 1);
+    await expect.poll(() => resets).toBe(1);
+    isBroken = false;
+    await expect
+      .poll(() => {
+        one.link.repeat(true);
+        return one.lost;
+      })
+      .toEqual([`${NAME} 0 1`]);
+    send(one, 2);
+    await one.link.settled();
+    expect([numbersOf(two), rejected]).toEqual([[2], 1]);
   });
 
   it('of an unknown record is refused, as is a message on a channel that is not open', () => {
