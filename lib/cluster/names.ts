@@ -5,7 +5,6 @@ import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { Directory, DirectoryEvent, Entry } from './directory.js';
-import { natsError } from './nats-error.js';
 import type { ReleaseAnswer, ReleaseRequest } from './release.js';
 
 const log = logger('cluster');
@@ -33,6 +32,13 @@ export interface NamesContext {
   readonly changed: (name: string, before: string | undefined) => void;
 }
 
+/** A write that is on its way. */
+interface Writing {
+  readonly answer: Promise<number | undefined>;
+  /** The latest change of the name, as the directory shows it: it may overtake the answer. */
+  latest: number;
+}
+
 type EntryEvent = Extract<DirectoryEvent, { type: 'entry' }>;
 
 /**
@@ -50,8 +56,10 @@ export class Names {
   #replay: Map<string, Known> | undefined;
   /** The names that are ours: each has a connection here, or is about to. */
   readonly #own = new Map<string, Known>();
-  /** The latest changes of names that are being written, as the directory shows them: they may overtake its answer. */
-  readonly #overtaken = new Map<string, number>();
+  /** The names that are being written. */
+  readonly #writing = new Map<string, Writing>();
+  /** The names whose entries could not be written again, or deleted. */
+  readonly #amiss = new Set<string>();
   /** What is done about a name waits for what was begun before. */
   readonly #turns = new Map<string, Promise<void>>();
   #generation = 0;
@@ -108,13 +116,13 @@ export class Names {
 
   /** The last connection of a name has ended. */
   release(name: string): void {
-    void this.#inTurn(name, () => this.#letGo(name)).catch((error: unknown) =>
-      log('%s is not freed: %s', name, messageOf(error)),
-    );
+    void this.#inTurn(name, () => this.#letGo(name));
   }
 
   /** Another replica wants a name. */
   async answer({ name, revision, by, rule }: ReleaseRequest): Promise<ReleaseAnswer> {
+    // What we write now, it may have seen.
+    await this.#writing.get(name)?.answer.catch(() => undefined);
     // What we have by another revision, the compare-and-set of the other one finds out. So nobody waits for each other.
     if (this.#own.get(name)?.revision !== revision) return { isReleased: true };
     let taken: string | undefined;
@@ -127,6 +135,18 @@ export class Names {
       void this.#takeBack(name, revision, by);
     });
     return taken === undefined ? { isReleased: true } : { isReleased: false, reason: taken };
+  }
+
+  /** Does again what failed. To be called now and then, while NATS is there. */
+  retry(): void {
+    if (this.#replay !== undefined) return;
+    const names = [...this.#amiss];
+    this.#amiss.clear();
+    for (const name of names) {
+      const known = this.#table.get(name);
+      if (known?.entry.replica === this.#context.self) this.#compare(name, known, undefined);
+      else if (known === undefined && this.#own.has(name)) this.#restore(name);
+    }
   }
 
   /** The directory is about to be read from its beginning. */
@@ -150,7 +170,8 @@ export class Names {
   take({ name, revision, entry }: EntryEvent): void {
     const table = this.#replay ?? this.#table;
     const before = table.get(name);
-    if (this.#overtaken.has(name)) this.#overtaken.set(name, revision);
+    const writing = this.#writing.get(name);
+    if (writing !== undefined) writing.latest = revision;
     // What we wrote comes back.
     if (before !== undefined && revision <= before.revision) return;
     if (entry === undefined) table.delete(name);
@@ -169,7 +190,11 @@ export class Names {
       // Somebody took us for gone, so our connection ends, whoever that is.
       if (this.#own.delete(name)) void this.#yield(name, known.entry.replica);
       changed(name, before ?? known.entry.replica);
-    } else if (own?.entry.generation === known.entry.generation) this.#own.set(name, known);
+      return;
+    }
+    // While it is written, `#write` tells: the newcomer is to be here first.
+    if (before !== undefined && before !== self && !this.#writing.has(name)) changed(name, before);
+    if (own?.entry.generation === known.entry.generation) this.#own.set(name, known);
     else if (own === undefined) this.#cleanUp(name, known.revision);
   }
 
@@ -227,7 +252,7 @@ export class Names {
     const own = this.#own.get(name);
     if (own === undefined || this.#context.host.isHere(name)) return;
     this.#own.delete(name);
-    await this.#context.directory.remove(name, own.revision);
+    await this.#free(name, own.revision);
   }
 
   /** A name that was let go of, and that nobody took, is free. */
@@ -246,20 +271,37 @@ export class Names {
     void this.#inTurn(name, async () => {
       const own = this.#own.get(name);
       if (own === undefined || this.#table.has(name)) return;
-      this.#own.delete(name);
-      if (!host.isHere(name)) return;
+      if (!host.isHere(name)) {
+        this.#own.delete(name);
+        return;
+      }
       if ((await this.#write(own.entry, 0)) === 'ours') return;
       const { revision, entry } = await directory.read(name);
-      if (entry !== undefined && entry.replica !== self) await this.#yield(name, entry.replica);
+      if (entry !== undefined && entry.replica !== self) {
+        this.#own.delete(name);
+        await this.#yield(name, entry.replica);
+      }
       this.take({ type: 'entry', name, revision, entry });
-    }).catch((error: unknown) => log('%s is not written again: %s', name, messageOf(error)));
+    }).catch((error: unknown) => {
+      this.#amiss.add(name);
+      log('%s is not written again: %s', name, messageOf(error));
+    });
   }
 
   /** An entry of ours stands for no connection. */
   #cleanUp(name: string, revision: number): void {
     void this.#inTurn(name, async () => {
-      if (!this.#own.has(name)) await this.#context.directory.remove(name, revision);
-    }).catch((error: unknown) => log('%s is not freed: %s', name, messageOf(error)));
+      if (!this.#own.has(name)) await this.#free(name, revision);
+    });
+  }
+
+  async #free(name: string, revision: number): Promise<void> {
+    try {
+      await this.#context.directory.remove(name, revision);
+    } catch (error) {
+      this.#amiss.add(name);
+      log('%s is not freed: %s', name, messageOf(error));
+    }
   }
 
   async #yield(name: string, replica: string): Promise<void> {
@@ -273,17 +315,23 @@ export class Names {
    */
   async #write(entry: Entry, before: number): Promise<'ours' | 'conflict' | 'overtaken'> {
     const { name } = entry.endpoint;
-    this.#overtaken.set(name, 0);
+    const { self, directory, changed } = this.#context;
+    const replaced = this.get(name)?.replica;
+    const writing: Writing = { answer: directory.write(entry, before), latest: 0 };
+    this.#writing.set(name, writing);
     try {
-      const revision = await this.#context.directory.write(entry, before);
+      const revision = await writing.answer;
       if (revision === undefined) return 'conflict';
-      if ((this.#overtaken.get(name) ?? 0) > revision) return 'overtaken';
+      if (writing.latest > revision) return 'overtaken';
       const known = { entry, revision };
       this.#own.set(name, known);
       (this.#replay ?? this.#table).set(name, known);
       return 'ours';
     } finally {
-      this.#overtaken.delete(name);
+      this.#writing.delete(name);
+      // What is ours by now comes back as nothing new.
+      if (replaced !== undefined && replaced !== self && this.get(name)?.replica === self)
+        changed(name, replaced);
     }
   }
 
@@ -311,8 +359,5 @@ async function reasonToKeep(host: ReplicaHost, name: string): Promise<string | u
 
 /** Nobody has decided on the newcomer, so it is not told that it is refused, and tries again. */
 function notFree(name: string, detail: string): CommError {
-  return natsError(
-    new CommError(CommErrorCode.ERROR, `cluster: the name ${name} is not free: ${detail}`),
-    '',
-  );
+  return new CommError(CommErrorCode.ERROR, `cluster: the name ${name} is not free: ${detail}`);
 }

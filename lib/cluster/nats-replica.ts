@@ -453,7 +453,9 @@ export class NatsReplica implements Replica {
       log('replica %s is silent', replica);
       this.#noteGone(replica);
     }
-    if (this.#isConnected) this.#cleanUp();
+    if (!this.#isConnected) return;
+    this.#names?.retry();
+    this.#cleanUp();
   }
 
   /** Deletes what replicas left that are gone: one of us at a time, and the next one where that did not do it. */

@@ -52,6 +52,10 @@ class Place {
   readonly names: Names;
   isFrozen = false;
   isDead = false;
+  /** How many writes fail from now on. */
+  failures = 0;
+  /** What was told to have changed. */
+  readonly changes: (readonly [string, string | undefined])[] = [];
   readonly #world: World;
   readonly #rule: 'newcomer' | 'incumbent';
   readonly #events: EntryEvent[] = [];
@@ -72,12 +76,14 @@ class Place {
         },
         write: async (entry, revision) => {
           await this.#awake();
+          this.#fail();
           const written = world.change(entry.endpoint.name, entry, revision);
           await this.#awake();
           return written;
         },
         remove: async (name, revision) => {
           await this.#awake();
+          this.#fail();
           world.change(name, undefined, revision);
         },
       },
@@ -93,7 +99,7 @@ class Place {
         await this.#awake();
         return answer;
       },
-      changed: () => undefined,
+      changed: (...change) => this.changes.push(change),
     });
     world.replicas.push(this);
   }
@@ -127,6 +133,12 @@ class Place {
       if (!this.isDead) this.names.take(event);
     }
     this.#isHearing = false;
+  }
+
+  #fail(): void {
+    if (this.failures === 0) return;
+    this.failures -= 1;
+    throw new Error('NATS does not answer');
   }
 
   async #awake(): Promise<void> {
@@ -219,6 +231,55 @@ describe('names', () => {
     world.change('site', undefined, world.entries.get('site')?.revision ?? 0);
     expect(await settled(world, 'site')).toEqual(['a', ['a']]);
     expect(b.names.get('site')?.replica).toBe('a');
+  });
+
+  it('that cannot be written again, or deleted, are tried again', async () => {
+    const world = new World(2);
+    const [a, b] = places(world);
+    for (const name of ['kept', 'gone']) await a.connect(name);
+    await settled(world, 'kept');
+    a.failures = 2;
+    a.disconnect('gone');
+    await settled(world, 'gone');
+    world.change('kept', undefined, world.entries.get('kept')?.revision ?? 0);
+    expect(await settled(world, 'kept')).toEqual([undefined, ['a']]);
+    expect(await settled(world, 'gone')).toEqual(['a', []]);
+    a.names.retry();
+    expect(await settled(world, 'kept')).toEqual(['a', ['a']]);
+    expect(await settled(world, 'gone')).toEqual([undefined, []]);
+    expect([b.names.get('kept')?.replica, b.names.get('gone')]).toEqual(['a', undefined]);
+  });
+
+  it('that were taken from another replica are told to have changed, even if the newcomer has gone by then', async () => {
+    const world = new World(4);
+    const [a, b] = places(world);
+    await a.connect('site');
+    await settled(world, 'site');
+    b.changes.length = 0;
+    a.isDead = true;
+    await b.names.claim(
+      new Endpoint('site', {}, {}, EndpointState.READY),
+      () => world.entries.get('site')?.entry?.replica !== 'b',
+      () => b.sessions.add('site'),
+    );
+    expect(await settled(world, 'site')).toEqual([undefined, []]);
+    expect(b.changes[0]).toEqual(['site', 'a']);
+  });
+
+  it('that are asked for while the answer to our own write is on its way are let go of behind that', async () => {
+    const world = new World(6);
+    const [a] = places(world);
+    const connecting = a.connect('site');
+    while (world.entries.get('site') === undefined) await turn();
+    a.isFrozen = true;
+    const { revision = 0 } = world.entries.get('site') ?? {};
+    const answering = a.names.answer({ name: 'site', revision, by: 'b', rule: 'newcomer' });
+    a.isFrozen = false;
+    expect(await answering).toEqual({ isReleased: true });
+    expect([...a.sessions]).toEqual([]);
+    await connecting;
+    await settled(world, 'site');
+    expect([...a.sessions]).toEqual([]);
   });
 
   it.each(Array.from({ length: 20 }, (_, seed) => seed))(
