@@ -59,6 +59,8 @@ export class Peer {
 
   /** Lets the outbound frames drain into a sink, in place of the one before. Without one, they wait. */
   drainInto(sink: Sink | undefined): void {
+    // What it has sent is counted once.
+    if (sink !== undefined && sink === this.#sink) return;
     this.#draining.unsubscribe();
     if (this.#sink?.sent !== undefined) this.#pastNow.traffic.sent.add(this.#sink.sent);
     this.#away = undefined;

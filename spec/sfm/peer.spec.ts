@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { CommError, CommErrorCode, QueueFullError } from '../../lib/comm-error.js';
+import { OutgoingLink } from '../../lib/cluster/outgoing-link.js';
+import { RemoteSink } from '../../lib/cluster/remote-sink.js';
 import { Endpoint, EndpointState } from '../../lib/endpoint.js';
 import { type CommunicatorOptions, resolveOptions } from '../../lib/options.js';
 import { Peer } from '../../lib/sfm/peer.js';
@@ -21,6 +23,24 @@ function setUp(options: CommunicatorOptions = {}) {
 const payload = (bytes: number) => ({ payload: new Uint8Array(bytes) });
 
 describe('sending to a peer', () => {
+  it('counts what went through a sink once, even if that is given again', () => {
+    const { peer } = setUp();
+    const sink = new RemoteSink(
+      { channel: 1, name: 'site-1', generation: 1 },
+      new OutgoingLink(
+        1_000,
+        () => 1,
+        () => undefined,
+        () => undefined,
+      ),
+      1_000,
+      () => undefined,
+    );
+    expect(peer.send(1, {})).toBe(true);
+    for (let again = 0; again < 3; again += 1) peer.drainAway({ sinkTo: () => sink });
+    expect(peer.stats(new Endpoint('site-1'), undefined).sent.messages).toBe(1);
+  });
+
   it('writes DATA frames with the app ID, headers and payload', () => {
     const { peer, connection, open } = setUp();
     open();
