@@ -56,7 +56,6 @@ export interface ReplicaSettings {
   readonly handshakeTimeoutMs: number;
   readonly highWaterMarkBytes: number;
   readonly maxEndpointProperties: number;
-  readonly maxFrameBytes: number;
   readonly scheduler: SchedulerLike;
 }
 

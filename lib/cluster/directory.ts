@@ -8,6 +8,7 @@ import { Endpoint, EndpointState } from '../endpoint.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
 import { viewOf } from './batch.js';
 import type { ResolvedClusterOptions } from './options.js';
+import { isReplicaId } from './replica-id.js';
 
 /** Who has a name. */
 export interface Entry {
@@ -172,7 +173,8 @@ export class Directory {
     value,
   }: Pick<KvWatchEntry, 'key' | 'revision' | 'operation' | 'value'>): DirectoryEvent {
     const isGone = operation !== 'PUT';
-    if (key.startsWith('r.')) return { type: 'marker', replica: key.slice(2), revision, isGone };
+    const replica = key.slice(2);
+    if (key.startsWith('r.') && isReplicaId(replica)) return { type: 'marker', replica, revision, isGone };
     if (!key.startsWith('e.')) return { type: 'broken' };
     const name = key.slice(2).replaceAll('=', '~');
     if (isGone) return { type: 'entry', name, revision, entry: undefined };
@@ -210,10 +212,14 @@ function decodeEntry(name: string, value: Uint8Array, maxProperties: number): En
   const placeEnd = 4 + viewOf(value).getUint32(0);
   const { replica, generation, connection } = decodeMap(value, 4, placeEnd);
   const properties = decodeMap(value, placeEnd);
-  if (typeof replica !== 'string' || typeof generation !== 'number') throw new Error('no entry');
+  if (!isReplicaId(replica) || !isCount(generation)) throw new Error('no entry');
   if (Object.keys(properties).length > maxProperties) throw new Error('too many properties');
   const connProps = { ...(connection as Record<string, unknown>), replica };
   return { replica, generation, endpoint: new Endpoint(name, properties, connProps, EndpointState.READY) };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 async function unlessConflict<T>(write: () => Promise<T>): Promise<T | undefined> {

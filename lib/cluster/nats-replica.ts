@@ -24,11 +24,12 @@ import {
 import { clockOf } from '../clock-of.js';
 import type { ClusterInput, RemoteChange, Replica, ReplicaHost } from '../cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
-import type { Endpoint } from '../endpoint.js';
+import { type Endpoint, EndpointState } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { ReceivedMessage } from '../received-message.js';
 import type { Sink } from '../sink.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
+import { MAX_FRAME_BYTES } from '../wire/prefix.js';
 import { Directory, type DirectoryEvent } from './directory.js';
 import { SPREAD_NAME } from './incoming-link.js';
 import { Link } from './link.js';
@@ -43,7 +44,7 @@ import {
   type ReleaseAnswer,
   type ReleaseRequest,
 } from './release.js';
-
+import { isReplicaId } from './replica-id.js';
 import { Spreading } from './spreading.js';
 
 const log = logger('cluster');
@@ -84,6 +85,8 @@ export class NatsReplica implements Replica {
   readonly #lastEpochs = new Map<string, number>();
   readonly #running = new Subscription();
   readonly #quiet = new Set<string>();
+  /** The others that are about to stop. */
+  readonly #closing = new Set<string>();
   readonly #quieter = new Subject<void>();
   /** The names whose entries have changed, with the replicas that had them before. */
   readonly #changed = new Map<string, string | undefined>();
@@ -92,6 +95,8 @@ export class NatsReplica implements Replica {
   #isConnected = false;
   #epoch = 0;
   #channel = 0;
+  /** The largest message of NATS. Default: that of NATS servers. */
+  #maxPayload = 1024 ** 2;
   #syncs = 0;
   #rejected = 0;
   #nats: NatsConnection | undefined;
@@ -109,7 +114,10 @@ export class NatsReplica implements Replica {
       self: this.id,
       host,
       rules: options.deliver,
-      others: () => this.#lives.alive,
+      others: () =>
+        this.#closing.size === 0
+          ? this.#lives.alive
+          : this.#lives.alive.filter((replica) => !this.#closing.has(replica)),
       sinkTo: (replica) => this.#linkTo(replica).spread,
     });
     this.spread = (received) => this.#spreading.spread(received);
@@ -174,7 +182,11 @@ export class NatsReplica implements Replica {
   async quiesce(): Promise<void> {
     const wasJoined = this.#state === 'joined';
     this.#become('leaving');
-    if (!wasJoined || !this.#isConnected) return;
+    if (wasJoined && this.#isConnected) await this.#untilQuiet();
+    this.#spreading.close();
+  }
+
+  async #untilQuiet(): Promise<void> {
     const isQuiet = (): boolean => this.#lives.alive.every((replica) => this.#quiet.has(replica));
     for (const replica of this.#lives.alive) this.#linkTo(replica).tell('QUIESCE');
     const quiet$ = this.#quieter.pipe(
@@ -249,6 +261,8 @@ export class NatsReplica implements Replica {
         throw new CommError(CommErrorCode.CLOSED, 'cluster: stopped before it had joined');
       }
       this.#nats = nats;
+      // While it reconnects, it does not say.
+      this.#maxPayload = nats.info?.max_payload ?? this.#maxPayload;
       const { settings } = this.#host;
       this.#directory = new Directory(nats, this.#options, settings.maxEndpointProperties);
       this.#names = this.#newNames(this.#directory);
@@ -427,20 +441,30 @@ export class NatsReplica implements Replica {
     if (this.#lives.isAlive(replica) && !isProof) return;
     if (!this.#lives.seen(replica, this.#now())) return;
     this.#noteReplica(replica);
+    if (this.#state === 'leaving') this.#linkTo(replica).tell('QUIESCE');
     // So that it knows us at once too.
     this.#beat();
   }
 
   /** Gives a sign of life. */
   #beat(isLeaving = false): void {
-    if (this.#isOnline)
-      this.#nats?.publish(this.#subject('beat'), encodeMap({ replica: this.id, isLeaving }).slice());
+    this.#publish(this.#subject('beat'), encodeMap({ replica: this.id, isLeaving }).slice());
+  }
+
+  /** What cannot go out is as what NATS drops: a connection of the application may be closed by it at any time. */
+  #publish(subject: string, bytes: Uint8Array): void {
+    if (!this.#isOnline) return;
+    try {
+      this.#nats?.publish(subject, bytes);
+    } catch (error) {
+      log('%s: %s', subject, messageOf(error));
+    }
   }
 
   #takeBeat(data: Uint8Array): void {
     const { replica, isLeaving } = decodeMap(data);
-    if (typeof replica !== 'string' || !/^[A-Za-z0-9_-]{1,80}$/.test(replica))
-      throw new CommError(CommErrorCode.BAD_DATA, 'a sign of life of nobody');
+    if (!isReplicaId(replica))
+      throw new CommError(CommErrorCode.BAD_DATA, 'a beat without a valid replica ID');
     if (replica === this.id) return;
     if (isLeaving !== true) this.#seen(replica, true);
     else if (this.#lives.left(replica, this.#now())) this.#noteGone(replica);
@@ -465,7 +489,10 @@ export class NatsReplica implements Replica {
     for (const [replica, goneForMs] of this.#lives.gone(this.#now())) {
       if (goneForMs < (rank * 4 + 1) * periodMs) continue;
       const left = [...(this.#names?.of(replica) ?? [])];
-      if (left.length === 0) this.#lives.forget(replica);
+      if (left.length === 0) {
+        this.#lives.forget(replica);
+        this.#closing.delete(replica);
+      }
       this.#removeAll(replica, left).catch((error: unknown) =>
         log('%s is not cleaned up: %s', replica, messageOf(error)),
       );
@@ -519,7 +546,12 @@ export class NatsReplica implements Replica {
       if (isShown) {
         const { replica, endpoint, generation } = entry;
         this.#links.get(replica)?.closeSink(name, generation);
-        changes.push({ name, replica, endpoint });
+        const isClosing = this.#closing.has(replica);
+        changes.push({
+          name,
+          replica,
+          endpoint: isClosing ? endpoint.withState(EndpointState.CLOSING) : endpoint,
+        });
         continue;
       }
       const replica = before ?? entry?.replica;
@@ -542,18 +574,16 @@ export class NatsReplica implements Replica {
   #linkTo(replica: string): Link {
     const known = this.#links.get(replica);
     if (known !== undefined) return known;
-    const { maxFrameBytes, highWaterMarkBytes } = this.#host.settings;
+    const { highWaterMarkBytes } = this.#host.settings;
     const subject = this.#subject('data', replica, this.id);
     const link = new Link({
-      maxPayload: this.#nats?.info?.max_payload ?? 1024 ** 2,
-      maxFrameBytes,
+      maxPayload: this.#maxPayload,
+      maxFrameBytes: MAX_FRAME_BYTES,
       highWaterMarkBytes,
       lastEpoch: this.#lastEpochs.get(replica) ?? 0,
       nextEpoch: () => (this.#epoch += 1),
       nextChannel: () => (this.#channel += 1),
-      publish: (batch) => {
-        if (this.#isOnline) this.#nats?.publish(subject, batch);
-      },
+      publish: (batch) => this.#publish(subject, batch),
       accept: (name, generation, ...message) =>
         this.#names?.isOurs(name, generation) === true && this.#host.accept(name, ...message),
       arrive: (...message) => this.#spreading.arrive(replica, ...message),
@@ -574,6 +604,7 @@ export class NatsReplica implements Replica {
 
   #told(replica: string, type: 'quiesce' | 'quiesced'): void {
     if (type === 'quiesce') {
+      this.#closing.add(replica);
       this.#inputs.next({ type: 'replica-closing', replica });
       return;
     }
@@ -600,11 +631,11 @@ export class NatsReplica implements Replica {
 
   #takeQuestion(message: Msg): void {
     const request = decodeRequest(message.data);
-    if (request === undefined) throw new CommError(CommErrorCode.BAD_DATA, 'a question that is none');
-    this.#names?.answer(request).then(
-      (answer) => message.respond(encodeAsked(answer)),
-      (error: unknown) => log('%s is not let go of: %s', request.name, messageOf(error)),
-    );
+    if (request === undefined) throw new CommError(CommErrorCode.BAD_DATA, 'not a release request');
+    this.#names
+      ?.answer(request)
+      .then((answer) => message.respond(encodeAsked(answer)))
+      .catch((error: unknown) => log('%s is not let go of: %s', request.name, messageOf(error)));
   }
 
   async #sayFarewell(nats: NatsConnection): Promise<void> {

@@ -16,6 +16,7 @@ interface Arrived {
 export class RemoteConnection extends BaseConnection {
   readonly #route: (received: ReceivedMessage) => void;
   readonly #waiting = new Fifo<Arrived>();
+  #isDelivering = false;
 
   /** @param route - hands a message to the receivers of this replica */
   constructor(self: string, replica: string, route: (received: ReceivedMessage) => void) {
@@ -83,11 +84,17 @@ export class RemoteConnection extends BaseConnection {
   }
 
   #deliver(): void {
-    while (!this.isPaused) {
-      const arrived = this.#waiting.shift();
-      if (arrived === undefined) return;
-      this.#route(arrived.received);
-      arrived.origin.written(arrived.received.bytes);
+    // A receiver may pause and resume it; the next message waits until all receivers have had this one.
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      let arrived: Arrived | undefined;
+      while (!this.isPaused && (arrived = this.#waiting.shift()) !== undefined) {
+        this.#route(arrived.received);
+        arrived.origin.written(arrived.received.bytes);
+      }
+    } finally {
+      this.#isDelivering = false;
     }
   }
 }

@@ -6,6 +6,7 @@ import { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import { AppIds } from '../message.js';
 import type { ReceivedMessage } from '../received-message.js';
+import { NOTHING } from '../stats.js';
 import { RemoteConnection } from './remote-connection.js';
 import type { RemoteSink } from './remote-sink.js';
 import { decodeSpread, type Deliver, type DeliverRule, encodeSpread, repliesToEvery } from './spread.js';
@@ -18,7 +19,7 @@ export interface SpreadingContext {
   readonly host: Pick<ReplicaHost, 'localName' | 'find' | 'route'>;
   /** By app ID. */
   readonly rules: Readonly<Record<number, DeliverRule>>;
-  /** The replicas that live, without us. */
+  /** The replicas that live, without us, and those that are about to stop. */
   readonly others: () => readonly string[];
   /** What carries messages of our endpoints to the receivers of another replica. */
   readonly sinkTo: (replica: string) => RemoteSink;
@@ -33,6 +34,7 @@ export class Spreading {
   /** Connections of sites that wait for room. */
   readonly #paused = new Subscription();
   #turn = 0;
+  #isClosing = false;
 
   constructor(context: SpreadingContext) {
     this.#context = context;
@@ -56,7 +58,16 @@ export class Spreading {
     const { headers, payload, appId } = frame;
     const endpoint = this.#context.host.find(name) ?? new Endpoint(name, {}, { replica });
     const message = { headers, payload };
+    if (this.#isClosing) {
+      origin.lost({ undelivered: { messages: 1, bytes: bytes.length }, unknown: NOTHING });
+      return;
+    }
     connection.arrive({ endpoint, connection, appId, message, bytes: bytes.length }, origin);
+  }
+
+  /** Takes nothing more: this replica is about to stop, and what comes now is too late. */
+  close(): void {
+    this.#isClosing = true;
   }
 
   /** A replica is gone. What has arrived of it is delivered. */

@@ -197,7 +197,7 @@ describe('a link', () => {
     await expect.poll(() => numbersOf(two)).toEqual(upTo(next + 2));
     expect(one.lost).toEqual([`${NAME} 0 ${next}`]);
     const sink = one.link.sinkTo(NAME, 1);
-    expect(sink.pending.messages).toBe(2);
+    expect(sink.bufferedMessages).toBe(2);
     for (const { origin, bytes } of two.got.slice(next)) origin.written(bytes.length);
     await expect.poll(() => sink.isFull).toBe(false);
     await one.link.settled();

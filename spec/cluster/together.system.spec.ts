@@ -414,6 +414,39 @@ describe('messages of sites', () => {
     for (const of of got) expect(of.get(102)).toEqual(upTo(300));
   });
 
+  it('for one of all are lost by none while a replica stops', async () => {
+    const [one, two] = (await replicas(2, newCluster({ cluster: { deliver } }))) as [
+      TestReplica,
+      TestReplica,
+    ];
+    const first = await site('site-1', one);
+    await untilState(two.hub, 'site-1');
+    const got: number[] = [];
+    const counts = [0, 0];
+    [one, two].forEach(({ hub }, at) =>
+      hub.registerMessageReceiver(101, ({ message }) => {
+        got.push(message.headers?.n as number);
+        counts[at] = (counts[at] ?? 0) + 1;
+      }),
+    );
+    let sent = 0;
+    const stopped = new AbortController();
+    const stopping = firstValueFrom(timer(50).pipe(concatMap(() => from(two.hub.stop())))).finally(() =>
+      stopped.abort(),
+    );
+    while (!stopped.signal.aborted) {
+      for (const _ of upTo(20)) {
+        first.send('server', 101, { headers: { n: sent } });
+        sent += 1;
+      }
+      await firstValueFrom(timer(0));
+    }
+    await stopping;
+    await expect.poll(() => got.length).toBe(sent);
+    expect(new Set(got).size).toBe(sent);
+    expect(counts.every((count) => count > 0)).toBe(true);
+  });
+
   it('for every replica pause the site while one of them has no room, and none is lost', async () => {
     const options = { highWaterMarkBytes: 64 * 1024, maxPendingBytes: 64 * 1024 };
     const [one, two] = (await replicas(2, newCluster({ options, cluster: { deliver } }))) as [
