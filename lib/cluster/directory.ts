@@ -55,6 +55,7 @@ export class Directory {
   #writing = 0;
   #bucket: KV | undefined;
   #isClosed = false;
+  #watches = 0;
   #stopWatching: () => void = () => undefined;
 
   constructor(nats: NatsConnection, options: ResolvedClusterOptions, maxProperties: number) {
@@ -69,6 +70,7 @@ export class Directory {
    */
   async watch(next: (event: DirectoryEvent) => void): Promise<void> {
     this.stop();
+    const watch = (this.#watches += 1);
     const { name, storage, storageReplicas } = this.#options;
     const bucket = await new Kvm(this.#nats).create(`rxflare_${name}`, {
       description: `The endpoints of the rxflare cluster ${name}`,
@@ -79,7 +81,10 @@ export class Directory {
     });
     this.#bucket = bucket;
     const entries = await bucket.watch();
-    if (this.#isClosed) entries.stop();
+    if (this.#isClosed || watch !== this.#watches) {
+      entries.stop();
+      return;
+    }
     this.#stopWatching = () => entries.stop();
     void (async () => {
       for await (const entry of entries) next(this.#read(entry));
@@ -130,6 +135,11 @@ export class Directory {
   /** Writes the marker of a replica. It comes back by the watch, behind all that was there before. */
   async mark(replica: string): Promise<number> {
     return this.#inTurn(() => this.#opened.put(markerOf(replica), ''));
+  }
+
+  /** Whether the marker of a replica is there. It is not where somebody has deleted the bucket, or made it anew. */
+  async hasMark(replica: string): Promise<boolean> {
+    return (await this.#opened.get(markerOf(replica)))?.operation === 'PUT';
   }
 
   /** Removes the marker of a replica. */

@@ -4,6 +4,8 @@ export class Lives {
   readonly #seenAt = new Map<string, number>();
   readonly #goneSince = new Map<string, number>();
   #sweptAt: number | undefined;
+  /** Read for each message that is passed on, and seldom changed. */
+  #alive: readonly string[] | undefined;
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -16,7 +18,7 @@ export class Lives {
 
   /** The replicas that live, in order. */
   get alive(): readonly string[] {
-    return [...this.#seenAt.keys()].sort();
+    return (this.#alive ??= [...this.#seenAt.keys()].sort());
   }
 
   /** The replicas that are gone, and for how long. */
@@ -33,6 +35,7 @@ export class Lives {
     const isNews = !this.#seenAt.has(replica);
     this.#seenAt.set(replica, now);
     this.#goneSince.delete(replica);
+    if (isNews) this.#alive = undefined;
     return isNews;
   }
 
@@ -40,6 +43,7 @@ export class Lives {
   left(replica: string, now: number): boolean {
     if (!this.#seenAt.delete(replica)) return false;
     this.#goneSince.set(replica, now);
+    this.#alive = undefined;
     return true;
   }
 

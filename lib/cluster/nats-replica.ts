@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 
-import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect,
+  type Msg,
+  type NatsConnection,
+  type QueuedIterator,
+  type Status,
+} from '@nats-io/transport-node';
 import {
   concat,
   defer,
@@ -87,6 +93,8 @@ export class NatsReplica implements Replica {
   readonly #quiet = new Set<string>();
   /** The others that are about to stop. */
   readonly #closing = new Set<string>();
+  /** Those that are gone, and whose entries are being deleted. */
+  readonly #cleaning = new Set<string>();
   readonly #quieter = new Subject<void>();
   /** The names whose entries have changed, with the replicas that had them before. */
   readonly #changed = new Map<string, string | undefined>();
@@ -98,6 +106,7 @@ export class NatsReplica implements Replica {
   /** The largest message of NATS. Default: that of NATS servers. */
   #maxPayload = 1024 ** 2;
   #syncs = 0;
+  #syncsAgain = 0;
   #rejected = 0;
   #nats: NatsConnection | undefined;
   #directory: Directory | undefined;
@@ -130,7 +139,7 @@ export class NatsReplica implements Replica {
 
   /** The IDs of the other replicas that live. */
   get replicas(): readonly string[] {
-    return this.#lives.alive;
+    return this.#state === 'left' ? [] : this.#lives.alive;
   }
 
   /** How many messages of NATS were broken or forged. */
@@ -216,6 +225,7 @@ export class NatsReplica implements Replica {
     const { drainTimeoutMs } = this.#host.settings;
     const nats = this.#nats;
     this.#become('left');
+    this.#isConnected = false;
     if (nats !== undefined && !nats.isClosed()) {
       const farewell = this.#sayFarewell(nats).catch((error: unknown) =>
         log('left without a word: %s', messageOf(error)),
@@ -244,36 +254,43 @@ export class NatsReplica implements Replica {
 
   async #join(): Promise<void> {
     this.#become('joining');
-    const { nats: given } = this.#options;
-    const { replicaTimeoutMs } = this.#options;
     try {
-      const nats = isConnection(given)
-        ? given
-        : await connect({
-            maxReconnectAttempts: -1,
-            reconnectTimeWait: 250,
-            pingInterval: Math.max(1_000, replicaTimeoutMs / 2),
-            name: `rxflare ${this.#options.name} ${this.id}`,
-            ...given,
-          });
-      if (!this.#is('joining')) {
-        if (!isConnection(given)) await nats.close();
-        throw new CommError(CommErrorCode.CLOSED, 'cluster: stopped before it had joined');
-      }
-      this.#nats = nats;
-      // While it reconnects, it does not say.
-      this.#maxPayload = nats.info?.max_payload ?? this.#maxPayload;
-      const { settings } = this.#host;
-      this.#directory = new Directory(nats, this.#options, settings.maxEndpointProperties);
-      this.#names = this.#newNames(this.#directory);
-      this.#listen(nats);
-      this.#beat();
-      this.#tick();
+      if (this.#nats === undefined) await this.#connect();
       await this.#sync();
     } catch (error) {
-      throw natsError(error, 'cannot join');
+      // A connection that comes later tries again.
+      this.#joining = undefined;
+      throw this.#is('joining') ? natsError(error, 'cannot join') : stopped();
     }
     if (this.#is('joining')) this.#become('joined');
+  }
+
+  async #connect(): Promise<void> {
+    const { name, nats: given, replicaTimeoutMs } = this.#options;
+    const nats = isConnection(given)
+      ? given
+      : await connect({
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 250,
+          pingInterval: Math.max(1_000, replicaTimeoutMs / 2),
+          name: `rxflare ${name} ${this.id}`,
+          ...given,
+        });
+    try {
+      if (!this.#is('joining')) throw stopped();
+      requireVersion(nats.info?.version);
+    } catch (error) {
+      if (!isConnection(given)) await nats.close();
+      throw error;
+    }
+    this.#nats = nats;
+    // While it reconnects, it does not say.
+    this.#maxPayload = nats.info?.max_payload ?? this.#maxPayload;
+    this.#directory = new Directory(nats, this.#options, this.#host.settings.maxEndpointProperties);
+    this.#names = this.#newNames(this.#directory);
+    this.#listen(nats);
+    this.#beat();
+    this.#tick();
   }
 
   /** Does what is to be done again and again. */
@@ -347,7 +364,9 @@ export class NatsReplica implements Replica {
   }
 
   async #watchConnection(nats: NatsConnection): Promise<void> {
-    for await (const { type } of nats.status()) {
+    const changes = nats.status() as QueuedIterator<Status>;
+    this.#running.add(() => changes.stop());
+    for await (const { type } of changes) {
       if (this.#state === 'left') return;
       if (type === 'disconnect' || type === 'close') {
         log('NATS is away');
@@ -399,7 +418,8 @@ export class NatsReplica implements Replica {
   }
 
   async #syncAgain(): Promise<void> {
-    for (;;) {
+    const again = (this.#syncsAgain += 1);
+    while (again === this.#syncsAgain) {
       try {
         await this.#sync();
         return;
@@ -487,15 +507,16 @@ export class NatsReplica implements Replica {
     const { periodMs } = this.#lives;
     const rank = [...this.#lives.alive, this.id].sort().indexOf(this.id);
     for (const [replica, goneForMs] of this.#lives.gone(this.#now())) {
-      if (goneForMs < (rank * 4 + 1) * periodMs) continue;
+      if (goneForMs < (rank * 4 + 1) * periodMs || this.#cleaning.has(replica)) continue;
       const left = [...(this.#names?.of(replica) ?? [])];
       if (left.length === 0) {
         this.#lives.forget(replica);
         this.#closing.delete(replica);
       }
-      this.#removeAll(replica, left).catch((error: unknown) =>
-        log('%s is not cleaned up: %s', replica, messageOf(error)),
-      );
+      this.#cleaning.add(replica);
+      this.#removeAll(replica, left)
+        .catch((error: unknown) => log('%s is not cleaned up: %s', replica, messageOf(error)))
+        .finally(() => this.#cleaning.delete(replica));
     }
   }
 
@@ -668,4 +689,15 @@ function undecided(error: unknown): CommError {
   if (error instanceof CommError && error.detail === 'name-taken') return error;
   const { message } = natsError(error, 'a name cannot be taken');
   return new CommError(CommErrorCode.ERROR, message, { cause: error });
+}
+
+function stopped(): CommError {
+  return new CommError(CommErrorCode.CLOSED, 'cluster: stopped before it had joined');
+}
+
+/** @throws CommError `NOT_SUPPORTED` where it is too old. A connection that is away does not say */
+function requireVersion(version: string | undefined): void {
+  const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
+  if (version === undefined || major > 2 || (major === 2 && minor >= 11)) return;
+  throw new CommError(CommErrorCode.NOT_SUPPORTED, `cluster: expected NATS 2.11 or later, got ${version}`);
 }

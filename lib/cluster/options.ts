@@ -1,6 +1,7 @@
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { requireAppId } from '../message.js';
 import type { DeliverRule } from './spread.js';
 import { type Range, requireOptions } from '../require-options.js';
 
@@ -59,6 +60,7 @@ export function resolveClusterOptions(options: ClusterOptions): ResolvedClusterO
   if (!['file', 'memory'].includes(resolved.storage))
     throw badOption('storage', `expected 'file' or 'memory', got ${JSON.stringify(resolved.storage)}`);
   for (const [appId, rule] of Object.entries(resolved.deliver) as [string, unknown][]) {
+    requireAppId(Number(appId));
     if (typeof rule !== 'function' && !['local', 'one', 'every'].includes(rule as string))
       throw badOption('deliver', `app ID ${appId}: expected 'local', 'one', 'every' or a function`);
   }

@@ -47,7 +47,9 @@ export class Spreading {
     if (deliver === 'local') return true;
     const { others, sinkTo } = this.#context;
     if (deliver === 'one') return !this.#spreadToOne(received);
-    for (const replica of others()) this.#spreadTo(sinkTo(replica), received);
+    const head = encoded(received);
+    if (head === undefined) return true;
+    for (const replica of others()) this.#spreadTo(sinkTo(replica), received, head);
     return true;
   }
 
@@ -104,15 +106,17 @@ export class Spreading {
       if (replica === undefined) return false;
       const sink = this.#context.sinkTo(replica);
       if (sink.isFull) continue;
-      sink.sendMessage(encodeSpread(received), received.message.payload);
+      const head = encoded(received);
+      if (head === undefined) return false;
+      sink.sendMessage(head, received.message.payload);
       return true;
     }
     return false;
   }
 
   /** While there is no room, the connection of the site is paused. */
-  #spreadTo(sink: RemoteSink, received: ReceivedMessage): void {
-    if (sink.sendMessage(encodeSpread(received), received.message.payload)) return;
+  #spreadTo(sink: RemoteSink, received: ReceivedMessage, head: Uint8Array): void {
+    if (sink.sendMessage(head, received.message.payload)) return;
     const { connection } = received;
     connection.pause(sink);
     this.#paused.add(sink.drained$.pipe(take(1)).subscribe(() => connection.resume(sink)));
@@ -125,5 +129,15 @@ export class Spreading {
     const connection = new RemoteConnection(self, replica, (received) => host.route(received));
     this.#connections.set(replica, connection);
     return connection;
+  }
+}
+
+/** What cannot be encoded again stays here. */
+function encoded(received: ReceivedMessage): Uint8Array | undefined {
+  try {
+    return encodeSpread(received);
+  } catch (error) {
+    log('a message of app ID %d is not passed on: %s', received.appId, messageOf(error));
+    return undefined;
   }
 }

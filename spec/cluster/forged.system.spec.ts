@@ -69,7 +69,17 @@ it('garbage in the bucket is counted, and disturbs nothing', async () => {
   await bucket.put('e.bad', 'no entry');
   await bucket.put('e.worse', new Uint8Array(1_000).fill(0xff));
   await bucket.put('strange', '');
-  await expect.poll(() => [one.view.rejected, two.view.rejected]).toEqual([3, 3]);
+  await bucket.put('r.a.b', '');
+  for (const [replica, generation] of [
+    ['a b', 1],
+    ['a', 1.5],
+    ['a', -1],
+  ]) {
+    const place = encodeMap({ replica, generation, connection: {} }).slice();
+    await bucket.put('e.forged', Buffer.concat([Buffer.of(0, 0, 0, place.length), place, encodeMap({})]));
+  }
+  await expect.poll(() => [one.view.rejected, two.view.rejected]).toEqual([7, 7]);
+  expect(one.view.replicas).toEqual([two.view.replica]);
   expect(one.hub.findEndpoint('bad')).toBeUndefined();
   await expectUndisturbed();
   // A site of that name takes it.
