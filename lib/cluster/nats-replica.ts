@@ -107,6 +107,7 @@ export class NatsReplica implements Replica {
   #maxPayload = 1024 ** 2;
   #syncs = 0;
   #syncsAgain = 0;
+  #isChecking = false;
   #rejected = 0;
   #nats: NatsConnection | undefined;
   #directory: Directory | undefined;
@@ -417,6 +418,22 @@ export class NatsReplica implements Replica {
     }
   }
 
+  /** NATS tells nobody that the bucket is gone: then it is made anew, and each replica writes what it has. */
+  async #checkDirectory(): Promise<void> {
+    const directory = this.#directory;
+    const syncs = this.#syncs;
+    if (this.#isChecking || directory === undefined) return;
+    this.#isChecking = true;
+    const isThere = await directory.hasMark(this.id).catch((error: unknown) => {
+      log('the bucket cannot be read: %s', messageOf(error));
+      return false;
+    });
+    this.#isChecking = false;
+    if (isThere || syncs !== this.#syncs || !this.#isConnected || !this.#is('joined')) return;
+    log('the endpoints are read again');
+    await this.#syncAgain();
+  }
+
   async #syncAgain(): Promise<void> {
     const again = (this.#syncsAgain += 1);
     while (again === this.#syncsAgain) {
@@ -500,6 +517,7 @@ export class NatsReplica implements Replica {
     if (!this.#isConnected) return;
     this.#names?.retry();
     this.#cleanUp();
+    void this.#checkDirectory();
   }
 
   /** Deletes what replicas left that are gone: one of us at a time, and the next one where that did not do it. */

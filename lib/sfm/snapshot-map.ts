@@ -6,7 +6,7 @@ interface Change<V> {
 }
 
 /**
- * An immutable map whose `with` and `without` cost about the square root of its size, so that a snapshot after
+ * An immutable map whose `withAll` and `without` cost about the square root of its size, so that a snapshot after
  * each of 10,000 joins stays cheap. A snapshot is a shared base and a small set of changes to it.
  *
  * It reads as a plain `ReadonlyMap`. Values are never `undefined`. Iteration follows the first insertion.
@@ -27,12 +27,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     return new SnapshotMap<K, V>(new Map(), new Map(), 0);
   }
 
-  /** This map with `value` under `key`. */
-  with(key: K, value: V): SnapshotMap<K, V> {
-    return this.#changed(key, { value }, this.has(key) ? this.size : this.size + 1);
-  }
-
-  /** This map with many entries, at the cost of one change. */
+  /** This map with more entries. Many cost as much as one. */
   withAll(entries: ReadonlyMap<K, V>): SnapshotMap<K, V> {
     if (entries.size === 0) return this;
     const changes = new Map(this.#changes);
@@ -46,7 +41,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
 
   /** This map without `key`. */
   without(key: K): SnapshotMap<K, V> {
-    return this.has(key) ? this.#changed(key, { value: undefined }, this.size - 1) : this;
+    return this.has(key) ? this.withoutAll([key]) : this;
   }
 
   get(key: K): V | undefined {
@@ -85,7 +80,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     for (const [key, value] of this.entries()) callback(value, key, this);
   }
 
-  /** This map without many keys, at the cost of one change. */
+  /** This map without some keys. Many cost as much as one. */
   withoutAll(keys: Iterable<K>): SnapshotMap<K, V> {
     const changes = new Map(this.#changes);
     let { size } = this;
@@ -96,10 +91,6 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
       size -= 1;
     }
     return size === this.size ? this : this.#settled(changes, size);
-  }
-
-  #changed(key: K, change: Change<V>, size: number): SnapshotMap<K, V> {
-    return this.#settled(new Map(this.#changes).set(key, change), size);
   }
 
   #settled(changes: ReadonlyMap<K, Change<V>>, size: number): SnapshotMap<K, V> {

@@ -1,3 +1,4 @@
+import { connect } from '@nats-io/transport-node';
 import { filter, firstValueFrom, map, take, timer, toArray } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
@@ -215,6 +216,32 @@ describe.each(['file', 'memory'] as const)(
     });
   },
 );
+
+describe('a connection of the application that takes no more', () => {
+  it('costs the cluster, and nothing else', async () => {
+    const name = clusterName();
+    const nats = await connect({ servers: server.address });
+    const shared = { server, name, options: { drainTimeoutMs: 500 } };
+    const one = await replica(shared);
+    const two = await replica({ ...shared, cluster: { nats } });
+    await site('site-1', one);
+    const second = await site('site-2', two);
+    await untilState(two.hub, 'site-1');
+    let refusals = 0;
+    // As one that drains.
+    nats.publish = () => {
+      refusals += 1;
+      throw new Error('draining');
+    };
+    two.hub.send('site-1', APP_ID, textMessage('to nobody'));
+    await expect.poll(() => refusals).toBeGreaterThan(0);
+    const received = firstValueFrom(second.messages(APP_ID));
+    two.hub.send('site-2', APP_ID, textMessage('local'));
+    await received;
+    await two.hub.stop();
+    await nats.close();
+  });
+});
 
 describe('NATS that is out of reach for longer than the bound, and is not closed', () => {
   it('makes the others DISCONNECTED, and what was accepted arrives once it is back, in order and once', async () => {

@@ -1,9 +1,9 @@
 import { Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
-import { textMessage, textOf } from '../../lib/index.js';
+import { type LifecycleEvent, textMessage, textOf } from '../../lib/index.js';
 import { encodeMap } from '../../lib/wire/map-codec.js';
 import { stopAll, untilState } from '../support/communicators.js';
 import { NatsServer } from '../support/nats-server.js';
@@ -62,6 +62,26 @@ it('garbage on every subject is counted, and disturbs nothing', async () => {
   await expect.poll(() => one.view.rejected).toBeGreaterThanOrEqual(150);
   expect(one.view.replicas).toEqual([two.view.replica]);
   await expectUndisturbed();
+});
+
+it('a bucket that somebody deletes is made anew, with all endpoints, and costs no connection', async () => {
+  await stopAll();
+  const shared = { server, name, cluster: { replicaTimeoutMs: 1_000 } };
+  [one, two] = await Promise.all([replica(shared), replica(shared)]);
+  await site('site-1', one);
+  await untilState(two.hub, 'site-1');
+  const ended: LifecycleEvent[] = [];
+  one.hub.lifecycle$
+    .pipe(filter(({ type }) => type === 'disconnected'))
+    .subscribe((event) => ended.push(event));
+  await (await new Kvm(stranger).open(`rxflare_${name}`)).destroy();
+  const kept = async (): Promise<unknown> =>
+    (await (await new Kvm(stranger).open(`rxflare_${name}`)).get('e.site-1'))?.operation;
+  await expect.poll(() => kept().catch(() => undefined)).toBe('PUT');
+  await site('site-2', two);
+  await untilState(one.hub, 'site-2');
+  await untilState(two.hub, 'site-1');
+  expect(ended).toEqual([]);
 });
 
 it('garbage in the bucket is counted, and disturbs nothing', async () => {

@@ -51,7 +51,7 @@ describe('SnapshotMap', () => {
       const key = `key-${Math.floor(random() * 300)}`;
       if (random() < 0.6) {
         model.set(key, step);
-        map = map.with(key, step);
+        map = map.withAll(new Map([[key, step]]));
       } else {
         model.delete(key);
         map = map.without(key);
@@ -69,7 +69,7 @@ describe('SnapshotMap', () => {
   it('copies little: 10,000 joins with a snapshot each', () => {
     let map = empty();
     const copies = copiesDuring(() => {
-      for (let count = 0; count < 10_000; count += 1) map = map.with(`key-${count}`, count);
+      for (let count = 0; count < 10_000; count += 1) map = map.withAll(new Map([[`key-${count}`, count]]));
     });
     expect(map.size).toBe(10_000);
     expect(copies).toBeGreaterThan(10_000);
@@ -79,10 +79,10 @@ describe('SnapshotMap', () => {
 
   it('copies little when 1,000 of 10,000 change their state or go', () => {
     let map = empty();
-    for (let count = 0; count < 10_000; count += 1) map = map.with(`key-${count}`, count);
+    for (let count = 0; count < 10_000; count += 1) map = map.withAll(new Map([[`key-${count}`, count]]));
     const copies = copiesDuring(() => {
       for (let count = 0; count < 1_000; count += 2) {
-        map = map.with(`key-${count}`, -1).without(`key-${count + 1}`);
+        map = map.withAll(new Map([[`key-${count}`, -1]])).without(`key-${count + 1}`);
       }
     });
     expect([map.size, map.get('key-0'), map.has('key-1')]).toEqual([9_500, -1, false]);
@@ -91,19 +91,21 @@ describe('SnapshotMap', () => {
 
   it('iterates in the order of the first insertion, also after changes', () => {
     const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`);
-    let map = keys.reduce((before, key, index) => before.with(key, index), empty());
-    for (const key of [...keys].reverse()) map = map.with(key, -1);
+    let map = keys.reduce((before, key, index) => before.withAll(new Map([[key, index]])), empty());
+    for (const key of [...keys].reverse()) map = map.withAll(new Map([[key, -1]]));
     expect([...map.keys()]).toEqual(keys);
   });
 
   it('is its own snapshot where nothing is taken away', () => {
-    const map = empty().with('a', 1);
+    const map = empty().withAll(new Map([['a', 1]]));
     expect(map.without('b')).toBe(map);
   });
 
   it('keeps values that are falsy', () => {
-    const map = SnapshotMap.empty<string, number | string | boolean | null>().with('a', 0).with('b', '');
-    const more = map.with('c', false).with('d', null);
+    const map = SnapshotMap.empty<string, number | string | boolean | null>()
+      .withAll(new Map([['a', 0]]))
+      .withAll(new Map([['b', '']]));
+    const more = map.withAll(new Map([['c', false]])).withAll(new Map([['d', null]]));
     expect([...more]).toEqual([
       ['a', 0],
       ['b', ''],
@@ -114,7 +116,9 @@ describe('SnapshotMap', () => {
   });
 
   it('can be walked twice, and by two at once', () => {
-    const map = empty().with('a', 1).with('b', 2);
+    const map = empty()
+      .withAll(new Map([['a', 1]]))
+      .withAll(new Map([['b', 2]]));
     const [first, second] = [map.entries(), map.entries()];
     expect([first.next().value, second.next().value, first.next().value]).toEqual([
       ['a', 1],
@@ -143,7 +147,7 @@ describe('many entries at a time', () => {
       );
       const next = many.withAll(entries);
       expect(contentOf(many)).toEqual(before);
-      for (const [key, value] of entries) single = single.with(key, value);
+      for (const [key, value] of entries) single = single.withAll(new Map([[key, value]]));
       const left = Array.from(
         { length: Math.floor(random() * 20) },
         () => `key-${Math.floor(random() * 220)}`,
