@@ -187,7 +187,7 @@ export class Names {
     const { self, changed } = this.#context;
     const own = this.#own.get(name);
     if (known.entry.replica !== self) {
-      // Somebody took us for gone, so our connection ends, whoever that is.
+      // Somebody took us for gone, so our connection ends.
       if (this.#own.delete(name)) void this.#yield(name, known.entry.replica);
       changed(name, before ?? known.entry.replica);
       return;

@@ -100,6 +100,9 @@ export class NatsReplica implements Replica {
   readonly #changed = new Map<string, string | undefined>();
   readonly #markers = new Subject<number>();
   #state: State = 'idle';
+  /** Whether NATS is there. */
+  #isAttached = true;
+  /** Whether all endpoints of the others are known, too. */
   #isConnected = false;
   #epoch = 0;
   #channel = 0;
@@ -229,7 +232,7 @@ export class NatsReplica implements Replica {
     this.#isConnected = false;
     if (nats !== undefined && !nats.isClosed()) {
       const farewell = this.#sayFarewell(nats).catch((error: unknown) =>
-        log('left without a word: %s', messageOf(error)),
+        log('NATS did not take our farewell: %s', messageOf(error)),
       );
       await Promise.race([farewell, this.#after(Math.max(drainTimeoutMs, 1_000))]);
     }
@@ -329,8 +332,6 @@ export class NatsReplica implements Replica {
   get #isOnline(): boolean {
     return this.#nats?.isClosed() === false && this.#isAttached;
   }
-
-  #isAttached = true;
 
   /** Subscribes to what the others say. */
   #listen(nats: NatsConnection): void {

@@ -1,8 +1,8 @@
 import type { Origin } from '../cluster-contract.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { ReceivedMessage } from '../received-message.js';
-import { BaseConnection } from '../transport/base-connection.js';
 import { Fifo } from '../transport/fifo.js';
+import { WirelessConnection } from '../transport/wireless-connection.js';
 
 interface Arrived {
   readonly received: ReceivedMessage;
@@ -13,7 +13,7 @@ interface Arrived {
  * The connection of messages that arrived at another replica, and are delivered here. It can be paused: what comes then
  * waits here, and the other replica passes no more on than its high water mark. It can neither be sent on nor closed.
  */
-export class RemoteConnection extends BaseConnection {
+export class RemoteConnection extends WirelessConnection {
   readonly #route: (received: ReceivedMessage) => void;
   readonly #waiting = new Fifo<Arrived>();
   #isDelivering = false;
@@ -50,37 +50,8 @@ export class RemoteConnection extends BaseConnection {
     this.#deliver();
   }
 
-  override close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Ends it: the other replica is gone. What has arrived is delivered. */
-  complete(): void {
-    this.end();
-  }
-
   protected override write(): void {
     // `send` refuses.
-  }
-
-  protected override startReading(): void {
-    // Messages come by `arrive`.
-  }
-
-  protected override pauseReading(): void {
-    // `#deliver` looks.
-  }
-
-  protected override resumeReading(): void {
-    // `resume` delivers.
-  }
-
-  protected override finishWriting(): void {
-    // `close` does nothing.
-  }
-
-  protected override release(): Promise<void> {
-    return Promise.resolve();
   }
 
   #deliver(): void {

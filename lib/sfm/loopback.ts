@@ -3,8 +3,8 @@ import { asapScheduler } from 'rxjs';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import type { ReceivedMessage } from '../received-message.js';
-import { BaseConnection } from '../transport/base-connection.js';
 import { Fifo } from '../transport/fifo.js';
+import { WirelessConnection } from '../transport/wireless-connection.js';
 import type { Sink } from '../sink.js';
 import { decodeMap } from '../wire/map-codec.js';
 import { frameAppId, PREFIX_BYTES } from '../wire/prefix.js';
@@ -27,7 +27,7 @@ interface WaitingMessage {
  * Where messages to the local endpoint's own name go: to the local receivers, asynchronously and at their pace. For a
  * receiver it is the connection of such a message, which can be paused, but neither sent on nor closed.
  */
-export class Loopback extends BaseConnection implements Sink {
+export class Loopback extends WirelessConnection implements Sink {
   readonly #local: Endpoint;
   readonly #router: MessageRouter;
   readonly #waiting = new Fifo<WaitingMessage>();
@@ -70,40 +70,11 @@ export class Loopback extends BaseConnection implements Sink {
     this.#schedule();
   }
 
-  override close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Ends it, when nothing more is sent. What is on its way still arrives. */
-  complete(): void {
-    this.end();
-  }
-
   protected override write(head: Uint8Array, payload?: Uint8Array): void {
     const message = { head: head.slice(), payload };
     this.#waiting.push(message);
     this.#bufferedBytes += OVERHEAD_BYTES + sizeOf(message);
     this.#schedule();
-  }
-
-  protected override startReading(): void {
-    // The router gets the messages, and nobody the frames.
-  }
-
-  protected override pauseReading(): void {
-    // `#deliver` looks.
-  }
-
-  protected override resumeReading(): void {
-    // `resume` schedules a delivery.
-  }
-
-  protected override finishWriting(): void {
-    // `close` does nothing.
-  }
-
-  protected override release(): Promise<void> {
-    return Promise.resolve();
   }
 
   #schedule(): void {

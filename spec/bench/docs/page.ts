@@ -58,15 +58,13 @@ ${charts}
 
 ## Where the time goes
 
-By profiles of both sides, in words; a part is of the time that a process is busy.
+By profiles of both sides under \`--cpu-prof\`, in words. They are of one run on a busy machine: the order of the parts is certain, and their sizes are not.
 
-- **A small message out**, 0.3 µs: a third is the system's write, though 500 of them share one; a third is to encode the prefix and headers and to copy both and the payload into the slab that is written; the rest is to find the endpoint and to count.
-- **A small message in**, 0.5 µs: a third is to decode the headers, a sixth to make the message and its payload, a sixth is collections, and the rest is to cut frames and to call the receiver.
-- **http** adds that one side masks and the other unmasks (RFC 6455), four bytes at a time: 0.1 µs a message, a fifth of its time. \`ws\` reads only what is large, cut or rare.
-- **grpc** adds an HTTP/2 frame for each write, and credit for each read. \`node:http2\` makes the frames.
-- **TLS**: nine tenths are OpenSSL's, a record of 16 KiB at a time, and the copies in and out of it, of which there is one each. What is left above bulk is one event for each record.
-- **A large message**: nothing but memory, see below.
-- **A request of a cell**, 15 µs on each side: a quarter is writes, since a reply waits for nothing; a tenth is collections; the rest is spread over fifty functions with no one above 7 %.
+- **A small message out**: the largest part is the system's write, a sixth, though hundreds of messages share one; then to find the endpoint and check the arguments, to copy into the slab that is written, and to encode prefix and headers, about a tenth each.
+- **A small message in**: collections and the decoding of headers, a sixth each; then what the session does with a message, to make it, and to cut frames, about a tenth each.
+- **http** adds that one side masks and the other unmasks (RFC 6455), four bytes at a time: 0.1 µs for a message of 100 bytes. \`ws\` reads only what is large, cut or rare.
+- **A large message**: memory, see below.
+- **A request of a cell**, 15 µs of CPU on each side: a fifth to a quarter is writes, a tenth collections, and no function has more than 8 %.
 
 What one message of 100 bytes with four headers allocates, in bytes that are collected later. The memory that its bytes are in is shared by many and not counted.
 
