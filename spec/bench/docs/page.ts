@@ -58,7 +58,7 @@ ${charts}
 
 ## Where the time goes
 
-By profiles of both sides under \`--cpu-prof\`, in words. They are of one run on a busy machine: the order of the parts is certain, and their sizes are not.
+By profiles of both sides under \`--cpu-prof\`, in words. They are of one run on a busy machine, so the sizes are rough.
 
 - **A small message out**: the largest part is the system's write, a sixth, though hundreds of messages share one; then to find the endpoint and check the arguments, to copy into the slab that is written, and to encode prefix and headers, about a tenth each.
 - **A small message in**: collections and the decoding of headers, a sixth each; then what the session does with a message, to make it, and to cut frames, about a tenth each.
