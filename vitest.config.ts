@@ -19,6 +19,7 @@ export default defineConfig({
   resolve: { alias },
   test: {
     setupFiles: ['spec/support/leaks.ts'],
+    reporters: ['default', './spec/support/failures-last.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 50_000 } },
