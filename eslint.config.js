@@ -72,8 +72,6 @@ const rooms = {
     'monitor',
     'nest',
     'flare',
-    'cellnet',
-    'fobs',
     'testing',
   ],
   metrics: [

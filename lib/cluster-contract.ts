@@ -86,6 +86,8 @@ export interface ReplicaHost {
 /** A communicator's place in a cluster. */
 export interface Replica {
   readonly inputs$: Observable<ClusterInput>;
+  /** What IDs begin with that are given out here, so that answers find this replica; empty without a cluster. */
+  readonly mark: string;
   /** Passes a message of an endpoint here on to other replicas; answers whether this one gets it too. Absent: it does. */
   readonly spread?: ((received: ReceivedMessage) => boolean) | undefined;
   /** Takes a name for a newcomer: completes when it has it, errors with the CommError that refuses it. */
@@ -110,6 +112,7 @@ export interface Replica {
 
 const ALONE: Replica = {
   inputs$: EMPTY,
+  mark: '',
   claim: () => EMPTY,
   release: () => undefined,
   sinkTo: () => undefined,

@@ -177,6 +177,14 @@ export class Communicator {
   }
 
   /**
+   * What IDs begin with that are given out here, so that answers find this replica of a cluster: cells begin those of their
+   * requests and references with it. Empty where there is no cluster.
+   */
+  get replicaMark(): string {
+    return this.#replica.mark;
+  }
+
+  /**
    * Starts all connectors. Resolves when the listeners are bound; active connectors keep trying, and listeners on a server
    * of the application wait for that to listen.
    *

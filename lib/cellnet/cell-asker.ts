@@ -27,6 +27,8 @@ export interface Question {
 
 /** What asking takes. */
 export interface AskerParts {
+  /** What the IDs of requests begin with. */
+  readonly mark: string;
   readonly router: CellRouter;
   readonly pending: PendingRequests;
   readonly codec: CellCodec;
@@ -42,11 +44,12 @@ export interface AskerParts {
 export class CellAsker {
   readonly #parts: AskerParts;
   /** IDs of requests are of no use to others: only the target, and cells that may speak for it, can reply. */
-  readonly #idPrefix = crypto.randomUUID();
+  readonly #idPrefix: string;
   #asked = 0;
 
   constructor(parts: AskerParts) {
     this.#parts = parts;
+    this.#idPrefix = `${parts.mark}${crypto.randomUUID()}`;
   }
 
   /** The one reply. Cold; errors with what the outcome has. */

@@ -121,10 +121,11 @@ export class Cell {
     const { requestTimeoutMs, reconnectGraceMs, dialect, scheduler, streams, references } =
       resolveCellOptions(options);
     this.communicator = communicator;
+    const { replicaMark: mark } = communicator;
     this.cells$ = this.#known.cells(communicator.endpoints$, scheduler).pipe(takeUntil(this.#end$));
     this.#router = new CellRouter(communicator, scheduler);
     this.#pending = new PendingRequests(scheduler);
-    this.#keeper = keeperOf(this.fqcn, references, scheduler);
+    this.#keeper = keeperOf(this.fqcn, mark, references, scheduler);
     const failures = new SourceFailures(scheduler);
     const wire: PullWire = {
       ask: (...step) => this.#pullStep(...step),
@@ -143,6 +144,7 @@ export class Cell {
       (channel, topic) => streamed.takerOf(channel, topic),
     );
     this.#outbound = new OutboundStreams(this.fqcn, streams, this.#codec.dialects, scheduler, {
+      mark,
       send: (target, bytes, options, comesBack) =>
         this.#asker.fire(target, STREAM_CHANNEL, StreamTopic.DATA, bytes, options, comesBack),
       drained: (target) => this.#router.drained(target),
@@ -164,6 +166,7 @@ export class Cell {
     };
     this.#asker = new CellAsker({
       ...parts,
+      mark,
       keeper: this.#keeper,
       requestTimeoutMs,
       streamAboveBytes: streams.chunkBytes,
@@ -369,7 +372,7 @@ export class Cell {
    * Tell them our name and the reference. Emits how each pull ends; completes when the cell ends. Nothing is read before it is
    * asked for, and 5 MiB at a time. Errors with CommError `BAD_CONFIG` where the reference is in use.
    *
-   * @param refId - who knows it may pull: take `crypto.randomUUID()`
+   * @param refId - who knows it may pull: take `crypto.randomUUID()`, and in a cluster `replicaMark` before it
    * @param file - a File of a page, or in Node `await openAsBlob(path)`
    */
   offerFile(refId: string, file: Blob): Observable<FilePull> {

@@ -51,6 +51,8 @@ const SHAPES: Required<SendStreamOptions> = {
 
 /** What streams need of a cell. */
 export interface StreamWire {
+  /** What the IDs of chunks begin with, for what answers one. */
+  readonly mark: string;
   /**
    * @param comesBack - a cell that cannot pass it on sends it back
    * @returns false to wait for `drained`
@@ -91,8 +93,8 @@ export class OutboundStreams {
     this.#dialects = dialects;
     this.#scheduler = scheduler;
     this.#wire = wire;
-    // As NVFlare's: microseconds. Up to 2.8 a receiver tells the streams of different senders apart by this alone.
-    this.#nextId = scheduler.now() * 1_000 + Math.floor(Math.random() * 1_000_000);
+    // Up to 2.8 a receiver tells the streams of different senders apart by this alone, and the replicas of a hub always.
+    this.#nextId = Math.floor(Math.random() * 2 ** 52);
   }
 
   /**
@@ -119,7 +121,7 @@ export class OutboundStreams {
         headers: {
           ...headers,
           // NVFlare names it where it sends a chunk back.
-          [Header.REQ_ID]: isReliable ? undefined : String(id),
+          [Header.REQ_ID]: isReliable ? undefined : `${this.#wire.mark}${id}`,
           [StreamHeader.ID]: id,
           [StreamHeader.CHANNEL]: channel,
           [StreamHeader.TOPIC]: topic,
@@ -173,7 +175,7 @@ export class OutboundStreams {
     const chunk = isReturned ? originalHeaders(headers) : headers;
     if (chunk?.[Header.CHANNEL] !== STREAM_CHANNEL) return false;
     const [id = ''] = requestIds(chunk);
-    const entry = this.#streams.get(id);
+    const entry = this.#streams.get(id.slice(this.#wire.mark.length));
     if (entry?.target !== target || headers[Header.RETURN_CODE] === ReturnCode.OK) return true;
     const { returnCode, message, reason } = failureOf(headers, target, 'stream');
     const isOfTarget = headers.cn__origin === target;

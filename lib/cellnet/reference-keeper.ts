@@ -97,6 +97,7 @@ export class Offer {
 /** Keeps arrays for others to pull. */
 export class ReferenceKeeper {
   readonly fqcn: string;
+  readonly #mark: string;
   readonly #options: Required<ReferenceOptions>;
   readonly #scheduler: SchedulerLike;
   /** The references, those that have been pulled too. */
@@ -104,8 +105,10 @@ export class ReferenceKeeper {
   #heldBytes = 0;
   #sweeping = Subscription.EMPTY;
 
-  constructor(fqcn: string, options: Required<ReferenceOptions>, scheduler: SchedulerLike) {
+  /** @param mark - what the IDs of references begin with */
+  constructor(fqcn: string, mark: string, options: Required<ReferenceOptions>, scheduler: SchedulerLike) {
     this.fqcn = fqcn;
+    this.#mark = mark;
     this.#options = options;
     this.#scheduler = scheduler;
   }
@@ -153,7 +156,7 @@ export class ReferenceKeeper {
   }
 
   begin(offer: Offer): Kept {
-    const refId = crypto.randomUUID();
+    const refId = `${this.#mark}${crypto.randomUUID()}`;
     const nonce = crypto.randomUUID();
     const usedMs = this.#scheduler.now();
     const kept: Kept = { refId, offer, files: [], count: 0, nonce, done: new Set(), usedMs };
@@ -221,11 +224,12 @@ function stepOf(files: readonly Uint8Array[], start: number): readonly Uint8Arra
 /** Arrays are sent by reference where that is asked for. */
 export function keeperOf(
   fqcn: string,
+  mark: string,
   options: Required<ReferenceOptions>,
   scheduler: SchedulerLike,
 ): ReferenceKeeper | undefined {
   return options.sendFromBytes < Number.POSITIVE_INFINITY
-    ? new ReferenceKeeper(fqcn, options, scheduler)
+    ? new ReferenceKeeper(fqcn, mark, options, scheduler)
     : undefined;
 }
 

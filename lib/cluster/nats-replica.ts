@@ -50,7 +50,7 @@ import {
   type ReleaseAnswer,
   type ReleaseRequest,
 } from './release.js';
-import { isReplicaId } from './replica-id.js';
+import { isReplicaId, markOf } from './replica-id.js';
 import { Spreading } from './spreading.js';
 
 const log = logger('cluster');
@@ -79,6 +79,9 @@ export class NatsReplica implements Replica {
   readonly id = `${hostname()
     .replaceAll(/[^A-Za-z0-9_-]/g, '_')
     .slice(0, 40)}-${randomBytes(6).toString('base64url')}`;
+
+  /** {@inheritDoc Replica.mark} */
+  readonly mark = markOf(this.id);
 
   readonly #host: ReplicaHost;
   readonly #options: ResolvedClusterOptions;

@@ -26,7 +26,7 @@ export interface ClusterOptions {
   readonly storage?: 'file' | 'memory';
   /**
    * Which replicas get the messages of sites, by app ID: see {@link Deliver}. A function decides for each message.
-   * Default: `local`; of app ID 1, which cells use, replies to the cell of the hub go to `every` replica.
+   * Default: `local`; of app ID 1, which cells use, answers to the cell of the hub go to the replica that they are for.
    */
   readonly deliver?: Readonly<Record<number, DeliverRule>>;
   /** How many servers of a NATS cluster keep them. Default: 1. Range: 1 to 5. */

@@ -1,25 +1,33 @@
+import { addresseeOf } from '../cellnet/addressee.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { endpointNameFault } from '../endpoint.js';
 import type { ReceivedMessage } from '../received-message.js';
 import { decodeFrame, encodeHead, type Frame } from '../wire/frame.js';
 import { FrameType } from '../wire/prefix.js';
+import { markOf } from './replica-id.js';
 
 /**
  * Which replicas get a message of a site: `local`, the one that the site is connected to; `one` of all, in turn, as long as
- * it has room; `every` one.
+ * it has room; `every` one; or the one with this ID, and where it does not live, the one that the site is connected to.
  */
-export type Deliver = 'local' | 'one' | 'every';
+export type Deliver = 'local' | 'one' | 'every' | { readonly replica: string };
 
 /** Decides for each message of an app ID. Where a function throws, its message is `local`, and the log has the reason. */
 export type DeliverRule = Deliver | ((received: ReceivedMessage) => Deliver);
 
 /**
- * The rule for cells: a reply to the cell of the hub goes to every replica, since any of them may have asked. Those that did
- * not have no request of its ID.
+ * The rule for cells: what answers the cell of the hub goes to the replica that asked, sent or offered. What acknowledges a
+ * stream does not tell which one sent it: it goes to every replica, and those that have no such stream drop it.
+ *
+ * @param others - the replicas that live, without this one
  */
-export function repliesToEvery(localName: string): DeliverRule {
-  return ({ message: { headers } }) =>
-    headers?.cn__msg_type === 'reply' && headers.cn__destination === localName ? 'every' : 'local';
+export function answersToAsker(localName: string, others: () => readonly string[]): DeliverRule {
+  return ({ message }) => {
+    const addressee = addresseeOf(localName, message);
+    if (addressee === undefined || addressee === 'every') return addressee ?? 'local';
+    const replica = others().find((other) => addressee.startsWith(markOf(other)));
+    return replica === undefined ? 'local' : { replica };
+  };
 }
 
 /** The first bytes of a message for another replica: the name of the site, and the head of the frame. */

@@ -9,7 +9,7 @@ import type { ReceivedMessage } from '../received-message.js';
 import { NOTHING } from '../stats.js';
 import { RemoteConnection } from './remote-connection.js';
 import type { RemoteSink } from './remote-sink.js';
-import { decodeSpread, type Deliver, type DeliverRule, encodeSpread, repliesToEvery } from './spread.js';
+import { answersToAsker, decodeSpread, type Deliver, type DeliverRule, encodeSpread } from './spread.js';
 
 const log = logger('cluster');
 
@@ -38,19 +38,24 @@ export class Spreading {
 
   constructor(context: SpreadingContext) {
     this.#context = context;
-    this.#rules = { [AppIds.DEFAULT]: repliesToEvery(context.host.localName), ...context.rules };
+    this.#rules = {
+      [AppIds.DEFAULT]: answersToAsker(context.host.localName, context.others),
+      ...context.rules,
+    };
   }
 
   /** Passes a message on, as the rule of its app ID says. @returns whether the receivers here get it too */
   spread(received: ReceivedMessage): boolean {
     const deliver = this.#deliver(received);
     if (deliver === 'local') return true;
-    const { others, sinkTo } = this.#context;
     if (deliver === 'one') return !this.#spreadToOne(received);
-    const head = encoded(received);
+    const { others, sinkTo } = this.#context;
+    const isForEvery = deliver === 'every';
+    const replicas = isForEvery ? others() : others().filter((replica) => replica === deliver.replica);
+    const head = replicas.length === 0 ? undefined : encoded(received);
     if (head === undefined) return true;
-    for (const replica of others()) this.#spreadTo(sinkTo(replica), received, head);
-    return true;
+    for (const replica of replicas) this.#spreadTo(sinkTo(replica), received, head);
+    return isForEvery;
   }
 
   /** Takes a message of an endpoint of another replica. @throws CommError `BAD_DATA` where it is broken */

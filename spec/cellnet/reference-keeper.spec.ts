@@ -9,7 +9,7 @@ import { NdArray } from '../../lib/fobs/index.js';
 describe('arrays that are kept', () => {
   const setUp = () => {
     const options = { ...REFERENCE_DEFAULTS, sendFromBytes: 0 };
-    const keeper = new ReferenceKeeper('server', options, new VirtualTimeScheduler());
+    const keeper = new ReferenceKeeper('server', '', options, new VirtualTimeScheduler());
     const keep = (owner: string) => keeper.offer(owner).keep(NdArray.float32([1]));
     const ask = (refId: string | undefined) => () =>
       keeper.answer({ payload: { ref_id: refId }, origin: 'x' } as unknown as CellRequest);

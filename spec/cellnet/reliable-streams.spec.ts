@@ -183,6 +183,7 @@ describe('a stream that is given up', () => {
       const dialects = new PeerDialects();
       dialects.learn('site-2', { fobs }, 'site-2');
       const outbound = new OutboundStreams('site-1', STREAM_DEFAULTS, dialects, scheduler, {
+        mark: '',
         send: (_target, _bytes, { headers }) => types.push(headers?.sm__dt) > 0,
         drained: () => NEVER,
       });

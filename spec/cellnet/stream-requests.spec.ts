@@ -107,6 +107,7 @@ describe('a request that is a stream', () => {
     marbles((scheduler, { expectObservable }) => {
       const pending = new PendingRequests(scheduler);
       const outbound = new OutboundStreams('site-1', STREAM_DEFAULTS, new PeerDialects(), scheduler, {
+        mark: '',
         send: () => false,
         drained: () => throwError(() => new CommError(CommErrorCode.CLOSED, 'site-2 has gone')),
       });

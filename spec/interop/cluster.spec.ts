@@ -2,6 +2,7 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 
 import { Cell } from '../../lib/cellnet/index.js';
+import { type FobsValue, NdArray } from '../../lib/fobs/index.js';
 import { EndpointState, Mode, textMessage } from '../../lib/index.js';
 import { clusterName, replica } from '../cluster/cluster-of.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
@@ -44,11 +45,11 @@ describe.skipIf(inject('interopObstacle') !== '')('a site of NVFlare at one of t
     await untilState(two.hub, 'site-1', EndpointState.DISCONNECTED);
   });
 
-  it('and its cell is asked by a cell at the other one', async () => {
+  it('and its cell is asked by a cell at the other one, and by that of the hub there, with streams and arrays', async () => {
     const shared = { server, name: clusterName() };
     const [one, two] = await Promise.all([replica(shared), replica(shared)]);
-    new Cell(one.hub);
-    new Cell(two.hub);
+    const [asking] = [one, two].map(({ hub }) => new Cell(hub, { references: { sendFromBytes: 1_000 } }));
+    if (asking === undefined) throw new Error('there are two');
     const site = communicator('js');
     site.addConnector(one.url, Mode.ACTIVE);
     const cell = new Cell(site);
@@ -63,6 +64,30 @@ describe.skipIf(inject('interopObstacle') !== '')('a site of NVFlare at one of t
         }
       }, 30_000);
       expect(echoed).toBe('through two replicas');
+      const ask = async (topic: string, payload: FobsValue): Promise<FobsValue> =>
+        (await firstValueFrom(asking.request('py', 'app', topic, payload))).payload;
+      const bytes = new Uint8Array(10_000_000).map((_, n) => n % 251);
+      expect(Buffer.compare((await ask('echo', bytes)) as Uint8Array, bytes)).toBe(0);
+    } finally {
+      await end();
+    }
+  });
+
+  it('and pulls arrays from the replica that keeps them', async () => {
+    const shared = { server, name: clusterName() };
+    const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+    const [asking] = [one, two].map(({ hub }) => new Cell(hub, { references: { sendFromBytes: 1_000 } }));
+    if (asking === undefined) throw new Error('there are two');
+    const end = await startCellPeers(VERSION, [['py', two.url]], 'array_peer.py');
+    try {
+      await untilState(one.hub, 'py');
+      const ask = async (channel: string, topic: string, payload: FobsValue): Promise<FobsValue> =>
+        (await firstValueFrom(asking.request('py', channel, topic, payload))).payload;
+      const array = NdArray.float32(new Float32Array(1_000).map((_, n) => n));
+      // Arrays are kept for those that are known to pull.
+      expect(await ask('app', 'echo', { n: 1 })).toEqual({ n: 1 });
+      expect(await ask('app', 'echo', { array })).toEqual({ array });
+      expect(await ask('task', 'pulls', null)).toBe(1);
     } finally {
       await end();
     }
