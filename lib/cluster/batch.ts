@@ -4,6 +4,7 @@
  *   batch:    'r' u8 | version u8 | flags u8 | 0 u8 | epoch u32 | number f64 | oldest f64 | acknowledged epoch u32 | acknowledged number f64
  *   records:  type u8 | channel u32 | what follows
  *     OPEN        generation f64 | length u16 | name in ASCII     the messages of this channel are for this endpoint
+ *     OPEN_SPREAD the messages of this channel are for the receivers
  *     DATA        length u32 | the frame, or the rest of it
  *     PART        length u32 | a part of a frame
  *     WRITTEN     messages u32 | bytes f64                        what was sent on this channel is with the system
@@ -38,6 +39,7 @@ export const RecordType = {
   REMOVE: 7,
   QUIESCE: 8,
   QUIESCED: 9,
+  OPEN_SPREAD: 10,
 } as const;
 
 /** What is said before the records. */
@@ -55,9 +57,16 @@ export interface BatchHeader {
   readonly acknowledged: number;
 }
 
+/** An endpoint of the replica that a channel goes to, under a claim that it has on the name. */
+export interface Claimed {
+  readonly name: string;
+  readonly generation: number;
+}
+
 /** One record. */
 export type BatchRecord =
-  | { readonly type: 'open'; readonly channel: number; readonly generation: number; readonly name: string }
+  /** The messages of the channel are for an endpoint, or for the receivers. */
+  | { readonly type: 'open'; readonly channel: number; readonly target: Claimed | undefined }
   | {
       readonly type: 'data';
       readonly channel: number;
@@ -121,9 +130,12 @@ export function* readRecords(batch: Uint8Array): Generator<BatchRecord> {
         const generation = countOf(view.getFloat64(take(8)));
         const length = view.getUint16(take(2));
         const nameAt = take(length);
-        yield { type: 'open', channel, generation, name: asciiOf(batch, nameAt, length) };
+        yield { type: 'open', channel, target: { name: asciiOf(batch, nameAt, length), generation } };
         break;
       }
+      case RecordType.OPEN_SPREAD:
+        yield { type: 'open', channel, target: undefined };
+        break;
       case RecordType.DATA:
       case RecordType.PART: {
         const length = view.getUint32(take(4));

@@ -1,12 +1,12 @@
 import { StorageType } from '@nats-io/jetstream';
 import type { KV, KvWatchEntry } from '@nats-io/kv';
 import { Kvm } from '@nats-io/kv';
-import type { NatsConnection } from '@nats-io/transport-node';
 
 import { CommError } from '../comm-error.js';
 import { Endpoint, EndpointState } from '../endpoint.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
 import { viewOf } from './batch.js';
+import type { Bus } from './bus.js';
 import type { ResolvedClusterOptions } from './options.js';
 import { isReplicaId } from './replica-id.js';
 
@@ -48,18 +48,17 @@ const CONFLICT_CODES: readonly unknown[] = [10_071, 10_164];
  * the entry before, so of two that want a name one gets it.
  */
 export class Directory {
-  readonly #nats: NatsConnection;
+  readonly #bus: Pick<Bus, 'nats'>;
   readonly #options: ResolvedClusterOptions;
   readonly #maxProperties: number;
   readonly #queue: (() => void)[] = [];
   #writing = 0;
   #bucket: KV | undefined;
-  #isClosed = false;
   #watches = 0;
   #stopWatching: () => void = () => undefined;
 
-  constructor(nats: NatsConnection, options: ResolvedClusterOptions, maxProperties: number) {
-    this.#nats = nats;
+  constructor(bus: Pick<Bus, 'nats'>, options: ResolvedClusterOptions, maxProperties: number) {
+    this.#bus = bus;
     this.#options = options;
     this.#maxProperties = maxProperties;
   }
@@ -69,10 +68,10 @@ export class Directory {
    * change.
    */
   async watch(next: (event: DirectoryEvent) => void): Promise<void> {
-    this.stop();
-    const watch = (this.#watches += 1);
+    this.close();
+    const watch = this.#watches;
     const { name, storage, storageReplicas } = this.#options;
-    const bucket = await new Kvm(this.#nats).create(`rxflare_${name}`, {
+    const bucket = await new Kvm(this.#bus.nats).create(`rxflare_${name}`, {
       description: `The endpoints of the rxflare cluster ${name}`,
       history: 1,
       storage: storage === 'file' ? StorageType.File : StorageType.Memory,
@@ -81,24 +80,19 @@ export class Directory {
     });
     this.#bucket = bucket;
     const entries = await bucket.watch();
-    if (this.#isClosed || watch !== this.#watches) {
+    if (watch !== this.#watches) {
       entries.stop();
       return;
     }
     this.#stopWatching = () => entries.stop();
     void (async () => {
-      for await (const entry of entries) next(this.#read(entry));
+      for await (const entry of entries) if (watch === this.#watches) next(this.#read(entry));
     })().catch(() => undefined); // It ends when NATS is away; then it is watched again.
   }
 
-  /** Watches no more, now and later. */
-  close(): void {
-    this.#isClosed = true;
-    this.stop();
-  }
-
   /** Watches no more. */
-  stop(): void {
+  close(): void {
+    this.#watches += 1;
     this.#stopWatching();
     this.#stopWatching = () => undefined;
   }

@@ -3,46 +3,36 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import { concatenated } from '../concatenated.js';
 import { addTallies, NOTHING } from '../stats.js';
 import { PREFIX_BYTES, readPrefix } from '../wire/prefix.js';
-import { type BatchHeader, type BatchRecord, readRecords } from './batch.js';
+import { type BatchHeader, type BatchRecord, type Claimed, readRecords } from './batch.js';
 import type { OutgoingLink } from './outgoing-link.js';
 
 /** Payloads up to this size go out in one piece with their head, so that they hold no batch in memory. */
 const SMALL_BYTES = 4 * 1024;
 
-/** The name of the channel for messages of endpoints, which are for the receivers of the other replica. */
-export const SPREAD_NAME = '';
-
 /** What a link hands on. */
 export interface IncomingHandler {
   /** Sends a message to an endpoint here; false where it is not here under that claim. */
-  accept(
-    name: string,
-    generation: number,
-    head: Uint8Array,
-    payload: Uint8Array | undefined,
-    origin: Origin,
-  ): boolean;
+  accept(target: Claimed, head: Uint8Array, payload: Uint8Array | undefined, origin: Origin): boolean;
   /** Takes a message of an endpoint of the other replica. */
   arrive(bytes: Uint8Array, origin: Origin): void;
   /** Ends the connection of an endpoint that is here under that claim. */
-  remove(name: string, generation: number): void;
+  remove(target: Claimed): void;
   /** Records of our own channels, and of the link as a whole. */
   tell(record: Exclude<BatchRecord, { type: 'open' | 'data' | 'close' | 'remove' }>): void;
 }
 
 /** What comes on one channel, and what became of it. */
 class IncomingChannel implements Origin {
-  readonly name: string;
-  readonly generation: number;
+  /** `undefined`: our receivers. */
+  readonly target: Claimed | undefined;
   readonly #changed: (channel: IncomingChannel) => void;
   parts: Uint8Array[] = [];
   partBytes = 0;
   #written = { messages: 0, bytes: 0 };
   #lost: Losses = { undelivered: NOTHING, unknown: NOTHING };
 
-  constructor(name: string, generation: number, changed: (channel: IncomingChannel) => void) {
-    this.name = name;
-    this.generation = generation;
+  constructor(target: Claimed | undefined, changed: (channel: IncomingChannel) => void) {
+    this.target = target;
     this.#changed = changed;
   }
 
@@ -129,9 +119,7 @@ export class IncomingLink {
 
   /** Writes what became of messages into the link back. */
   report(link: OutgoingLink): void {
-    for (const [channel, id] of this.#reports) {
-      channel.report(id, link);
-    }
+    for (const [channel, id] of this.#reports) channel.report(id, link);
     this.#reports.clear();
   }
 
@@ -156,15 +144,15 @@ export class IncomingLink {
         if (channel !== undefined) this.#channels.delete(record.channel);
         break;
       case 'remove':
-        if (channel !== undefined) this.#handler.remove(channel.name, channel.generation);
+        if (channel?.target !== undefined) this.#handler.remove(channel.target);
         break;
       default:
         this.#handler.tell(record);
     }
   }
 
-  #newChannel({ channel: id, name, generation }: Extract<BatchRecord, { type: 'open' }>): IncomingChannel {
-    return new IncomingChannel(name, generation, (channel) => {
+  #newChannel({ channel: id, target }: Extract<BatchRecord, { type: 'open' }>): IncomingChannel {
+    return new IncomingChannel(target, (channel) => {
       if (this.#channels.get(id) !== channel) return;
       this.#reports.set(channel, id);
       this.#changed();
@@ -191,15 +179,15 @@ export class IncomingLink {
   }
 
   #accept(channel: IncomingChannel, frame: Uint8Array): void {
-    if (channel.name === SPREAD_NAME) {
+    const { target } = channel;
+    if (target === undefined) {
       this.#handler.arrive(frame, channel);
       return;
     }
     const { headerLength } = readPrefix(frame);
     const headBytes = frame.length <= SMALL_BYTES ? frame.length : PREFIX_BYTES + headerLength;
     const payload = headBytes === frame.length ? undefined : frame.subarray(headBytes);
-    const { name, generation } = channel;
-    if (this.#handler.accept(name, generation, frame.subarray(0, headBytes), payload, channel)) return;
+    if (this.#handler.accept(target, frame.subarray(0, headBytes), payload, channel)) return;
     channel.lost({ undelivered: { messages: 1, bytes: frame.length }, unknown: NOTHING });
   }
 }

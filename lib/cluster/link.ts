@@ -1,7 +1,7 @@
 import type { Losses } from '../cluster-contract.js';
 import { NOTHING } from '../stats.js';
-import { type BatchRecord, HEADER_BYTES, readHeader, writeHeader } from './batch.js';
-import { IncomingLink, type IncomingHandler, SPREAD_NAME } from './incoming-link.js';
+import { type BatchRecord, type Claimed, HEADER_BYTES, readHeader, writeHeader } from './batch.js';
+import { IncomingLink, type IncomingHandler } from './incoming-link.js';
 import { OutgoingLink } from './outgoing-link.js';
 import { RemoteSink } from './remote-sink.js';
 
@@ -18,8 +18,8 @@ export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'arrive' |
   nextChannel(): number;
   /** Sends a message of NATS to the other replica, if NATS is there. */
   publish(batch: Uint8Array): void;
-  /** What was sent to an endpoint there is lost. */
-  lost(name: string, losses: Losses): void;
+  /** What was sent to an endpoint there, or to the receivers, is lost. */
+  lost(name: string | undefined, losses: Losses): void;
   /** The other replica is about to stop, or has heard that we are. */
   told(type: 'quiesce' | 'quiesced'): void;
 }
@@ -32,6 +32,7 @@ export class Link {
   readonly #sinks = new Map<number, RemoteSink>();
   /** The open ones by the names of their endpoints. */
   readonly #open = new Map<string, RemoteSink>();
+  #spread: RemoteSink | undefined;
   readonly #whenSettled = new Set<() => void>();
   #isAcknowledgementDue = false;
   /** The epoch of the other replica that it must begin anew. */
@@ -50,7 +51,7 @@ export class Link {
       {
         accept: (...message) => context.accept(...message),
         arrive: (...message) => context.arrive(...message),
-        remove: (name, generation) => context.remove(name, generation),
+        remove: (target) => context.remove(target),
         tell: (record) => this.#told(record),
       },
       context.maxFrameBytes,
@@ -90,28 +91,22 @@ export class Link {
   /** What carries messages to an endpoint there, under the claim that the other replica has on its name. */
   sinkTo(name: string, generation: number): RemoteSink {
     const known = this.#open.get(name);
-    if (known?.destination.generation === generation) return known;
+    if (known?.target?.generation === generation) return known;
     this.closeSink(name);
-    const { highWaterMarkBytes } = this.#context;
-    const channel = this.#context.nextChannel();
-    const destination = { channel, name, generation };
-    const sink = new RemoteSink(destination, this.#out, highWaterMarkBytes, (losses) =>
-      this.#context.lost(name, losses),
-    );
-    this.#sinks.set(channel, sink);
+    const sink = this.#newSink({ name, generation });
     this.#open.set(name, sink);
     return sink;
   }
 
   /** What carries messages of our endpoints to the receivers there. */
   get spread(): RemoteSink {
-    return this.sinkTo(SPREAD_NAME, 0);
+    return (this.#spread ??= this.#newSink(undefined));
   }
 
   /** An endpoint is not there any more, or under another claim. */
   closeSink(name: string, generation?: number): void {
     const sink = this.#open.get(name);
-    if (sink === undefined || sink.destination.generation === generation) return;
+    if (sink === undefined || sink.target?.generation === generation) return;
     sink.close();
     this.#open.delete(name);
     this.#forgetIfSettled(sink);
@@ -142,14 +137,25 @@ export class Link {
   close(): void {
     this.#out.close();
     // Those who wait for room there go on.
-    this.#open.get(SPREAD_NAME)?.abandon();
+    this.#spread?.abandon();
     for (const sink of this.#sinks.values()) {
       sink.close();
       sink.abandon();
     }
     this.#sinks.clear();
     this.#open.clear();
+    this.#spread = undefined;
     this.#settledSome();
+  }
+
+  #newSink(target: Claimed | undefined): RemoteSink {
+    const { highWaterMarkBytes } = this.#context;
+    const channel = this.#context.nextChannel();
+    const sink = new RemoteSink(channel, target, this.#out, highWaterMarkBytes, (losses) =>
+      this.#context.lost(target?.name, losses),
+    );
+    this.#sinks.set(channel, sink);
+    return sink;
   }
 
   /** The other replica has forgotten us: what was on its way may have arrived. */
@@ -190,8 +196,7 @@ export class Link {
 
   #forgetIfSettled(sink: RemoteSink): void {
     if (sink.isOpen || sink.bufferedMessages > 0) return;
-    const { channel } = sink.destination;
-    if (this.#sinks.delete(channel)) this.#out.tell('CLOSE', channel);
+    if (this.#sinks.delete(sink.channel)) this.#out.tell('CLOSE', sink.channel);
   }
 
   /** With whatever goes there next, or alone at the end of this turn. */

@@ -30,6 +30,10 @@ export class Lives {
     return this.#seenAt.has(replica);
   }
 
+  isGone(replica: string): boolean {
+    return this.#goneSince.has(replica);
+  }
+
   /** A sign of life. @returns whether the replica was not taken for alive before */
   seen(replica: string, now: number): boolean {
     const isNews = !this.#seenAt.has(replica);

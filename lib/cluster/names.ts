@@ -27,9 +27,13 @@ export interface NamesContext {
   readonly after: (ms: number) => Promise<void>;
   readonly isAlive: (replica: string) => boolean;
   /** Asks the holder of a name to let go of it. Rejects where it does not answer. */
-  readonly ask: (replica: string, request: ReleaseRequest, timeoutMs: number) => Promise<ReleaseAnswer>;
-  /** The entry of a name has changed. @param before - the replica that had it */
-  readonly changed: (name: string, before: string | undefined) => void;
+  readonly requestRelease: (
+    replica: string,
+    request: ReleaseRequest,
+    timeoutMs: number,
+  ) => Promise<ReleaseAnswer>;
+  /** The entry of a name has changed. @param before - the replica that had it, or has it */
+  readonly changed: (name: string, before: string) => void;
 }
 
 /** A write that is on its way. */
@@ -120,7 +124,7 @@ export class Names {
   }
 
   /** Another replica wants a name. */
-  async answer({ name, revision, by, rule }: ReleaseRequest): Promise<ReleaseAnswer> {
+  async answerRelease({ name, revision, by, rule }: ReleaseRequest): Promise<ReleaseAnswer> {
     // What we write now, it may have seen.
     await this.#writing.get(name)?.answer.catch(() => undefined);
     // What we have by another revision, the compare-and-set of the other one finds out. So nobody waits for each other.
@@ -207,7 +211,7 @@ export class Names {
     let before = known?.revision ?? 0;
     for (;;) {
       if (known !== undefined && known.entry.replica !== self)
-        await this.#ask(name, known, deadline, isWanted);
+        await this.#requestRelease(name, known, deadline, isWanted);
       if (!isWanted()) return;
       const generation = this.#own.get(name)?.entry.generation ?? (this.#generation += 1);
       const entry = { replica: self, generation, endpoint };
@@ -225,26 +229,23 @@ export class Names {
   }
 
   /** Returns when the holder has let go of a name, or is gone. */
-  async #ask(
+  async #requestRelease(
     name: string,
     { entry, revision }: Known,
     deadline: number,
     isWanted: () => boolean,
   ): Promise<void> {
-    const { self, host, now, after, ask, isAlive } = this.#context;
+    const { self, host, now, after, requestRelease, isAlive } = this.#context;
     const { duplicateName: rule } = host.settings;
     const { replica } = entry;
     while (isAlive(replica) && isWanted()) {
       const left = deadline - now();
       if (left <= 0) throw notFree(name, `replica ${replica}, which has it, gives no answer`);
-      try {
-        const answer = await ask(replica, { name, revision, by: self, rule }, left);
-        if (answer.isReleased) return;
-        throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
-      } catch (error) {
-        if (error instanceof CommError) throw error;
-        await after(AGAIN_MS);
-      }
+      const request = { name, revision, by: self, rule };
+      const answer = await requestRelease(replica, request, left).catch(() => undefined);
+      if (answer === undefined) await after(AGAIN_MS);
+      else if (answer.isReleased) return;
+      else throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
     }
   }
 

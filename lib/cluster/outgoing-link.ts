@@ -1,6 +1,6 @@
 import type { Tally } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
-import { HEADER_BYTES, PART_BYTES, RECORD_BYTES, RecordType, viewOf } from './batch.js';
+import { type Claimed, HEADER_BYTES, PART_BYTES, RECORD_BYTES, RecordType, viewOf } from './batch.js';
 
 /** How many bytes may be on their way to one replica: a NATS server drops a client that is 64 MiB behind. */
 const WINDOW_BYTES = 4 * 1024 ** 2;
@@ -70,8 +70,13 @@ export class OutgoingLink {
     return this.#sent.peek()?.number ?? this.#number + 1;
   }
 
-  /** The messages of a channel are for an endpoint from now on. */
-  open(channel: number, generation: number, name: string): void {
+  /** The messages of a channel are for an endpoint from now on, or for the receivers. */
+  open(channel: number, target: Claimed | undefined): void {
+    if (target === undefined) {
+      this.tell('OPEN_SPREAD', channel);
+      return;
+    }
+    const { name, generation } = target;
     const at = this.#record(RecordType.OPEN, channel, 10 + name.length);
     this.#view.setFloat64(at, generation);
     this.#view.setUint16(at + 8, name.length);
@@ -105,7 +110,7 @@ export class OutgoingLink {
   }
 
   /** A record that only has a type. */
-  tell(type: 'CLOSE' | 'REMOVE' | 'QUIESCE' | 'QUIESCED', channel = 0): void {
+  tell(type: 'OPEN_SPREAD' | 'CLOSE' | 'REMOVE' | 'QUIESCE' | 'QUIESCED', channel = 0): void {
     this.#record(RecordType[type], channel, 0);
   }
 

@@ -3,25 +3,19 @@ import { type Observable, Subject } from 'rxjs';
 import type { Losses } from '../cluster-contract.js';
 import type { Sink } from '../sink.js';
 import { addTallies, NOTHING, type Tally } from '../stats.js';
+import type { Claimed } from './batch.js';
 import type { OutgoingLink } from './outgoing-link.js';
 
 /** What a message takes on its way beside its bytes, about: the limit in bytes is one in count as well. */
 const OVERHEAD_BYTES = 32;
 
-/** Where a channel goes. */
-export interface Destination {
-  readonly channel: number;
-  readonly name: string;
-  /** Of the claim that the other replica has on the name. */
-  readonly generation: number;
-}
-
 /**
- * What was sent to an endpoint of another replica. A message is buffered here until that replica says that the operating
+ * What was sent to an endpoint of another replica, or to its receivers. A message is buffered here until that replica says that the operating
  * system has it, or that it is lost; so a slow endpoint makes this sink full.
  */
 export class RemoteSink implements Sink {
-  destination: Destination;
+  /** `undefined`: the receivers. */
+  readonly target: Claimed | undefined;
   readonly written$: Observable<void>;
   readonly drained$: Observable<void>;
   readonly sent = { messages: 0, bytes: 0 };
@@ -29,6 +23,7 @@ export class RemoteSink implements Sink {
   readonly #link: OutgoingLink;
   readonly #highWaterMarkBytes: number;
   readonly #tellLost: (losses: Losses) => void;
+  #channel: number;
   readonly #written = new Subject<void>();
   readonly #drained = new Subject<void>();
   #openedIn = 0;
@@ -39,17 +34,23 @@ export class RemoteSink implements Sink {
 
   /** @param tellLost - hears of messages that do not arrive, or may not */
   constructor(
-    destination: Destination,
+    channel: number,
+    target: Claimed | undefined,
     link: OutgoingLink,
     highWaterMarkBytes: number,
     tellLost: (losses: Losses) => void,
   ) {
-    this.destination = destination;
+    this.#channel = channel;
+    this.target = target;
     this.#link = link;
     this.#highWaterMarkBytes = highWaterMarkBytes;
     this.#tellLost = tellLost;
     this.written$ = this.#written.asObservable();
     this.drained$ = this.#drained.asObservable();
+  }
+
+  get channel(): number {
+    return this.#channel;
   }
 
   /** What was sent, and is not settled. */
@@ -84,7 +85,7 @@ export class RemoteSink implements Sink {
     this.sent.bytes += bytes;
     this.#messages += 1;
     this.#bytes += bytes;
-    this.#link.data(this.destination.channel, head, payload);
+    this.#link.data(this.#channel, head, payload);
     if (this.bufferedBytes >= this.#highWaterMarkBytes) this.#isFull = true;
     return !this.#isFull;
   }
@@ -92,7 +93,7 @@ export class RemoteSink implements Sink {
   /** Has the endpoint's connection ended, behind what was sent. */
   remove(): void {
     this.#open();
-    this.#link.tell('REMOVE', this.destination.channel);
+    this.#link.tell('REMOVE', this.#channel);
   }
 
   /** The other replica tells what became of messages. More than were sent cannot be. */
@@ -115,7 +116,7 @@ export class RemoteSink implements Sink {
 
   /** What is sent from now on goes on another channel. */
   moveTo(channel: number): void {
-    this.destination = { ...this.destination, channel };
+    this.#channel = channel;
   }
 
   /** The endpoint is not there any more. What was sent is settled yet. */
@@ -125,9 +126,8 @@ export class RemoteSink implements Sink {
 
   /** Says what the channel is for, unless the other replica knows it. */
   #open(): void {
-    const { channel, generation, name } = this.destination;
     if (this.#openedIn === this.#link.epoch) return;
     this.#openedIn = this.#link.epoch;
-    this.#link.open(channel, generation, name);
+    this.#link.open(this.#channel, this.target);
   }
 }

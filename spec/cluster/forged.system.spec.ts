@@ -45,7 +45,7 @@ it('garbage on every subject is counted, and disturbs nothing', async () => {
   const id = one.view.replica ?? '';
   const subjects = [
     `rxflare.${name}.beat`,
-    `rxflare.${name}.ask.${id}`,
+    `rxflare.${name}.release.${id}`,
     `rxflare.${name}.data.${id}.${two.view.replica ?? ''}`,
     `rxflare.${name}.data.${id}.nobody`,
   ];

@@ -54,7 +54,7 @@ class Side {
       publish: (batch) => {
         for (const each of this.#mangle(batch.slice())) queueMicrotask(() => this.other?.link.receive(each));
       },
-      accept: (name, generation, head, payload, origin) => {
+      accept: ({ name, generation }, head, payload, origin) => {
         if (!this.isHere || name !== NAME || generation !== 1) return false;
         const bytes = Buffer.concat([head, payload ?? Buffer.alloc(0)]);
         this.got.push({ n: readPrefix(bytes).streamId, bytes, origin });
@@ -62,7 +62,7 @@ class Side {
         return true;
       },
       arrive: () => undefined,
-      remove: (name) => this.told.push(`remove ${name}`),
+      remove: ({ name }) => this.told.push(`remove ${name}`),
       lost: (name, { undelivered, unknown }: Losses) =>
         this.lost.push(`${name} ${undelivered.messages} ${unknown.messages}`),
       told: (type) => this.told.push(type),

@@ -91,11 +91,11 @@ class Place {
       after: () => turn(),
       isAlive: (replica) =>
         !world.replicas.some(({ id, isFrozen, isDead }) => id === replica && (isFrozen || isDead)),
-      ask: async (replica, request) => {
+      requestRelease: async (replica, request) => {
         await this.#awake();
         const holder = world.replicas.find(({ id }) => id === replica);
         if (holder === undefined || holder.isDead || holder.isFrozen) throw new Error('no responders');
-        const answer = await holder.names.answer(request);
+        const answer = await holder.names.answerRelease(request);
         await this.#awake();
         return answer;
       },
@@ -273,7 +273,7 @@ describe('names', () => {
     while (world.entries.get('site') === undefined) await turn();
     a.isFrozen = true;
     const { revision = 0 } = world.entries.get('site') ?? {};
-    const answering = a.names.answer({ name: 'site', revision, by: 'b', rule: 'newcomer' });
+    const answering = a.names.answerRelease({ name: 'site', revision, by: 'b', rule: 'newcomer' });
     a.isFrozen = false;
     expect(await answering).toEqual({ isReleased: true });
     expect([...a.sessions]).toEqual([]);

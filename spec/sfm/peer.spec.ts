@@ -26,7 +26,8 @@ describe('sending to a peer', () => {
   it('counts what went through a sink once, even if that is given again', () => {
     const { peer } = setUp();
     const sink = new RemoteSink(
-      { channel: 1, name: 'site-1', generation: 1 },
+      1,
+      { name: 'site-1', generation: 1 },
       new OutgoingLink(
         1_000,
         () => 1,

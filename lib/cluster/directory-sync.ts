@@ -1,0 +1,198 @@
+import { firstValueFrom, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import { logger } from '../log.js';
+import type { Directory, DirectoryEvent } from './directory.js';
+import type { Membership } from './membership.js';
+import type { Names } from './names.js';
+
+const log = logger('cluster');
+
+/** How long it may take to read the directory: 100,000 endpoints take seconds. */
+const READ_TIMEOUT_MS = 60_000;
+
+/** How long to wait before it is read again. */
+const AGAIN_MS = 500;
+
+/** What keeps us and the directory in step needs these. */
+export interface DirectorySyncContext {
+  readonly self: string;
+  readonly directory: Directory;
+  readonly names: Names;
+  readonly members: Membership;
+  /** Ends early when the replica has left. */
+  readonly after: (ms: number) => Promise<void>;
+  /** What the directory has cannot be read. */
+  readonly reject: (reason: string) => void;
+  /** All endpoints of the others are known. */
+  readonly whenRead: () => void;
+}
+
+/*
+ * Each state is an object of its own, so what waits knows by it whether its time is over.
+ *
+ *   away --start, resume--> reading --all is known--> connected --check--> checking
+ *    ^                       | ^                        | ^_________________| |
+ *    |                       | \________________________|__the bucket is gone_/
+ *    \_______________________|__________________________|______suspend
+ */
+interface State {
+  readonly type: 'away' | 'reading' | 'connected' | 'checking';
+}
+
+/** Keeps us and the directory in step: reads all of it, follows it, and looks after what it has. */
+export class DirectorySync {
+  readonly #context: DirectorySyncContext;
+  readonly #markers = new Subject<number>();
+  /** Gone replicas whose entries are being deleted. */
+  readonly #cleaning = new Set<string>();
+  #state: State = { type: 'away' };
+  #wasRead = false;
+
+  constructor(context: DirectorySyncContext) {
+    this.#context = context;
+  }
+
+  /** Whether NATS is there, and all endpoints of the others are known. */
+  get isConnected(): boolean {
+    return this.#state.type === 'connected' || this.#state.type === 'checking';
+  }
+
+  /** Reads the directory for the first time. @throws CommError `TIMEOUT` where it takes too long; errors of NATS */
+  async start(): Promise<void> {
+    await this.#read(this.#become('reading'));
+  }
+
+  /** Reads it again, as often as it takes: what has changed meanwhile is not known. */
+  async resume(): Promise<void> {
+    const reading = this.#become('reading');
+    for (;;) {
+      try {
+        await this.#read(reading);
+        return;
+      } catch (error) {
+        log('the endpoints cannot be read again: %s', messageOf(error));
+      }
+      await this.#context.after(AGAIN_MS);
+      if (this.#state !== reading) return;
+    }
+  }
+
+  /** NATS is away. */
+  suspend(): void {
+    this.#become('away');
+  }
+
+  /** Follows it no more. */
+  close(): void {
+    this.suspend();
+    this.#context.directory.close();
+    this.#markers.complete();
+  }
+
+  /** Removes our marker: nothing is left of us. */
+  async unmark(): Promise<void> {
+    await this.#context.directory.unmark(this.#context.self);
+  }
+
+  /** Does what failed before, deletes what others have left, and looks whether the bucket is there. To be called now and then. */
+  tend(): void {
+    if (!this.isConnected) return;
+    this.#context.names.retry();
+    this.#cleanUp();
+    void this.#check();
+  }
+
+  /** The one place that changes the state. */
+  #become(type: State['type']): State {
+    this.#state = { type };
+    return this.#state;
+  }
+
+  async #read(reading: State): Promise<void> {
+    const { after } = this.#context;
+    const late = after(READ_TIMEOUT_MS).then(() => {
+      throw new CommError(
+        CommErrorCode.TIMEOUT,
+        `cluster: no answer of JetStream within ${READ_TIMEOUT_MS} ms`,
+      );
+    });
+    await Promise.race([this.#readAll(reading), late]);
+  }
+
+  /** Everything that was there is known when the marker comes back that we write when we begin to watch. */
+  async #readAll(reading: State): Promise<void> {
+    const { self, directory, names, whenRead } = this.#context;
+    let seen = 0;
+    const seeing = this.#markers.subscribe((revision) => (seen = revision));
+    try {
+      names.beginReplay();
+      await directory.watch((event) => this.#take(event));
+      const mark = await directory.mark(self);
+      while (seen < mark) await firstValueFrom(this.#markers);
+      if (this.#state !== reading) return;
+      names.endReplay();
+      this.#wasRead = true;
+      this.#become('connected');
+      whenRead();
+    } finally {
+      seeing.unsubscribe();
+    }
+  }
+
+  #take(event: DirectoryEvent): void {
+    const { names, members, reject } = this.#context;
+    if (event.type === 'broken') reject('an entry of the directory cannot be read');
+    else if (event.type === 'marker') this.#takeMarker(event);
+    else {
+      // What is written now, a living replica has written; what was there may be left of a dead one.
+      if (event.entry !== undefined) members.seen(event.entry.replica, this.isConnected || !this.#wasRead);
+      names.take(event);
+    }
+  }
+
+  #takeMarker({ replica, revision, isGone }: Extract<DirectoryEvent, { type: 'marker' }>): void {
+    const { self, directory, members } = this.#context;
+    if (replica === self) {
+      if (!isGone) this.#markers.next(revision);
+      // Somebody took us for gone.
+      else directory.mark(self).catch(() => undefined);
+    } else if (isGone) return;
+    else if (this.isConnected) members.seen(replica, true);
+    // Of those that were there before us, some may be dead.
+    else members.noteTrace(replica);
+  }
+
+  #cleanUp(): void {
+    const { names, members } = this.#context;
+    for (const replica of members.abandoned) {
+      if (this.#cleaning.has(replica)) continue;
+      const left = [...names.of(replica)];
+      if (left.length === 0) members.forget(replica);
+      this.#cleaning.add(replica);
+      this.#removeAll(replica, left)
+        .catch((error: unknown) => log('%s is not cleaned up: %s', replica, messageOf(error)))
+        .finally(() => this.#cleaning.delete(replica));
+    }
+  }
+
+  async #removeAll(replica: string, left: readonly (readonly [string, number])[]): Promise<void> {
+    const { directory } = this.#context;
+    await Promise.all(left.map(([name, revision]) => directory.remove(name, revision)));
+    await directory.unmark(replica);
+  }
+
+  /** NATS tells nobody that the bucket is gone: then it is made anew, and each replica writes what it has. */
+  async #check(): Promise<void> {
+    if (this.#state.type !== 'connected') return;
+    const { self, directory } = this.#context;
+    const checking = this.#become('checking');
+    const isThere = await directory.hasMark(self).catch((error: unknown) => {
+      log('the bucket cannot be read: %s', messageOf(error));
+      return false;
+    });
+    if (this.#state !== checking) return;
+    if (isThere) this.#become('connected');
+    else await this.resume();
+  }
+}

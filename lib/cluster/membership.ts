@@ -1,0 +1,149 @@
+import { type Observable, Subject } from 'rxjs';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import { logger } from '../log.js';
+import { decodeMap, encodeMap } from '../wire/map-codec.js';
+import { Lives } from './lives.js';
+import { isReplicaId } from './replica-id.js';
+
+const log = logger('cluster');
+
+/** The most replicas of a cluster, so that forged signs of life take no memory. */
+export const MAX_REPLICAS = 1_000;
+
+/** What the membership needs of its replica. */
+export interface MembershipContext {
+  readonly self: string;
+  /** A replica that is silent for this time is gone. */
+  readonly timeoutMs: number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Sends a sign of life to all others. */
+  readonly publish: (beat: Uint8Array) => void;
+}
+
+/** Another replica is there, or gone. */
+export interface MembershipChange {
+  readonly replica: string;
+  readonly isAlive: boolean;
+}
+
+/** Which other replicas there are: each gives a sign of life now and then, its beat. */
+export class Membership {
+  readonly changes$: Observable<MembershipChange>;
+
+  readonly #context: MembershipContext;
+  readonly #lives: Lives;
+  readonly #changes = new Subject<MembershipChange>();
+  /** Those that are about to stop. */
+  readonly #closing = new Set<string>();
+  #isLeaving = false;
+
+  constructor(context: MembershipContext) {
+    this.#context = context;
+    this.#lives = new Lives(context.timeoutMs);
+    this.changes$ = this.#changes.asObservable();
+  }
+
+  /** How often to {@link Membership.sweep}, in milliseconds. */
+  get periodMs(): number {
+    return this.#lives.periodMs;
+  }
+
+  /** The replicas that live, in order. */
+  get alive(): readonly string[] {
+    return this.#lives.alive;
+  }
+
+  /** Those of them that take messages: they are not about to stop. */
+  get open(): readonly string[] {
+    const { alive } = this.#lives;
+    return this.#closing.size === 0 ? alive : alive.filter((replica) => !this.#closing.has(replica));
+  }
+
+  /** Those that are gone and ours to clean up: one replica does it at a time, and the next one where that did not. */
+  get abandoned(): readonly string[] {
+    const { alive, periodMs } = this.#lives;
+    const rank = [...alive, this.#context.self].sort().indexOf(this.#context.self);
+    return this.#lives
+      .gone(this.#context.now())
+      .filter(([, goneForMs]) => goneForMs >= (rank * 4 + 1) * periodMs)
+      .map(([replica]) => replica);
+  }
+
+  isAlive(replica: string): boolean {
+    return this.#lives.isAlive(replica);
+  }
+
+  isClosing(replica: string): boolean {
+    return this.#closing.has(replica);
+  }
+
+  /** Gives a sign of life, the last one when we leave. */
+  beat(): void {
+    const { self, publish } = this.#context;
+    publish(encodeMap({ replica: self, isLeaving: this.#isLeaving }).slice());
+  }
+
+  /** Says that we leave, now and to whoever comes. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.beat();
+  }
+
+  /** Takes a sign of life. @throws CommError `BAD_DATA` where it is broken */
+  takeBeat(beat: Uint8Array): void {
+    const { replica, isLeaving } = decodeMap(beat);
+    if (!isReplicaId(replica))
+      throw new CommError(CommErrorCode.BAD_DATA, 'a beat without a valid replica ID');
+    if (isLeaving !== true) this.seen(replica, true);
+    else if (this.#lives.left(replica, this.#context.now())) this.#changes.next({ replica, isAlive: false });
+  }
+
+  /**
+   * Something is there of a replica.
+   *
+   * @param isProof - it lives now, even if it was taken for gone
+   */
+  seen(replica: string, isProof: boolean): void {
+    const lives = this.#lives;
+    const isAlive = lives.isAlive(replica);
+    if (replica === this.#context.self || (!isProof && (isAlive || lives.isGone(replica)))) return;
+    if (!isAlive && lives.alive.length >= MAX_REPLICAS) return;
+    if (!lives.seen(replica, this.#context.now())) return;
+    this.#changes.next({ replica, isAlive: true });
+    // So that it knows us at once too.
+    this.beat();
+  }
+
+  /** Something is left of a replica, which may be dead. */
+  noteTrace(replica: string): void {
+    this.#lives.noteTrace(replica, this.#context.now());
+  }
+
+  /** A replica is about to stop. */
+  noteClosing(replica: string): void {
+    this.#closing.add(replica);
+  }
+
+  /** Nothing is left of a replica that is gone. */
+  forget(replica: string): void {
+    this.#lives.forget(replica);
+    this.#closing.delete(replica);
+  }
+
+  /** Gives all a whole time again, since it was us who could not hear, and a sign of life. */
+  renew(): void {
+    this.#lives.renew(this.#context.now());
+    this.beat();
+  }
+
+  /** Gives a sign of life, and finds those that gave none for too long. */
+  sweep(): void {
+    this.beat();
+    for (const replica of this.#lives.sweep(this.#context.now())) {
+      log('replica %s is silent', replica);
+      this.#changes.next({ replica, isAlive: false });
+    }
+  }
+}
