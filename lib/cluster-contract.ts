@@ -2,7 +2,7 @@ import { EMPTY, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { Endpoint } from './endpoint.js';
 import type { ReceivedMessage } from './received-message.js';
-import type { Tally } from './stats.js';
+import type { ClusterStats, Tally } from './stats.js';
 import type { Sink } from './sink.js';
 
 /** Makes a communicator a replica of a cluster: `cluster` of `rxflare/cluster` gives one. For one communicator only. */
@@ -108,6 +108,8 @@ export interface Replica {
   arrived(): Observable<never>;
   /** Leaves the cluster. */
   leave(): Promise<void>;
+  /** The replicas, as this one knows them; `undefined` where there is no cluster. */
+  stats(): ClusterStats | undefined;
 }
 
 const ALONE: Replica = {
@@ -122,6 +124,7 @@ const ALONE: Replica = {
   quiesce: () => undefined,
   arrived: () => EMPTY,
   leave: () => Promise.resolve(),
+  stats: () => undefined,
 };
 
 /** No cluster: the communicator is the only one that has its endpoints. */

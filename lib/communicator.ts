@@ -433,11 +433,13 @@ export class Communicator {
 
   /** A snapshot of what went over each connection, and to and from each endpoint, now. */
   stats(): CommunicatorStats {
+    const cluster = this.#replica.stats();
     return {
       name: this.localEndpoint.name,
       at: this.#options.scheduler.now(),
       endpoints: this.#registry.stats,
       connections: this.#sessions.stats,
+      ...(cluster && { cluster }),
     };
   }
 

@@ -62,6 +62,8 @@ export interface ConnectionStats {
 export interface EndpointStats {
   readonly name: string;
   readonly state: EndpointState;
+  /** The ID of the replica that it is connected to, or was last; absent where that is this one, or there is no cluster. */
+  readonly replica?: string;
   /** True for an endpoint that says that it only watches, by `WATCHER_PROPERTIES`; absent for any other. */
   readonly isWatcher?: true;
   /** Messages handed to a connection. */
@@ -78,6 +80,44 @@ export interface EndpointStats {
   readonly sendTimes: SendTimes;
 }
 
+/** What one replica of a cluster sent to another: the messages for endpoints and receivers there, without the protocol's own. */
+export interface HopStats extends Tally {
+  /** The ID of the replica that it went to. */
+  readonly to: string;
+}
+
+/** One replica of a cluster, as another one, or itself, knows it. */
+export interface ReplicaStats {
+  readonly id: string;
+  /** It is about to stop: nothing more is sent to its endpoints. */
+  readonly isClosing: boolean;
+  /** How many endpoints are connected to it, watchers apart, as the directory in NATS has it. */
+  readonly endpoints: number;
+  /**
+   * What it sent to the other replicas that live; one without traffic is left out. Exact at this moment: all of the replica
+   * that tells this, and what reached that one. Of what others sent to each other: as of their last sign of life, which each
+   * gives every quarter of `replicaTimeoutMs`, and at most the 32 hops with the most bytes of each.
+   */
+  readonly sentTo: readonly HopStats[];
+}
+
+/** The replicas of a cluster, as one of them knows them. */
+export interface ClusterStats {
+  /** The name of the cluster. */
+  readonly name: string;
+  /** The ID of the replica that tells this. */
+  readonly replica: string;
+  /** Whether NATS is there, and all endpoints of the others are known. */
+  readonly isConnected: boolean;
+  /** How many messages of NATS this replica dropped, since they were broken or forged. */
+  readonly rejected: number;
+  /** What this replica sent to all others, and received from them, those that are gone included. */
+  readonly sent: Tally;
+  readonly received: Tally;
+  /** Those that live, by ID, this one included; none after `stop`. */
+  readonly replicas: readonly ReplicaStats[];
+}
+
 /** A snapshot of a communicator: plain data, ready for JSON. */
 export interface CommunicatorStats {
   /** Name of the local endpoint. */
@@ -86,4 +126,6 @@ export interface CommunicatorStats {
   readonly at: number;
   readonly endpoints: readonly EndpointStats[];
   readonly connections: readonly ConnectionStats[];
+  /** Absent where it is no replica of a cluster. */
+  readonly cluster?: ClusterStats;
 }

@@ -1,5 +1,6 @@
 import type { Cluster, Replica, ReplicaHost } from '../cluster-contract.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
+import type { ClusterStats } from '../stats.js';
 import { NatsReplica } from './nats-replica.js';
 import { type ClusterOptions, type ResolvedClusterOptions, resolveClusterOptions } from './options.js';
 
@@ -13,6 +14,11 @@ export interface ClusterView extends Cluster {
   readonly isConnected: boolean;
   /** How many messages of NATS were dropped since they were broken or forged. */
   readonly rejected: number;
+  /**
+   * All replicas, how many endpoints each has, and the traffic between them; `undefined` before the communicator is made.
+   * The same as `cluster` in `stats()` of the communicator.
+   */
+  stats(): ClusterStats | undefined;
 }
 
 /**
@@ -51,6 +57,10 @@ class NatsCluster implements ClusterView {
 
   get rejected(): number {
     return this.#replica?.rejected ?? 0;
+  }
+
+  stats(): ClusterStats | undefined {
+    return this.#replica?.stats();
   }
 
   join(host: ReplicaHost): Replica {

@@ -62,6 +62,9 @@ class IncomingChannel implements Origin {
 
 /** What comes from one other replica, in order and each batch once. */
 export class IncomingLink {
+  /** The frames that arrived, each once. */
+  readonly received = { messages: 0, bytes: 0 };
+
   readonly #handler: IncomingHandler;
   readonly #maxFrameBytes: number;
   readonly #changed: () => void;
@@ -179,6 +182,8 @@ export class IncomingLink {
   }
 
   #accept(channel: IncomingChannel, frame: Uint8Array): void {
+    this.received.messages += 1;
+    this.received.bytes += frame.length;
     const { target } = channel;
     if (target === undefined) {
       this.#handler.arrive(frame, channel);

@@ -1,5 +1,5 @@
 import type { Losses } from '../cluster-contract.js';
-import { NOTHING } from '../stats.js';
+import { NOTHING, type Tally } from '../stats.js';
 import { type BatchRecord, type Claimed, HEADER_BYTES, readHeader, writeHeader } from './batch.js';
 import { IncomingLink, type IncomingHandler } from './incoming-link.js';
 import { OutgoingLink } from './outgoing-link.js';
@@ -22,6 +22,12 @@ export interface LinkContext extends Pick<IncomingHandler, 'accept' | 'arrive' |
   lost(name: string | undefined, losses: Losses): void;
   /** The other replica is about to stop, or has heard that we are. */
   told(type: 'quiesce' | 'quiesced'): void;
+}
+
+/** The messages that went to another replica, and that came from it. */
+export interface HopTraffic {
+  readonly sent: Tally;
+  readonly received: Tally;
 }
 
 /** Everything between us and one other replica. */
@@ -58,6 +64,10 @@ export class Link {
       () => this.#out.schedule(),
       context.lastEpoch,
     );
+  }
+
+  get traffic(): HopTraffic {
+    return { sent: this.#out.sent, received: this.#in.received };
   }
 
   /** The latest beginning of the other replica that this link, or one before it, knows. */

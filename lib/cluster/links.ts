@@ -1,4 +1,5 @@
-import { Link, type LinkContext } from './link.js';
+import { addTallies, NOTHING } from '../stats.js';
+import { type HopTraffic, Link, type LinkContext } from './link.js';
 import { MAX_REPLICAS } from './membership.js';
 
 /** What one link needs of its replica, beside what all links count together. */
@@ -10,6 +11,8 @@ export class Links {
   readonly #links = new Map<string, Link>();
   /** What is known of links that have ended: one to a replica that was only frozen begins behind it. */
   readonly #lastEpochs = new Map<string, number>();
+  /** Of links that have ended. */
+  #past: HopTraffic = { sent: NOTHING, received: NOTHING };
   #epoch = 0;
   #channel = 0;
 
@@ -36,6 +39,16 @@ export class Links {
     return this.#links.get(replica);
   }
 
+  /** What went to each replica that lives, and came from it. */
+  *traffic(): Generator<readonly [replica: string, traffic: HopTraffic]> {
+    for (const [replica, { traffic }] of this.#links) yield [replica, traffic];
+  }
+
+  /** What went to all others, and came from them, those that are gone included. */
+  get total(): HopTraffic {
+    return [...this.#links.values()].map(({ traffic }) => traffic).reduce(addTraffic, this.#past);
+  }
+
   /** Sends again what was not acknowledged. */
   repeat(isUrgent: boolean): void {
     for (const link of this.#links.values()) link.repeat(isUrgent);
@@ -57,6 +70,7 @@ export class Links {
     if (link === undefined) return;
     link.close();
     this.#links.delete(replica);
+    this.#past = addTraffic(this.#past, link.traffic);
     this.#lastEpochs.delete(replica);
     this.#lastEpochs.set(replica, link.lastEpoch);
     const [oldest] = this.#lastEpochs.keys();
@@ -67,4 +81,8 @@ export class Links {
   closeAll(): void {
     for (const replica of this.#links.keys()) this.close(replica);
   }
+}
+
+function addTraffic(one: HopTraffic, other: HopTraffic): HopTraffic {
+  return { sent: addTallies(one.sent, other.sent), received: addTallies(one.received, other.received) };
 }

@@ -1,10 +1,9 @@
 import { type Observable, Subject } from 'rxjs';
 
-import { CommError, CommErrorCode } from '../comm-error.js';
 import { logger } from '../log.js';
-import { decodeMap, encodeMap } from '../wire/map-codec.js';
+import { decodeBeat, encodeBeat } from './beat.js';
+import type { Hops } from './hops.js';
 import { Lives } from './lives.js';
-import { isReplicaId } from './replica-id.js';
 
 const log = logger('cluster');
 
@@ -18,6 +17,8 @@ export interface MembershipContext {
   readonly timeoutMs: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** What signs of life tell beside that. */
+  readonly hops: Pick<Hops, 'summary' | 'take'>;
   /** Sends a sign of life to all others. */
   readonly publish: (beat: Uint8Array) => void;
 }
@@ -81,8 +82,8 @@ export class Membership {
 
   /** Gives a sign of life, the last one when we leave. */
   beat(): void {
-    const { self, publish } = this.#context;
-    publish(encodeMap({ replica: self, isLeaving: this.#isLeaving }).slice());
+    const { self, hops, publish } = this.#context;
+    publish(encodeBeat({ replica: self, isLeaving: this.#isLeaving, sentTo: hops.summary }));
   }
 
   /** Says that we leave, now and to whoever comes. */
@@ -93,11 +94,13 @@ export class Membership {
 
   /** Takes a sign of life. @throws CommError `BAD_DATA` where it is broken */
   takeBeat(beat: Uint8Array): void {
-    const { replica, isLeaving } = decodeMap(beat);
-    if (!isReplicaId(replica))
-      throw new CommError(CommErrorCode.BAD_DATA, 'a beat without a valid replica ID');
-    if (isLeaving !== true) this.seen(replica, true);
-    else if (this.#lives.left(replica, this.#context.now())) this.#changes.next({ replica, isAlive: false });
+    const { replica, isLeaving, sentTo } = decodeBeat(beat);
+    if (isLeaving) {
+      if (this.#lives.left(replica, this.#context.now())) this.#changes.next({ replica, isAlive: false });
+      return;
+    }
+    this.seen(replica, true);
+    if (this.isAlive(replica)) this.#context.hops.take(replica, sentTo);
   }
 
   /**

@@ -4,6 +4,7 @@ import type { ReplicaHost } from '../cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
+import { isWatcher } from '../watcher.js';
 import type { Directory, DirectoryEvent, Entry } from './directory.js';
 import type { ReleaseAnswer, ReleaseRequest } from './release.js';
 
@@ -86,6 +87,14 @@ export class Names {
   *of(replica: string): Generator<readonly [string, number]> {
     for (const [name, { entry, revision }] of this.#table)
       if (entry.replica === replica) yield [name, revision];
+  }
+
+  /** How many endpoints each replica has, watchers apart. */
+  count(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { entry } of this.#table.values())
+      if (!isWatcher(entry.endpoint)) counts.set(entry.replica, (counts.get(entry.replica) ?? 0) + 1);
+    return counts;
   }
 
   /** All names of other replicas. */

@@ -26,10 +26,12 @@ import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import type { ReceivedMessage } from '../received-message.js';
 import type { Sink } from '../sink.js';
+import type { ClusterStats } from '../stats.js';
 import { MAX_FRAME_BYTES } from '../wire/prefix.js';
 import { Bus } from './bus.js';
 import { Directory } from './directory.js';
 import { DirectorySync } from './directory-sync.js';
+import { Hops } from './hops.js';
 import { type LinkEnds, Links } from './links.js';
 import { Membership, type MembershipChange } from './membership.js';
 import { Names } from './names.js';
@@ -65,11 +67,13 @@ export class NatsReplica implements Replica {
   readonly mark = markOf(this.id);
 
   readonly #host: ReplicaHost;
+  readonly #cluster: string;
   readonly #bus: Bus;
   readonly #members: Membership;
   readonly #names: Names;
   readonly #sync: DirectorySync;
   readonly #links: Links;
+  readonly #hops: Hops;
   readonly #spreading: Spreading;
   readonly #changes: RemoteChanges;
   readonly #inputs = new Subject<ClusterInput>();
@@ -87,15 +91,18 @@ export class NatsReplica implements Replica {
     const after = (ms: number): Promise<void> => this.#after(ms);
     this.inputs$ = this.#inputs.asObservable();
     this.#host = host;
+    this.#cluster = options.name;
     this.#bus = new Bus(options);
     const directory = new Directory(this.#bus, options, maxEndpointProperties);
+    this.#links = new Links((replica) => this.#endsOf(replica));
+    this.#hops = new Hops(self, this.#links);
     this.#members = new Membership({
       self,
       timeoutMs: options.replicaTimeoutMs,
       now,
+      hops: this.#hops,
       publish: (beat) => this.#bus.publish(this.#bus.subject('beat'), beat),
     });
-    this.#links = new Links((replica) => this.#endsOf(replica));
     this.#names = new Names({
       self,
       host,
@@ -145,6 +152,25 @@ export class NatsReplica implements Replica {
   /** How many messages of NATS were broken or forged. */
   get rejected(): number {
     return this.#bus.rejected;
+  }
+
+  /** {@inheritDoc Replica.stats} */
+  stats(): ClusterStats {
+    const counts = this.#names.count();
+    const ids = new Set(this.#state === 'left' ? [] : [...this.#members.alive, this.id].sort());
+    return {
+      name: this.#cluster,
+      replica: this.id,
+      isConnected: this.isConnected,
+      rejected: this.rejected,
+      ...this.#links.total,
+      replicas: [...ids].map((id) => ({
+        id,
+        isClosing: id === this.id ? this.#state === 'leaving' : this.#members.isClosing(id),
+        endpoints: counts.get(id) ?? 0,
+        sentTo: this.#hops.sentBy(id).filter(({ to }) => ids.has(to)),
+      })),
+    };
   }
 
   start(): Promise<void> {
@@ -295,6 +321,7 @@ export class NatsReplica implements Replica {
     this.#changes.show();
     this.#links.close(replica);
     this.#spreading.gone(replica);
+    this.#hops.forget(replica);
     this.#quieter.next();
   }
 

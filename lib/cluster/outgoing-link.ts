@@ -26,6 +26,8 @@ interface SentBatch {
 export class OutgoingLink {
   /** Grows when the link begins anew. */
   epoch: number;
+  /** The frames that were written, repeated ones once. */
+  readonly sent = { messages: 0, bytes: 0 };
 
   readonly #nextEpoch: () => number;
   readonly #publish: (batch: Uint8Array, number: number) => void;
@@ -86,6 +88,8 @@ export class OutgoingLink {
   /** Sends a frame. Both parts are copied. */
   data(channel: number, head: Uint8Array, payload: Uint8Array | undefined): void {
     const length = head.length + (payload?.length ?? 0);
+    this.sent.messages += 1;
+    this.sent.bytes += length;
     if (PART_BYTES + length <= this.#batch.length - HEADER_BYTES) {
       const at = this.#record(RecordType.DATA, channel, 4 + length);
       this.#view.setUint32(at, length);

@@ -1,7 +1,16 @@
 import { P } from 'ts-pattern';
 
 import { EndpointState } from '../endpoint.js';
-import type { CommunicatorStats, ConnectionStats, EndpointStats, SendTimes, Tally } from '../stats.js';
+import type {
+  ClusterStats,
+  CommunicatorStats,
+  ConnectionStats,
+  EndpointStats,
+  HopStats,
+  ReplicaStats,
+  SendTimes,
+  Tally,
+} from '../stats.js';
 import { oneOf } from './one-of.js';
 import type { ReportedEvent } from './reported-event.js';
 import type { HistorySample } from './stats-history.js';
@@ -22,6 +31,7 @@ const SEND_TIMES = {
 const ENDPOINT = {
   name: P.string,
   state: oneOf(EndpointState),
+  replica: P.optional(P.string),
   isWatcher: P.optional(true),
   sent: TALLY,
   received: TALLY,
@@ -47,6 +57,25 @@ const CONNECTION = {
   isPaused: P.boolean,
 } as const satisfies Fields<ConnectionStats>;
 
+const HOP = { to: P.string, ...TALLY } as const satisfies Fields<HopStats>;
+
+const REPLICA = {
+  id: P.string,
+  isClosing: P.boolean,
+  endpoints: P.number,
+  sentTo: P.array(HOP),
+} as const satisfies Fields<ReplicaStats>;
+
+const CLUSTER = {
+  name: P.string,
+  replica: P.string,
+  isConnected: P.boolean,
+  rejected: P.number,
+  sent: TALLY,
+  received: TALLY,
+  replicas: P.array(REPLICA),
+} as const satisfies Fields<ClusterStats>;
+
 /**
  * The stats of a communicator as they travel.
  *
@@ -57,6 +86,7 @@ export const STATS = {
   at: P.number,
   endpoints: P.array(ENDPOINT),
   connections: P.array(CONNECTION),
+  cluster: P.optional(CLUSTER),
 } as const satisfies Fields<CommunicatorStats>;
 
 /**

@@ -101,7 +101,8 @@ export class Peer {
    * @param live - what its live connection carried so far
    */
   stats(endpoint: Endpoint, live: Traffic | undefined): EndpointStats {
-    const { name, state } = endpoint;
+    const { name, state, connProps } = endpoint;
+    const { replica } = connProps;
     const traffic = new Traffic();
     const past = this.#past ?? NO_PAST;
     traffic.add(past.traffic);
@@ -110,6 +111,7 @@ export class Peer {
     return {
       name,
       state,
+      ...(typeof replica === 'string' && { replica }),
       ...(isWatcher(endpoint) ? { isWatcher: true } : {}),
       sent: traffic.sent.toTally(),
       received: traffic.received.toTally(),

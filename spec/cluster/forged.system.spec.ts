@@ -64,6 +64,25 @@ it('garbage on every subject is counted, and disturbs nothing', async () => {
   await expectUndisturbed();
 });
 
+it('beats with forged hops are counted and forgotten; one of the first version, which has none, is understood', async () => {
+  const beat = (map: Parameters<typeof encodeMap>[0]) =>
+    stranger.publish(`rxflare.${name}.beat`, encodeMap(map).slice());
+  for (const hops of ['', [1], [['a', -1, 1]], Array.from({ length: 1_000 }, () => ['a', 1, 1])])
+    beat({ replica: 'forged', isLeaving: false, hops });
+  beat({ replica: 'forged', isLeaving: false, padding: 'x'.repeat(60_000) });
+  beat({ replica: 'old', isLeaving: false });
+  await stranger.flush();
+  await expect.poll(() => one.view.rejected).toBe(5);
+  await expect.poll(() => one.view.replicas).toEqual([two.view.replica, 'old'].sort());
+  expect(one.view.stats()?.replicas.find(({ id }) => id === 'old')).toMatchObject({
+    endpoints: 0,
+    sentTo: [],
+  });
+  beat({ replica: 'old', isLeaving: true });
+  await expect.poll(() => one.view.replicas).toEqual([two.view.replica]);
+  await expectUndisturbed();
+});
+
 it('a bucket that somebody deletes is made anew, with all endpoints, and costs no connection', async () => {
   await stopAll();
   const shared = { server, name, cluster: { replicaTimeoutMs: 1_000 } };

@@ -1,5 +1,11 @@
 import { cluster } from '../../lib/cluster/index.js';
-import { Communicator, type CommunicatorOptions, Endpoint, Mode } from '../../lib/index.js';
+import {
+  type ClusterStats,
+  Communicator,
+  type CommunicatorOptions,
+  Endpoint,
+  Mode,
+} from '../../lib/index.js';
 
 /** What a replica in a process of its own is made with. */
 export interface ReplicaSettings {
@@ -17,6 +23,7 @@ export interface ReplicaReport {
   /** Names, states, and where they are. */
   readonly endpoints: readonly (readonly [name: string, state: string, replica: string | null])[];
   readonly connections: number;
+  readonly cluster: ClusterStats | undefined;
 }
 
 /** Runs a replica, and answers each message of the parent with a report; `stop` stops it first. */
@@ -39,8 +46,15 @@ async function run({ server, name, replicaTimeoutMs, options }: ReplicaSettings)
   });
   const tell = (): void => {
     const { replica: id = '', isConnected } = view;
-    const connections = hub.stats().connections.length;
-    process.send?.({ url, id, isConnected, endpoints, connections } satisfies ReplicaReport);
+    const { connections, cluster: seen } = hub.stats();
+    process.send?.({
+      url,
+      id,
+      isConnected,
+      endpoints,
+      connections: connections.length,
+      cluster: seen,
+    } satisfies ReplicaReport);
   };
   process.on('message', (message) => {
     if (message === 'stop') void hub.stop().then(tell);

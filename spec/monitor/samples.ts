@@ -1,4 +1,5 @@
 import {
+  type ClusterStats,
   type CommunicatorStats,
   type ConnectionStats,
   EndpointState,
@@ -45,6 +46,26 @@ export function connectionStats(endpointName?: string): ConnectionStats {
 /** A snapshot of a communicator with one connection for each endpoint. */
 export function snapshot(...endpoints: readonly EndpointStats[]): CommunicatorStats {
   return { name: 'hub', at: 1, endpoints, connections: endpoints.map(({ name }) => connectionStats(name)) };
+}
+
+/** A cluster of three replicas, told by `hub-a`: traffic goes from it to `hub-b`, and from that to `hub-c`. */
+export function clusterStats(fields: Partial<ClusterStats> = {}): ClusterStats {
+  const replica = (id: string, endpoints: number, ...to: readonly string[]) => ({
+    id,
+    isClosing: id === 'hub-c',
+    endpoints,
+    sentTo: to.map((other) => ({ to: other, messages: 12, bytes: 3_400 })),
+  });
+  return {
+    name: 'fl',
+    replica: 'hub-a',
+    isConnected: true,
+    rejected: 0,
+    sent: { messages: 12, bytes: 3_400 },
+    received: NONE,
+    replicas: [replica('hub-a', 40, 'hub-b'), replica('hub-b', 41, 'hub-c'), replica('hub-c', 2)],
+    ...fields,
+  };
 }
 
 /** An event of which only the number matters. */

@@ -10,7 +10,7 @@ import {
   type StatsRequest,
 } from '../../lib/monitor/stats-protocol.js';
 import { totalsOf } from '../../lib/monitor/stats-totals.js';
-import { endpointStats, event, snapshot } from './samples.js';
+import { clusterStats, endpointStats, event, snapshot } from './samples.js';
 
 const stats = snapshot(endpointStats('site-1'), endpointStats('top-1', { isWatcher: true }));
 const report = {
@@ -60,6 +60,10 @@ describe('an answer', () => {
   it.each<StatsAnswer>([
     report,
     short,
+    {
+      ...report,
+      stats: { ...snapshot(endpointStats('site-1', { replica: 'hub-b' })), cluster: clusterStats() },
+    },
     { type: 'ended', id: 7 },
     { type: 'echo', id: 7 },
     { type: 'refused', id: 7, code: CommErrorCode.NOT_READY, text: 'later' },
@@ -97,6 +101,18 @@ describe('an answer', () => {
       { ...report, stats: { ...stats, connections: [{ name: 'CN1' }] } },
     ],
     ['with a TLS version of 3', { ...report, stats: { ...stats, connections: [{ ...connection, tls: 3 }] } }],
+    ['with a replica of 3', { ...report, stats: { ...stats, endpoints: [{ ...site, replica: 3 }] } }],
+    ['with half of a cluster', { ...report, stats: { ...stats, cluster: { name: 'fl' } } }],
+    [
+      'with a hop to nowhere',
+      {
+        ...report,
+        stats: {
+          ...stats,
+          cluster: { ...clusterStats(), replicas: [{ ...clusterStats().replicas[0], sentTo: [{}] }] },
+        },
+      },
+    ],
     ['with totals that are null', { ...report, totals: null }],
     ['with half of the totals', { ...report, totals: { endpoints: 1 } }],
     ['with an event that is text', { ...report, events: ['news'] }],

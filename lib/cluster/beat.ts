@@ -1,0 +1,48 @@
+import { isMatching, P } from 'ts-pattern';
+
+import { CommError, CommErrorCode } from '../comm-error.js';
+import type { HopStats } from '../stats.js';
+import { decodeMap, encodeMap } from '../wire/map-codec.js';
+import { isReplicaId } from './replica-id.js';
+
+/** The most hops that a sign of life tells of, so that it stays small and takes little memory. */
+export const MAX_HOPS = 32;
+
+/** Of 32 hops to replicas with the longest IDs it has 3.5 kB. */
+const MAX_BEAT_BYTES = 8 * 1_024;
+
+/** A sign of life of a replica. */
+export interface Beat {
+  readonly replica: string;
+  readonly isLeaving: boolean;
+  /** What it sent to others, at most {@link MAX_HOPS} of them. Beats of the first version do not have it: none then. */
+  readonly sentTo: readonly HopStats[];
+}
+
+const COUNT = P.when((value): value is number => Number.isSafeInteger(value) && (value as number) >= 0);
+
+/** `[to, messages, bytes]` each. */
+const HOPS = P.array([P.when(isReplicaId), COUNT, COUNT]);
+
+/** A sign of life as it travels. */
+export function encodeBeat({ replica, isLeaving, sentTo }: Beat): Uint8Array {
+  const hops = sentTo.slice(0, MAX_HOPS).map(({ to, messages, bytes }) => [to, messages, bytes]);
+  return encodeMap({ replica, isLeaving, hops }).slice();
+}
+
+/** Reads a sign of life. @throws CommError `BAD_DATA` where it is none, or too large */
+export function decodeBeat(bytes: Uint8Array): Beat {
+  if (bytes.length > MAX_BEAT_BYTES) throw bad(`it has more than ${MAX_BEAT_BYTES} bytes`);
+  const { replica, isLeaving, hops = [] }: Readonly<Record<string, unknown>> = decodeMap(bytes);
+  if (!isReplicaId(replica)) throw bad('it has no valid replica ID');
+  if (!isMatching(HOPS, hops) || hops.length > MAX_HOPS) throw bad('its hops cannot be read');
+  return {
+    replica,
+    isLeaving: isLeaving === true,
+    sentTo: hops.map(([to, messages, count]) => ({ to, messages, bytes: count })),
+  };
+}
+
+function bad(detail: string): CommError {
+  return new CommError(CommErrorCode.BAD_DATA, `bad beat: ${detail}`);
+}
