@@ -2,6 +2,7 @@ import type { Attributes, BatchObservableResult, Meter, Observable as Instrument
 import type { Subscription } from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
+import { CLUSTER_COUNTERS, CLUSTER_LEVELS, clusterFigures } from './cluster-metrics.js';
 import { CONNECTION_LEVELS } from './connection-metrics.js';
 import { EndpointGroups, type MetricsOptions } from './endpoint-groups.js';
 import { ENDPOINT_COUNTERS, ENDPOINT_LEVELS } from './endpoint-metrics.js';
@@ -15,7 +16,8 @@ import { SchemeSums } from './scheme-sums.js';
  * scrape of Prometheus, say), and its `lifecycle$`. A message costs nothing more than without it.
  *
  * Every series has the name of the communicator in the attribute `rxflare.communicator.name`. The number of series
- * does not depend on how many endpoints there are.
+ * does not depend on how many endpoints there are. A replica of a cluster records its own share of the cluster, with its
+ * ID in `rxflare.replica.id`; what all have together is the sum over the replicas.
  *
  * @param meter - of `metrics.getMeter('rxflare')`, or of a `MeterProvider` of your own
  * @returns unsubscribing ends it. A communicator that has stopped goes on to report its last figures until then.
@@ -41,6 +43,8 @@ export function recordMetrics(
   const connections = CONNECTION_LEVELS.map((metric) =>
     meter.createObservableUpDownCounter(metric.name, metric),
   );
+  const shares = CLUSTER_COUNTERS.map((metric) => meter.createObservableCounter(metric.name, metric));
+  const standings = CLUSTER_LEVELS.map((metric) => meter.createObservableUpDownCounter(metric.name, metric));
 
   const watchers = meter.createObservableUpDownCounter('rxflare.watcher.count', {
     unit: '{endpoint}',
@@ -60,8 +64,12 @@ export function recordMetrics(
       ...common,
       'url.scheme': scheme,
     }));
+    const cluster = clusterFigures(stats.cluster);
+    const ofReplica = (id: string): Attributes => ({ ...common, 'rxflare.replica.id': id });
+    observeAll(result, shares, CLUSTER_COUNTERS, cluster.counters, ofReplica);
+    observeAll(result, standings, CLUSTER_LEVELS, cluster.levels, ofReplica);
   };
-  const instruments = [...counters, ...levels, watchers, ...connections];
+  const instruments = [...counters, ...levels, watchers, ...connections, ...shares, ...standings];
   meter.addBatchObservableCallback(observe, instruments);
 
   const recording = recordEvents(communicator, meter, common);

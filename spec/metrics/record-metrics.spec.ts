@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { type CommunicatorStats, Mode, textMessage } from '../../lib/index.js';
+import { type ClusterStats, type CommunicatorStats, Mode, textMessage } from '../../lib/index.js';
 import { SEND_TIME_BOUNDS_MS } from '../../lib/stats.js';
 import { recordMetrics } from '../../lib/metrics/index.js';
 import { communicator, nextEvent, stopAll, untilState } from '../support/communicators.js';
+import { clusterStats } from '../monitor/samples.js';
 import { collector, type Series } from './collected.js';
 
 afterEach(stopAll);
@@ -145,6 +146,43 @@ describe('the metrics of a communicator', () => {
     recording.unsubscribe();
     await hub.stop();
     expect(await events('disconnected')).toBe(1);
+  });
+
+  it('have the share of a replica in its cluster, under one ID however many others there are', async () => {
+    const hub = communicator('hub');
+    const { meter, collect, value } = collector();
+    let cluster: ClusterStats | undefined;
+    const replica = Object.create(hub, {
+      stats: { value: (): CommunicatorStats => ({ ...hub.stats(), ...(cluster && { cluster }) }) },
+    }) as typeof hub;
+    const recording = recordMetrics(replica, meter);
+    const names = async () => [...(await collect()).keys()].filter((name) => name.includes('cluster'));
+    expect(await names()).toEqual([]);
+
+    cluster = clusterStats({ rejected: 3, received: { messages: 7, bytes: 70 } });
+    expect(await value('rxflare.cluster.replica.count')).toBe(3);
+    expect(await value('rxflare.cluster.endpoint.count')).toBe(40);
+    expect(await value('rxflare.cluster.connection.count')).toBe(1);
+    expect(await value('rxflare.cluster.rejected.messages')).toBe(3);
+    const both = async (name: string) => [
+      await value(name, { 'network.io.direction': 'transmit' }),
+      await value(name, { 'network.io.direction': 'receive' }),
+    ];
+    expect(await both('rxflare.cluster.messages')).toEqual([12, 7]);
+    expect(await both('rxflare.cluster.io')).toEqual([3_400, 70]);
+
+    // It has stopped.
+    cluster = clusterStats({ isConnected: false, replicas: [] });
+    expect(await value('rxflare.cluster.replica.count')).toBe(0);
+    expect(await value('rxflare.cluster.endpoint.count')).toBe(0);
+    expect(await value('rxflare.cluster.connection.count')).toBe(0);
+    const all = await collect();
+    const series = (await names()).flatMap((name) => all.get(name) ?? []);
+    expect(series).toHaveLength(8);
+    expect(new Set(series.map(({ attributes }) => attributes['rxflare.replica.id']))).toEqual(
+      new Set(['hub-a']),
+    );
+    recording.unsubscribe();
   });
 
   it('of two communicators are apart', async () => {
