@@ -1,13 +1,14 @@
-import { styleText } from 'node:util';
-
 import { EndpointState } from '../endpoint.js';
 import type { ReportedEvent } from '../monitor/reported-event.js';
 import type { StatsReport, StatsStatus } from '../monitor/stats-report.js';
 import { lostOf } from '../monitor/stats-totals.js';
 import type { StatsTotals } from '../monitor/stats-totals.js';
 import type { CommunicatorStats, EndpointStats, Tally } from '../stats.js';
-import { cut, pad, printable, widthOf } from './printable.js';
+import { clusterLines, clusterSummary } from './cluster-lines.js';
+import { bytes, count } from './figures.js';
+import { cut, printable } from './printable.js';
 import type { ScreenSize } from './screen.js';
+import { type Column, styled, tableLines } from './table-lines.js';
 
 /** What the screen of `rxflare top` shows. */
 export interface TopView {
@@ -20,21 +21,19 @@ export interface TopView {
   readonly status: StatsStatus;
 }
 
-interface Column {
-  readonly title: string;
-  readonly align: 'left' | 'right';
-  /** The column of the highest rank is left out first where the screen is narrow. */
-  readonly rank: number;
-  readonly cell: (endpoint: EndpointStats, view: TopView) => string;
-}
-
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<EndpointStats, TopView>[] = [
   { title: 'ENDPOINT', align: 'left', rank: 0, cell: ({ name }) => name },
   {
     title: 'STATE',
     align: 'left',
     rank: 1,
     cell: ({ state, isWatcher }) => (isWatcher === true && state === EndpointState.READY ? 'WATCHER' : state),
+  },
+  {
+    title: 'REPLICA',
+    align: 'left',
+    rank: 7,
+    cell: ({ replica }, { stats }) => replica ?? stats.cluster?.replica ?? '-',
   },
   {
     title: 'VIA',
@@ -96,18 +95,23 @@ const STATUS: Readonly<Record<StatsStatus, string>> = {
 
 const MIN_EVENTS = 3;
 
-/** The part of the screen that one column may take, so that a long name leaves room for the figures. */
-const MAX_PART = 0.5;
+/** The part of the screen that the replicas may take. */
+const CLUSTER_PART = 1 / 3;
 
 /** The lines of one screen: at most as many as it has rows, none wider than its columns. */
 export function renderTop(view: TopView, { columns: width, rows: height }: ScreenSize): string[] {
   const { stats, totals, events, status } = view;
   const title = `${printable(stats.name)}  ${clock(stats.at)}  ${STATUS[status]}`;
-  const rows = renderTable(view, width, Math.max(2, height - 4 - MIN_EVENTS));
+  const { cluster } = stats;
+  const above =
+    cluster === undefined
+      ? []
+      : [...clusterLines(cluster, width, Math.max(3, Math.floor(height * CLUSTER_PART))), ''];
+  const rows = renderTable(view, width, Math.max(2, height - 4 - MIN_EVENTS - above.length));
   const shown = rows.length - 1;
   const rest = shown < totals.endpoints + totals.watchers ? `; the busiest ${shown}:` : '';
   const known = `${totals.ready} of ${totals.endpoints} endpoints ready, ${totals.watchers} watchers, ${totals.connections} connections${rest}`;
-  const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...rows, ''];
+  const lines = [styled('bold', cut(title, width)), cut(known, width), '', ...above, ...rows, ''];
   const room = Math.max(0, height - lines.length);
   return [
     ...lines,
@@ -122,37 +126,15 @@ export function summarize({ status, stats, totals, events }: StatsReport): strin
   const traffic = `received ${text(totals.received)}, sent ${text(totals.sent)}`;
   const trouble = `queued ${text(totals.queued)}, lost ${text(lostOf(totals))}`;
   const head = `${clock(stats.at)} ${printable(stats.name)}: ${totals.ready} of ${totals.endpoints} endpoints ready`;
-  return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}`];
+  const cluster = stats.cluster === undefined ? '' : `, cluster ${clusterSummary(stats.cluster)}`;
+  return [...events.map(eventLine), `${head}, ${traffic}, ${trouble}${cluster}`];
 }
 
-function renderTable(view: TopView, width: number, height: number): string[] {
+function renderTable(view: TopView, width: number, height: number): readonly string[] {
   const endpoints = busiest(view, height - 1).sort(byStateAndName);
-  const cells = COLUMNS.map(({ title, cell }) => [
-    title,
-    ...endpoints.map((endpoint) => cut(printable(cell(endpoint, view)), Math.floor(width * MAX_PART))),
-  ]);
-  const widths = cells.map((column) => Math.max(...column.map(widthOf)));
-  const shown = COLUMNS.map((_, index) => index);
-  while (shown.length > 1 && totalWidth(shown, widths) > width) {
-    const last = shown.reduce((worst, index) => (rankOf(index) >= rankOf(worst) ? index : worst));
-    shown.splice(shown.indexOf(last), 1);
-  }
-  const rowCount = endpoints.length + 1;
-  return Array.from({ length: rowCount }, (_, row) => {
-    const texts = shown.map((index) =>
-      pad(cells[index]?.[row] ?? '', widths[index] ?? 0, COLUMNS[index]?.align ?? 'left'),
-    );
-    const line = cut(texts.join('  ').trimEnd(), width);
-    return row === 0 ? styled('inverse', pad(line, width, 'left')) : line;
-  });
-}
-
-function totalWidth(shown: readonly number[], widths: readonly number[]): number {
-  return shown.reduce((sum, index) => sum + (widths[index] ?? 0) + 2, -2);
-}
-
-function rankOf(index: number): number {
-  return COLUMNS[index]?.rank ?? 0;
+  const isAlone = view.stats.cluster === undefined;
+  const columns = isAlone ? COLUMNS.filter(({ title }) => title !== 'REPLICA') : COLUMNS;
+  return tableLines(columns, endpoints, view, width);
 }
 
 function connectionOf({ name }: EndpointStats, { stats }: TopView) {
@@ -198,17 +180,4 @@ function eventLine({ at, text }: ReportedEvent): string {
 
 function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
-}
-
-function count(value: number): string {
-  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
-}
-
-function bytes(value: number): string {
-  const power = value < 1_000 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
-  return `${count(value / 1_000 ** power)} ${['B', 'kB', 'MB', 'GB', 'TB'][power] ?? ''}`;
-}
-
-function styled(style: 'bold' | 'inverse', text: string): string {
-  return process.stdout.isTTY ? styleText(style, text) : text;
 }

@@ -4,6 +4,7 @@ import { renderTop, summarize, type TopView } from '../../lib/cli/top-lines.js';
 import { type CommunicatorStats, EndpointState, type EndpointStats } from '../../lib/index.js';
 import type { ReportedEvent, StatsReport } from '../../lib/monitor/index.js';
 import { totalsOf } from '../../lib/monitor/stats-totals.js';
+import { clusterStats } from '../monitor/samples.js';
 
 const NONE = { messages: 0, bytes: 0 };
 const NOON = new Date(2026, 0, 1, 12).getTime();
@@ -121,6 +122,54 @@ describe('the screen of rxflare top', () => {
     expect(lines[7]).toMatch(/^site-19 .* 95 +190 kB /);
     const part = { ...whole, before: { stats: before, totals } };
     expect(renderTop(part, { columns: 100, rows: 40 })[23]).toMatch(/^site-19 .* 0 +0 B /);
+  });
+
+  describe('of a replica of a cluster', () => {
+    const shared = { ...now, cluster: clusterStats({ rejected: 2 }) };
+    const [away, ...here] = now.endpoints;
+    const clustered: TopView = {
+      ...view,
+      stats: { ...shared, endpoints: [...(away ? [{ ...away, replica: 'hub-b' }] : []), ...here] },
+    };
+
+    it('shows the replicas above the endpoints, and at which one each endpoint is', () => {
+      const lines = renderTop(clustered, { columns: 130, rows: 40 });
+      expect(lines.slice(2, 9)).toEqual([
+        '',
+        'cluster fl: 3 replicas, NATS connected, 2 messages rejected',
+        expect.stringMatching(/^REPLICA {2}STATE {5}ENDPOINTS {2}FROM OTHERS msg +B {2}TO OTHERS msg +B *$/),
+        expect.stringMatching(/^hub-a {4}this one +40 +0 +0 B +12 +3\.4 kB$/),
+        expect.stringMatching(/^hub-b {4}READY +41 +12 +3\.4 kB +12 +3\.4 kB$/),
+        expect.stringMatching(/^hub-c {4}CLOSING +2 +12 +3\.4 kB +0 +0 B$/),
+        '',
+      ]);
+      expect(lines[9]).toMatch(/^ENDPOINT {2}STATE {9}REPLICA {2}VIA /);
+      expect(lines[10]).toMatch(/^site-2 +READY +hub-a {4}stcp /);
+      expect(lines[12]).toMatch(/^site-1 +DISCONNECTED {2}hub-b /);
+    });
+
+    it.each([
+      [130, 40],
+      [60, 20],
+      [20, 12],
+      [8, 7],
+    ])('keeps to %d columns and %d rows', (width, height) => {
+      const lines = renderTop(clustered, { columns: width, rows: height });
+      expect(lines.length).toBeLessThanOrEqual(height);
+      expect(lines.filter((line) => line.length > width)).toEqual([]);
+    });
+
+    it('shows the biggest replicas where there is no room for all', () => {
+      const lines = renderTop(clustered, { columns: 100, rows: 12 });
+      expect(lines[3]).toBe('cluster fl: 3 replicas, NATS connected, 2 messages rejected; the biggest 2:');
+      expect(lines.slice(5, 8).map((line) => line.split(' ', 1)[0])).toEqual(['hub-b', 'hub-a', '']);
+    });
+
+    it('says so in its short form, and whether NATS is away', () => {
+      const cluster = clusterStats({ isConnected: false });
+      const [line] = summarize({ ...report([]), stats: { ...now, cluster } });
+      expect(line).toMatch(/, lost 0 \(0 B\), cluster fl: 3 replicas, NATS away$/);
+    });
   });
 
   it('lets nobody write to the terminal', () => {

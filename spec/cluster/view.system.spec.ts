@@ -9,9 +9,10 @@ import {
   Mode,
   textMessage,
 } from '../../lib/index.js';
-import { WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
+import { serveStats, WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
 import { NatsServer } from '../support/nats-server.js';
+import { RxflareProcess } from '../support/rxflare-process.js';
 import { clusterName, replica, site } from './cluster-of.js';
 import { ReplicaProcess } from './replica-process.js';
 
@@ -104,4 +105,30 @@ it('a replica that is about to stop is seen closing, and is gone when it has sto
   await stopped;
   expect(one.view.stats()?.replicas).toEqual([]);
   await expect.poll(() => two.view.stats()?.replicas.map(({ id }) => id)).toEqual([two.view.replica]);
+});
+
+it('rxflare top shows the replicas of a hub that serves its stats, and where each endpoint is', async () => {
+  const shared = { server, name: clusterName() };
+  const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+  await site('site-2', two);
+  await untilState(one.hub, 'site-2');
+  serveStats(one.hub);
+  const top = (...args: readonly string[]) => RxflareProcess.run('top', one.url, '--count', '1', ...args);
+  const { exitCode, stdout } = await top('--json', '--name', 'watcher');
+  expect(exitCode).toBe(0);
+  const report = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event: string; stats: unknown })
+    .find(({ event }) => event === 'stats');
+  const replicas = [one, two].map(({ view }, n) => ({ id: view.replica, endpoints: n, isClosing: false }));
+  expect(report?.stats).toMatchObject({
+    cluster: {
+      name: shared.name,
+      replica: one.view.replica,
+      replicas: one.view.replica === one.view.stats()?.replicas[0]?.id ? replicas : replicas.toReversed(),
+    },
+    endpoints: [{ name: 'site-2', replica: two.view.replica }, { name: 'watcher' }],
+  });
+  expect((await top()).stdout).toContain(`, cluster ${shared.name}: 2 replicas, NATS connected\n`);
 });
