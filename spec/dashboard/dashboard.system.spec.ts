@@ -56,6 +56,7 @@ describe.skipIf(executablePath === undefined)('the Angular dashboard', { timeout
     await page.getByText('this page', { exact: true }).waitFor();
     await page.getByText('Nobody else has joined yet.').waitFor();
     expect(await page.locator('[data-endpoint]').count()).toBe(0);
+    expect(await page.locator('rxf-replica-list').count()).toBe(0);
     const commands = await page.locator('.empty code', { hasText: 'npx' }).allTextContents();
     const urls = [await hub.url('tcp'), await hub.url('http'), await hub.url('grpc')];
     expect(commands.sort()).toEqual(urls.map((url) => `npx rxflare connect ${url} --name site-1`).sort());

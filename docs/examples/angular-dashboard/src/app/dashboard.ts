@@ -18,6 +18,7 @@ import { EventList } from './event-list';
 import { formatBytes, formatClock, formatCount, formatMs } from '../shared/format';
 import { HubConnection } from './hub-connection';
 import { advance, HOUR_MS, type Picture, plus, ratesOf, SPAN_MS } from './picture';
+import { ReplicaList } from './replica-list';
 import { Tile } from '../shared/tile';
 import { TrafficChart } from './traffic-chart';
 import { WatcherList } from './watcher-list';
@@ -31,7 +32,16 @@ const TYPING_MS = 200;
 @Component({
   selector: 'rxf-dashboard',
   changeDetection: ChangeDetectionStrategy.OnPush,
-  imports: [Conversation, EndpointDetail, EndpointTable, EventList, Tile, TrafficChart, WatcherList],
+  imports: [
+    Conversation,
+    EndpointDetail,
+    EndpointTable,
+    EventList,
+    ReplicaList,
+    Tile,
+    TrafficChart,
+    WatcherList,
+  ],
   templateUrl: './dashboard.html',
   styleUrl: './dashboard.css',
 })

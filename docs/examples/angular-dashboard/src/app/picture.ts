@@ -1,6 +1,8 @@
 import { type ConnectionStats, EndpointState, type EndpointStats, type Tally } from 'rxflare';
 import type { HistorySample, ReportedEvent, StatsReport, StatsStatus, StatsTotals } from 'rxflare/monitor';
 
+import { advanceCluster, type ClusterPicture } from './cluster-picture';
+
 /** Messages and bytes a second. */
 export type Rate = Tally;
 
@@ -15,6 +17,8 @@ export interface Sample {
 export interface Row {
   readonly name: string;
   readonly state: EndpointState;
+  /** The ID of the replica that it is connected to; `undefined` where that is the one of this page. */
+  readonly replica: string | undefined;
   /** This very page. */
   readonly isSelf: boolean;
   /** It says that it only watches, as this page does. */
@@ -56,6 +60,8 @@ export interface Picture {
   readonly past: readonly HistorySample[];
   /** Where the hub listens, as far as its events tell. */
   readonly listeners: readonly string[];
+  /** `undefined` where the hub is no replica of a cluster. */
+  readonly cluster: ClusterPicture | undefined;
   /** Newest first. */
   readonly events: readonly NumberedEvent[];
   /** To be compared with the next one. */
@@ -87,7 +93,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
   const rateOf = (now: Tally, then: Tally | undefined): Rate =>
     then === undefined && !wasWhole ? NONE : perSecond(now, then, seconds);
   const rows = list.map((endpoint): Row => {
-    const { name, state, queued, undelivered, unknown } = endpoint;
+    const { name, state, replica, queued, undelivered, unknown } = endpoint;
     const then = last?.endpoints.get(name);
     const shown = last && [...last.rows, ...last.watchers].find((row) => row.name === name);
     const received = rateOf(endpoint.received, then?.received);
@@ -95,6 +101,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
     return {
       name,
       state,
+      replica,
       isSelf: name === self,
       isWatcher: endpoint.isWatcher === true,
       ...placeOf(
@@ -129,6 +136,7 @@ export function advance(before: Picture | undefined, report: StatsReport, self: 
     ),
     past,
     listeners: [...new Set([...(last?.listeners ?? []), ...report.events.flatMap(({ url }) => url ?? [])])],
+    cluster: advanceCluster(last?.cluster, report.stats.cluster, at),
     events: newestFirst(last?.events ?? [], report.events),
     endpoints: new Map(list.map((endpoint) => [endpoint.name, endpoint])),
   };
