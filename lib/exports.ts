@@ -46,12 +46,9 @@ export {
 export type { MessageReceiver, ReceivedMessage } from './received-message.js';
 export { releaseMemory } from './release-memory.js';
 export {
-  type ClusterStats,
   type CommunicatorStats,
   type ConnectionStats,
   type EndpointStats,
-  type HopStats,
-  type ReplicaStats,
   type SendTimes,
   type Tally,
 } from './stats.js';

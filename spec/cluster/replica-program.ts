@@ -1,11 +1,5 @@
-import { cluster } from '../../lib/cluster/index.js';
-import {
-  type ClusterStats,
-  Communicator,
-  type CommunicatorOptions,
-  Endpoint,
-  Mode,
-} from '../../lib/index.js';
+import { cluster, type ClusterStats } from '../../lib/cluster/index.js';
+import { Communicator, type CommunicatorOptions, Endpoint, Mode } from '../../lib/index.js';
 
 /** What a replica in a process of its own is made with. */
 export interface ReplicaSettings {

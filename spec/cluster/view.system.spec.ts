@@ -1,14 +1,8 @@
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
-import {
-  type ClusterStats,
-  Endpoint,
-  EndpointState,
-  type HopStats,
-  Mode,
-  textMessage,
-} from '../../lib/index.js';
+import type { ClusterStats, HopStats } from '../../lib/cluster/index.js';
+import { Endpoint, EndpointState, Mode, textMessage } from '../../lib/index.js';
 import { serveStats, WATCHER_PROPERTIES } from '../../lib/monitor/index.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
 import { NatsServer } from '../support/nats-server.js';

@@ -4,7 +4,7 @@ import {
   advanceCluster,
   type ClusterPicture,
 } from '../../docs/examples/angular-dashboard/src/app/cluster-picture.js';
-import type { ClusterStats } from '../../lib/index.js';
+import type { ClusterStats } from '../../lib/cluster/index.js';
 import { clusterStats } from '../monitor/samples.js';
 
 /** The sample after so many more messages over each hop. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { type ClusterStats, type CommunicatorStats, Mode, textMessage } from '../../lib/index.js';
+import type { ClusterStats } from '../../lib/cluster/index.js';
+import { type CommunicatorStats, Mode, textMessage } from '../../lib/index.js';
 import { SEND_TIME_BOUNDS_MS } from '../../lib/stats.js';
 import { recordMetrics } from '../../lib/metrics/index.js';
 import { communicator, nextEvent, stopAll, untilState } from '../support/communicators.js';

@@ -1,5 +1,5 @@
+import type { ClusterStats } from '../../lib/cluster/index.js';
 import {
-  type ClusterStats,
   type CommunicatorStats,
   type ConnectionStats,
   EndpointState,

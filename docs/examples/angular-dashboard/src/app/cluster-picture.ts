@@ -1,4 +1,4 @@
-import type { ClusterStats, Tally } from 'rxflare';
+import type { CommunicatorStats, Tally } from 'rxflare';
 
 /** How far back the rates look: more than one sign of life, by which replicas tell what they send to each other. */
 const SPAN_MS = 10_000;
@@ -42,6 +42,8 @@ export interface ClusterPicture {
   /** The last snapshots, the oldest first. */
   readonly past: readonly Snapshot[];
 }
+
+type ClusterStats = NonNullable<CommunicatorStats['cluster']>;
 
 interface Snapshot {
   readonly at: number;
