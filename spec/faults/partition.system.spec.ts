@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EndpointState } from '../../lib/index.js';
 import type { PartyConfig } from '../soak/messages.js';
 import { PartyProcess } from '../soak/party-process.js';
-import { NetworkPair, networksObstacle } from './network-pair.js';
+import { type Cable, Network, networksObstacle, type Place } from './network.js';
 
 const HEARTBEAT_MS = 500;
 /** The heartbeat looks four times within its time, and each of three looks may see a thing that much later. */
@@ -24,21 +24,28 @@ describe('a hub and a site on two machines, of which the network loses every pac
     return;
   }
 
-  let network: NetworkPair;
+  const network = new Network();
+  let [hubAt, siteAt]: Place[] = [];
+  let cable: Cable;
+  let address: string;
   beforeAll(async () => {
-    network = await NetworkPair.make();
+    // Addresses for documentation, which no network uses (RFC 5737).
+    const middle = await network.addSwitch('192.0.2');
+    [hubAt, siteAt] = [await network.addPlace(), await network.addPlace()];
+    ({ address } = await network.connect(middle, hubAt));
+    cable = await network.connect(middle, siteAt);
   });
   afterAll(() => network[Symbol.asyncDispose]());
 
   it.each(['tcp', 'http', 'grpc'])(
     '%s: both notice in time, without a reset, and meet again',
     async (scheme) => {
-      const url = `${scheme}://${network.hub.address}:${PORT}`;
-      await using hub = new PartyProcess(config('hub', { listen: [url] }), network.hub.prefix);
+      const url = `${scheme}://${address}:${PORT}`;
+      await using hub = new PartyProcess(config('hub', { listen: [url] }), hubAt?.prefix);
       await hub.started();
       await using site = new PartyProcess(
         config('site-1', { connect: [url], sendTo: ['hub'] }),
-        network.site.prefix,
+        siteAt?.prefix,
       );
       await site.started();
       await Promise.all([seen(hub, 'site-1', EndpointState.READY), seen(site, 'hub', EndpointState.READY)]);
@@ -48,7 +55,7 @@ describe('a hub and a site on two machines, of which the network loses every pac
         seen(hub, 'site-1', EndpointState.DISCONNECTED),
         seen(site, 'hub', EndpointState.DISCONNECTED),
       ]);
-      await network.part();
+      await cable.part();
       const partedAt = Date.now();
       const times = await gone;
       await Promise.all([hub.next('report'), site.next('report')]);
@@ -61,7 +68,7 @@ describe('a hub and a site on two machines, of which the network loses every pac
         seen(hub, 'site-1', EndpointState.READY),
         seen(site, 'hub', EndpointState.READY),
       ]);
-      await network.heal();
+      await cable.heal();
       await back;
       await delivered([hub, site]);
       expect(hub.report.lost).toEqual({ TIMEOUT: 1 });
