@@ -54,7 +54,7 @@ export function faultSuite(scheme: string, endings: Endings): void {
     async function join(options: CommunicatorOptions = {}): Promise<void> {
       hub = communicator('hub', options);
       site = communicator('site-1', options);
-      traffic = { hub: new Traffic(hub, 1, 1), site: new Traffic(site, 1, 2) };
+      traffic = { hub: new Traffic(hub, { run: 1, seed: 1 }), site: new Traffic(site, { run: 1, seed: 2 }) };
       hub.addConnector(`${scheme}://127.0.0.1:0`, Mode.PASSIVE);
       proxy = await FaultProxy.listen(await startListening(hub));
       site.addConnector(proxy.url, Mode.ACTIVE);

@@ -1,24 +1,31 @@
-import type { Received, Stamp } from './messages.js';
-
-/** Which of the last holes a late message may fill, to be told from a duplicate. */
-const HOLES_KEPT = 20;
+import type { Received, Span, Stamp } from './messages.js';
 
 /** Where a message came from. */
 export interface Origin {
   readonly from: string;
+  readonly app: number;
   /** Of the receiver: `CN00001`. */
   readonly connection: string;
 }
 
+/**
+ * What must come in order: all messages of one `connection`, and all of them must come; what came over `replicas`, where
+ * one may be lost in the middle, which the sender is told of, and what waited for an older connection may come behind
+ * what was accepted for the next; or `nothing`, since the receiver hands messages to many threads.
+ */
+export type Order = 'connection' | 'replicas' | 'nothing';
+
 interface Entry {
-  readonly from: string;
+  readonly origin: Pick<Origin, 'from' | 'app'>;
   readonly run: number;
   connection: string;
+  base: number;
   delivered: number;
   last: number;
-  readonly skips: { from: number; to: number }[];
-  /** Sequences that were jumped over, which makes a late one disordered and not a duplicate. */
-  readonly holes: { from: number; to: number }[];
+  overtaken: number;
+  readonly skips: Span[];
+  /** Sequences that were jumped over, and have not come late. */
+  holes: Span[];
 }
 
 /**
@@ -27,51 +34,86 @@ interface Entry {
  */
 export class DeliveryLog {
   readonly violations: string[] = [];
+  readonly #orders: Readonly<Record<number, Order>>;
   readonly #entries = new Map<string, Entry>();
 
+  /** @param orders - of applications. Default: `connection` */
+  constructor(orders: Readonly<Record<number, Order>> = {}) {
+    this.#orders = orders;
+  }
+
   get received(): readonly Received[] {
-    return [...this.#entries.values()].map(({ from, run, delivered, last, skips }) => ({
-      from,
-      run,
-      delivered,
-      last,
-      skips,
-    }));
+    return [...this.#entries.values()].map(
+      ({ origin: { from, app }, run, delivered, last, overtaken, skips, holes }) => ({
+        from,
+        run,
+        app,
+        delivered,
+        last,
+        overtaken,
+        skips,
+        holes,
+      }),
+    );
   }
 
   /** Takes note of a message. */
-  note({ run, sequence, base }: Stamp, { from, connection }: Origin): void {
-    const key = `${from} run ${run}`;
-    const entry = this.#entries.get(key) ?? {
-      from,
-      run,
-      connection: '',
-      delivered: 0,
-      last: 0,
-      skips: [],
-      holes: [],
-    };
+  note({ run, sequence, base }: Stamp, { from, app, connection }: Origin): void {
+    const key = `${from} run ${run} app ${app}`;
+    const entry = this.#entries.get(key) ?? newEntry({ from, app }, run);
     this.#entries.set(key, entry);
+    const order = this.#orders[app] ?? 'connection';
     if (sequence <= entry.last) {
-      const isLate = entry.holes.some((hole) => hole.from <= sequence && sequence <= hole.to);
-      const fault = isLate ? 'out of order' : 'a duplicate';
-      this.violations.push(`${key}: message ${sequence} after ${entry.last}: ${fault}`);
+      this.#noteLate(key, entry, order, sequence, base);
       return;
     }
-    const isNewConnection = connection !== entry.connection;
     if (sequence > entry.last + 1) {
       const hole = { from: entry.last + 1, to: sequence - 1 };
       entry.holes.push(hole);
-      if (entry.holes.length > HOLES_KEPT) entry.holes.shift();
-      if (!isNewConnection) {
-        this.violations.push(`${key}: ${hole.from} to ${hole.to} are missing within ${connection}`);
-      } else if (sequence > base) {
-        // What was accepted for an older connection went with that; this was accepted for this one.
-        entry.skips.push({ from: Math.max(hole.from, base), to: hole.to });
-      }
+      if (order === 'connection') this.#noteHole(key, entry, hole, { base, connection });
     }
     entry.connection = connection;
+    entry.base = base;
     entry.delivered += 1;
     entry.last = sequence;
   }
+
+  #noteHole(key: string, entry: Entry, { from, to }: Span, next: { base: number; connection: string }): void {
+    if (next.connection === entry.connection) {
+      this.violations.push(`${key}: ${from} to ${to} are missing within ${next.connection}`);
+    } else if (to >= next.base) {
+      // What was accepted for an older connection went with that; this was accepted for this one.
+      entry.skips.push({ from: Math.max(from, next.base), to });
+    }
+  }
+
+  #noteLate(key: string, entry: Entry, order: Order, sequence: number, base: number): void {
+    const holes = entry.holes.flatMap((hole) => without(hole, sequence));
+    const isDuplicate = sum(holes) === sum(entry.holes);
+    entry.holes = holes;
+    if (!isDuplicate) {
+      entry.delivered += 1;
+      entry.overtaken += base < entry.base ? 1 : 0;
+      if (order === 'nothing' || (order === 'replicas' && base < entry.base)) return;
+    }
+    const fault = isDuplicate ? 'a duplicate' : 'out of order';
+    this.violations.push(`${key}: message ${sequence} after ${entry.last}: ${fault}`);
+  }
+}
+
+function newEntry(origin: Entry['origin'], run: number): Entry {
+  return { origin, run, connection: '', base: 1, delivered: 0, last: 0, overtaken: 0, skips: [], holes: [] };
+}
+
+function without({ from, to }: Span, sequence: number): readonly Span[] {
+  if (sequence < from || sequence > to) return [{ from, to }];
+  const parts = [
+    { from, to: sequence - 1 },
+    { from: sequence + 1, to },
+  ];
+  return parts.filter((part) => part.from <= part.to);
+}
+
+function sum(spans: readonly Span[]): number {
+  return spans.reduce((all, { from, to }) => all + to - from + 1, 0);
 }

@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
 
 import { balance, type Run } from './ledger.js';
-import type { Received, Sent } from './messages.js';
+import { APP, type Received, type Sent } from './messages.js';
 
 function site(sent: Partial<Sent>, run: Partial<Run> = {}): Run {
-  const entry = { to: 'hub', accepted: 0, refused: {}, dropped: 0, evictedAt: [], ...sent };
+  const entry = { to: 'hub', app: APP, accepted: 0, refused: {}, dropped: 0, evictedAt: [], ...sent };
   const report = { sent: [entry], received: [], violations: [], lost: {}, lagMs: 0 };
   return { name: 'site-1', run: 1, report, wasKilled: false, endedWell: false, ...run };
 }
 
 function hub(received: Partial<Received>, run = 1): Run {
-  const entry = { from: 'site-1', run: 1, delivered: 0, last: 0, skips: [], ...received };
+  const nothing = { delivered: 0, last: 0, overtaken: 0, holes: [], skips: [] };
+  const entry = { from: 'site-1', run: 1, app: APP, ...nothing, ...received };
   const report = { sent: [], received: [entry], violations: [], lost: {}, lagMs: 0 };
   return { name: 'hub', run, report, wasKilled: false, endedWell: false };
 }
@@ -50,7 +51,7 @@ describe('the ledger', () => {
     const runs = [
       site({ accepted: 100 }),
       hub({ delivered: 40, last: 40 }),
-      hub({ delivered: 50, last: 100 }, 2),
+      hub({ delivered: 50, last: 100, holes: [{ from: 1, to: 50 }] }, 2),
     ];
     expect(balance(runs)).toMatchObject({ delivered: 90, inFlight: 10, violations: [] });
   });
@@ -84,6 +85,26 @@ describe('the ledger', () => {
   it('finds what was delivered and never sent', () => {
     expect(balance([site({ accepted: 10 }), hub({ delivered: 12, last: 12 })]).violations).toEqual([
       'site-1 run 1 to hub: 2 more were delivered than sent',
+    ]);
+  });
+
+  it('finds what two receivers got, even where as much is lost', () => {
+    const first = hub({ delivered: 6, last: 8, holes: [{ from: 3, to: 4 }] });
+    const second = hub(
+      {
+        delivered: 4,
+        last: 10,
+        holes: [
+          { from: 1, to: 2 },
+          { from: 5, to: 8 },
+        ],
+      },
+      2,
+    );
+    expect(balance([site({ accepted: 10 }), first, second]).violations).toEqual([]);
+    const overlapping = hub({ delivered: 4, last: 10, holes: [{ from: 1, to: 6 }] }, 2);
+    expect(balance([site({ accepted: 10 }), first, overlapping]).violations).toEqual([
+      'site-1 run 1 to hub: 7 to 8 were delivered by two receivers',
     ]);
   });
 

@@ -1,4 +1,4 @@
-import type { PartyReport, Received, Sent } from './messages.js';
+import { APP, APP_EVERY, type PartyReport, type Received, type Sent, type Span } from './messages.js';
 
 /** One run of a party: what it reported last, and how it ended. */
 export interface Run {
@@ -9,6 +9,8 @@ export interface Run {
   readonly wasKilled: boolean;
   /** Its last connection carried everything: it ended in good order over a line without faults. */
   readonly endedWell: boolean;
+  /** Its process is gone. Default: it may be there. */
+  readonly hasEnded?: boolean;
 }
 
 /** What became of all messages. */
@@ -53,6 +55,8 @@ export function balance(runs: readonly Run[]): Account {
   let [sent, delivered, dropped, inFlight] = [0, 0, 0, 0];
   for (const sender of runs) {
     for (const entry of sender.report.sent) {
+      // What every replica gets has no one receiver: see `lossesSince`.
+      if (entry.app === APP_EVERY) continue;
       for (const [code, count] of Object.entries(entry.refused)) refused[code] = (refused[code] ?? 0) + count;
       const arrivals = arrivalsOf(entry, sender, runs);
       const arrived = sum(arrivals.map((arrival) => arrival.delivered));
@@ -94,9 +98,11 @@ function faultsOf(
   arrivals: readonly Received[],
   missing: number,
 ): readonly string[] {
-  const path = `${sender.name} run ${sender.run} to ${entry.to}`;
+  const path = pathOf(entry, sender);
   const faults: string[] = [];
   if (missing < 0) faults.push(`${path}: ${-missing} more were delivered than sent`);
+  for (const { from, to } of deliveredTwice(arrivals))
+    faults.push(`${path}: ${from} to ${to} were delivered by two receivers`);
   for (const { from, to } of arrivals.flatMap(({ skips }) => skips)) {
     // What was written to a connection is lost when a newcomer takes its place; what waited goes out on that.
     const evictedAt = entry.evictedAt.find((sequence) => sequence >= from) ?? 0;
@@ -110,12 +116,40 @@ function faultsOf(
   return faults;
 }
 
+/** The name of what one run sends to one receiver for one application. */
+export function pathOf({ to, app }: Sent, { name, run }: Pick<Run, 'name' | 'run'>): string {
+  return `${name} run ${run} to ${to}${app === APP ? '' : ` app ${app}`}`;
+}
+
 /** What the receiver, in all its runs, got of one run of a sender. */
-function arrivalsOf(entry: Sent, sender: Run, runs: readonly Run[]): readonly Received[] {
+export function arrivalsOf(
+  entry: Sent,
+  sender: Pick<Run, 'name' | 'run'>,
+  runs: readonly Run[],
+): readonly Received[] {
   return runs
     .filter(({ name }) => name === entry.to)
     .flatMap(({ report }) => report.received)
-    .filter(({ from, run }) => from === sender.name && run === sender.run);
+    .filter(({ from, run, app }) => from === sender.name && run === sender.run && app === entry.app);
+}
+
+/** What two runs of a receiver got both. */
+function deliveredTwice(arrivals: readonly Received[]): readonly Span[] {
+  const got = arrivals.flatMap(spansOf).sort((a, b) => a.from - b.from);
+  let to = 0;
+  return got.flatMap((span) => {
+    const twice = { from: span.from, to: Math.min(span.to, to) };
+    to = Math.max(to, span.to);
+    return twice.from <= twice.to ? [twice] : [];
+  });
+}
+
+/** The sequences that came. */
+function spansOf({ holes, last }: Received): readonly Span[] {
+  const edges = [...holes, { from: last + 1, to: last + 1 }].sort((a, b) => a.from - b.from);
+  return edges
+    .map(({ from }, index) => ({ from: (edges[index - 1]?.to ?? 0) + 1, to: from - 1 }))
+    .filter(({ from, to }) => from <= to);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,27 +1,62 @@
-/** A hub, ten sites, and a relay with two leaves talk while everything goes wrong that can: `npm run soak -- --seconds 120 --seed 1`. */
+/**
+ * Everything goes wrong that can, and nothing may be lost:
+ *
+ * - `npm run soak -- --seconds 120 --seed 1`: a hub, ten sites, and a relay with two leaves
+ * - `npm run soak -- --cluster --seconds 300 --seed 1`: a hub of three replicas, NATS, and a dozen sites
+ */
 import { parseArgs } from 'node:util';
 
+import compile from '../support/compiled.js';
+import { runClusterSoak } from './cluster/cluster-soak.js';
+import { failures as clusterFailures, renderReport as renderClusterReport } from './cluster/report.js';
 import { failures, renderReport } from './report.js';
 import { runSoak } from './soak.js';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '120' },
+    cluster: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    sites: { type: 'string', default: '10' },
+    sites: { type: 'string' },
   },
 });
-const [seconds, seed, sites] = [Number(values.seconds), Number(values.seed), Number(values.sites)];
+const seed = Number(values.seed);
+const violations = values.cluster ? await soakCluster() : await soakHub();
+process.exitCode = violations.length === 0 ? 0 : 1;
 
-const result = await runSoak({
-  seconds,
-  seed,
-  sites,
-  trialEveryMs: 10_000 / sites,
-  heartbeatMs: 1_000,
-  // Signals, timers and bytes take a moment.
-  marginMs: 250,
-  progress: (line) => void process.stdout.write(`${line}\n`),
-});
-process.stdout.write(`\n${renderReport(result)}\n`);
-process.exitCode = failures(result).length === 0 ? 0 : 1;
+async function soakHub(): Promise<readonly string[]> {
+  const sites = Number(values.sites ?? 10);
+  const result = await runSoak({
+    seconds: Number(values.seconds ?? 120),
+    seed,
+    sites,
+    trialEveryMs: 10_000 / sites,
+    heartbeatMs: 1_000,
+    // Signals, timers and bytes take a moment.
+    marginMs: 250,
+    progress: tell,
+  });
+  tell(`\n${renderReport(result)}`);
+  return failures(result);
+}
+
+async function soakCluster(): Promise<readonly string[]> {
+  // Two dozen processes start, and some of them again and again.
+  await compile();
+  const result = await runClusterSoak({
+    seconds: Number(values.seconds ?? 300),
+    seed,
+    sites: Number(values.sites ?? 12),
+    nvflare: true,
+    replicaTimeoutMs: 2_000,
+    heartbeatMs: 1_000,
+    marginMs: 5_000,
+    progress: tell,
+  });
+  tell(`\n${renderClusterReport(result)}`);
+  return clusterFailures(result);
+}
+
+function tell(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

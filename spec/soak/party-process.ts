@@ -35,6 +35,8 @@ export class PartyProcess implements AsyncDisposable {
   readonly #tidings = new Subject<Tidings>();
   readonly #started = new ReplaySubject<TidingsOf<'started'>>(1);
   #stderr = '';
+  #mayEnd = false;
+  #crash: string | undefined;
 
   /** @param prefix - what to put before the command line, to run it somewhere else */
   constructor(config: PartyConfig, prefix: readonly string[] = []) {
@@ -49,8 +51,9 @@ export class PartyProcess implements AsyncDisposable {
       this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
     });
     this.#child.on('message', (tidings: Tidings) => this.#hear(tidings));
-    this.#child.once('close', () => {
+    this.#child.once('close', (code, signal) => {
       living.delete(this.#child);
+      if (!this.#mayEnd) this.#crash = this.#explain(`ended by itself, with ${signal ?? code}`);
       this.#tidings.complete();
       this.#started.complete();
     });
@@ -90,10 +93,22 @@ export class PartyProcess implements AsyncDisposable {
     return this.#within(found$, `to tell ${type}`);
   }
 
-  /** Stops it in good order; tells what it left open. */
-  async stop(): Promise<readonly string[]> {
+  /** How it ended, where nobody ended it: an unhandled error, say. */
+  get crash(): string | undefined {
+    return this.#crash;
+  }
+
+  /** The last 8 KiB of what it wrote to stderr. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Stops it in good order, by a command or a signal; tells what it left open. */
+  async stop(by: 'stop' | 'SIGTERM' = 'stop'): Promise<readonly string[]> {
     const stopped = this.next('stopped');
-    this.tell('stop');
+    this.#mayEnd = true;
+    if (by === 'stop') this.tell(by);
+    else this.#child.kill(by);
     const { report, handles } = await stopped;
     this.report = report;
     await this.#closed;
@@ -102,6 +117,7 @@ export class PartyProcess implements AsyncDisposable {
 
   /** Ends it without a farewell. */
   async kill(): Promise<void> {
+    this.#mayEnd = true;
     this.#child.kill('SIGKILL');
     await this.#closed;
   }
@@ -137,14 +153,18 @@ export class PartyProcess implements AsyncDisposable {
   }
 
   #within<T>(source$: Observable<T>, what: string): Promise<T> {
-    const { name, run } = this.config;
     const fail = (reason: string): never => {
-      throw new Error(`${name} run ${run}: ${reason} ${what}\n${this.#stderr}`);
+      throw new Error(this.#explain(`${reason} ${what}`));
     };
     const limited$ = source$.pipe(
       throwIfEmpty(() => fail('ended before it came')),
       timeout({ first: ANSWER_MS, with: () => fail(`waited ${ANSWER_MS} ms in vain for it`) }),
     );
     return firstValueFrom(limited$);
+  }
+
+  #explain(problem: string): string {
+    const { name, run } = this.config;
+    return `${name} run ${run}: ${problem}\n${this.#stderr}`;
   }
 }

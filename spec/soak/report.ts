@@ -49,20 +49,28 @@ export function renderReport(result: SoakResult): string {
     ['handles left', `${handles.length}`],
     ['violations', `${violations.length}`],
   ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return [...rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`), ...violations].join('\n');
+  return [...renderRows(rows), ...violations].join('\n');
 }
 
-function list(counts: Readonly<Record<string, number>>): string {
+/** Rows of a name and a text each, below one another. */
+export function renderRows(rows: readonly (readonly [name: string, text: string])[]): readonly string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
+}
+
+/** Counts of things, as text. */
+export function list(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .map(([name, count]) => `${name} ${count}`)
     .join(', ');
 }
 
-function ms(figure: number): string {
+/** Milliseconds, as text. */
+export function ms(figure: number): string {
   return `${Math.round(figure)} ms`;
 }
 
-function percent(part: number): string {
+/** A part of one, as text. */
+export function percent(part: number): string {
   return `${(part * 100).toFixed(1)} %`;
 }

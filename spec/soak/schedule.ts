@@ -77,7 +77,7 @@ function trialOf(type: Trial['type'], random: () => number): Trial {
 }
 
 /** One after the other in random order, again and again. */
-function* deal<T>(items: readonly T[], random: () => number): Generator<T, never> {
+export function* deal<T>(items: readonly T[], random: () => number): Generator<T, never> {
   for (;;) {
     const left = [...items];
     while (left.length > 0) yield* left.splice(Math.floor(random() * left.length), 1);

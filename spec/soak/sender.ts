@@ -1,7 +1,7 @@
 import { catchError, EMPTY, Subscription } from 'rxjs';
 
 import { CommError, type Communicator } from '../../lib/index.js';
-import { APP, type Sent, stampedMessage } from './messages.js';
+import { type Sent, stampedMessage } from './messages.js';
 
 const MOST_AT_ONCE = 4;
 const SMALL_BYTES = 2_000;
@@ -13,6 +13,7 @@ const LARGE_PERCENT = 1;
 export class Sender {
   readonly #communicator: Communicator;
   readonly #to: string;
+  readonly #app: number;
   readonly #run: number;
   readonly #random: () => number;
   readonly #refused: Record<string, number> = {};
@@ -22,9 +23,10 @@ export class Sender {
   #base = 1;
   #dropped = 0;
 
-  constructor(communicator: Communicator, to: string, run: number, random: () => number) {
+  constructor(communicator: Communicator, to: string, app: number, run: number, random: () => number) {
     this.#communicator = communicator;
     this.#to = to;
+    this.#app = app;
     this.#run = run;
     this.#random = random;
   }
@@ -32,6 +34,7 @@ export class Sender {
   get sent(): Sent {
     return {
       to: this.#to,
+      app: this.#app,
       accepted: this.#accepted,
       refused: this.#refused,
       dropped: this.#dropped,
@@ -68,7 +71,7 @@ export class Sender {
     );
     const stamp = { run: this.#run, sequence: this.#accepted + 1, base: this.#base };
     try {
-      const mayGoOn = this.#communicator.send(this.#to, APP, stampedMessage(stamp, bytes));
+      const mayGoOn = this.#communicator.send(this.#to, this.#app, stampedMessage(stamp, bytes));
       this.#accepted += 1;
       if (!mayGoOn) this.#waitUntilDrained();
     } catch (error) {

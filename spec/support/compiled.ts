@@ -15,6 +15,7 @@ const MARK = 'RXFLARE_COMPILED';
 const PROGRAMS = {
   'cli/main': 'lib/cli/main.ts',
   'soak/party': 'spec/soak/party.ts',
+  'soak/balancer': 'spec/soak/cluster/balancer.ts',
   'cellnet/slow-stream': 'spec/cellnet/slow-stream.ts',
   'adversary/hub-program': 'spec/adversary/hub-program.ts',
   'cluster/replica-program': 'spec/cluster/replica-program.ts',

@@ -18,34 +18,44 @@ export interface NatsServerOptions {
   readonly jetStream?: boolean;
   /** More arguments of the command. Default: none. */
   readonly args?: readonly string[];
+  /** Where it listens. Default: 127.0.0.1. */
+  readonly host?: string;
+  /** What to put before the command line, to run it somewhere else. Default: nothing. */
+  readonly prefix?: readonly string[];
 }
 
 /** A real nats-server, as a process of its own. */
 export class NatsServer {
   readonly address: string;
-  readonly #args: readonly string[];
+  readonly #line: readonly string[];
   readonly #store: string | undefined;
   #child: ChildProcess;
 
   private constructor(
     address: string,
-    args: readonly string[],
+    line: readonly string[],
     store: string | undefined,
     child: ChildProcess,
   ) {
     this.address = address;
-    this.#args = args;
+    this.#line = line;
     this.#store = store;
     this.#child = child;
   }
 
   /** Starts it on a free port, and waits until it listens. */
-  static async start({ jetStream = false, args: more = [] }: NatsServerOptions = {}): Promise<NatsServer> {
+  static async start({
+    jetStream = false,
+    args = [],
+    host = '127.0.0.1',
+    prefix = [],
+  }: NatsServerOptions = {}): Promise<NatsServer> {
     const port = await freePort();
     const store = jetStream ? await mkdtemp(join(tmpdir(), 'rxflare-nats-')) : undefined;
     const storage = store === undefined ? [] : ['--jetstream', '--store_dir', store];
-    const args = ['--addr', '127.0.0.1', '--port', String(port), ...storage, ...more];
-    return new NatsServer(`127.0.0.1:${port}`, args, store, await started(args));
+    const where = ['--addr', host, '--port', String(port)];
+    const line = [...prefix, await natsExecutable(), ...where, ...storage, ...args];
+    return new NatsServer(`${host}:${port}`, line, store, await started(line));
   }
 
   get pid(): number {
@@ -69,7 +79,7 @@ export class NatsServer {
 
   /** Starts it again on the same port, with what it has stored. */
   async startAgain(): Promise<void> {
-    this.#child = await started(this.#args);
+    this.#child = await started(this.#line);
   }
 
   /** Ends it. */
@@ -86,8 +96,8 @@ export class NatsServer {
   }
 }
 
-async function started(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(await natsExecutable(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+async function started([command = '', ...args]: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   for await (const line of createInterface({ input: child.stderr })) {
     if (!line.includes('Server is ready')) continue;
     child.stderr.resume();

@@ -90,6 +90,8 @@ export interface NvflarePeerOptions {
   readonly connProps?: PeerFields;
   /** Silence after which NVFlare pings; its own default is 60 s. */
   readonly heartbeatSeconds?: number;
+  /** What to put before the command line, to run it somewhere else. Default: nothing. */
+  readonly prefix?: readonly string[];
 }
 
 /** What a peer sends: byte i of the payload is `(i * 31 + seed) & 0xff`. */
@@ -162,12 +164,13 @@ export class NvflarePeer implements AsyncDisposable {
 
   /** Starts a process with a communicator that neither listens nor connects yet. */
   static async start(options: NvflarePeerOptions): Promise<NvflarePeer> {
-    const { version, name, properties = {}, connProps = {}, heartbeatSeconds } = options;
-    const args = [script, '--name', name];
+    const { version, name, properties = {}, connProps = {}, heartbeatSeconds, prefix = [] } = options;
+    const args = [await nvflarePython(version), script, '--name', name];
     args.push('--properties', stringifyTagged(properties), '--conn-props', stringifyTagged(connProps));
     if (heartbeatSeconds !== undefined) args.push('--heartbeat', String(heartbeatSeconds));
 
-    const peer = new NvflarePeer(name, spawn(await nvflarePython(version), args));
+    const [command = '', ...rest] = [...prefix, ...args];
+    const peer = new NvflarePeer(name, spawn(command, rest));
     try {
       await peer.next((event) => event.event === 'started', START_MS);
       return peer;
