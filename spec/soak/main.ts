@@ -41,6 +41,9 @@ async function soakHub(): Promise<readonly string[]> {
 }
 
 async function soakCluster(): Promise<readonly string[]> {
+  // Networks would stay.
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
   // Two dozen processes start, and some of them again and again.
   await compile();
   const result = await runClusterSoak({
@@ -52,6 +55,7 @@ async function soakCluster(): Promise<readonly string[]> {
     heartbeatMs: 1_000,
     marginMs: 5_000,
     progress: tell,
+    signal: abort.signal,
   });
   tell(`\n${renderClusterReport(result)}`);
   return clusterFailures(result);

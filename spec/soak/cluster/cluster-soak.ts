@@ -4,35 +4,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { interval, Subscription } from 'rxjs';
 
 import { messageOf } from '../../../lib/comm-error.js';
-import { pythonAvailable } from '../../support/python.js';
 import { handlesSince } from '../handles.js';
 import { type Account, balance, type Run } from '../ledger.js';
-import { APP, APP_EVERY, APP_ONE, type PartyConfig, type ReplicaView } from '../messages.js';
+import type { ReplicaView } from '../messages.js';
 import { SchedulingDelay } from '../scheduling-delay.js';
+import { Cast, type CastOptions, HUB, siteName } from './cast.js';
 import { disagreements } from './disagreements.js';
 import { LiveConnections } from './live-connections.js';
 import { lossesSince, stillSilent } from './losses.js';
-import { Member, runCounter } from './member.js';
-import { NvflareSite } from './nvflare-site.js';
+import type { Member } from './member.js';
 import { type Fault, KINDS, planRounds, type Round } from './rounds.js';
-import { makeStage, type ReplicaPlace, type Stage } from './stage.js';
+import { makeStage, type Stage } from './stage.js';
 
 /** How long, and with how many. */
-export interface ClusterSoakOptions {
-  /** Rounds begin in this time. */
-  readonly seconds: number;
-  readonly seed: number;
-  readonly sites: number;
+export interface ClusterSoakOptions extends CastOptions {
+  /** Rounds begin in this time. Default: until each kind of fault was done. */
+  readonly seconds?: number;
   /** Whether a site of NVFlare is among them, where Python is there. */
   readonly nvflare: boolean;
-  readonly replicaTimeoutMs: number;
-  /** Silence after which a site or a replica pings the other, and again after which it gives it up. */
-  readonly heartbeatMs: number;
-  /** How late something may be that has a time, beside what the load of the machine explains. */
-  readonly marginMs: number;
-  /** Ends after so many rounds. Default: when the time is over. */
-  readonly rounds?: number;
   readonly progress: (line: string) => void;
+  /** Ends it early, and leaves nothing open. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was seen. */
@@ -56,30 +48,27 @@ export interface ClusterSoakResult {
   readonly violations: readonly string[];
 }
 
-/** The hub has the name of NVFlare's, so that cells find their ways. */
-const HUB = 'server';
-const TWIN = 'twin';
 const REPLICAS = 3;
-/** The sites that have a cell: streams and broadcasts of all would be most of the traffic. */
-const CELLS = 3;
 const TICK_MS = 50;
 const LOOK_MS = 100;
-/** From the start of a process until it connects. */
-const TWINS_START_MS = 2_000;
 /** The longest wait of a newcomer under a name that others have taken again and again. */
 const DAMPING_MS = 10_000;
+/** What is under way has arrived by then, or does not. */
 const SETTLED_MS = 10_000;
 /** For things that never come, and would be waited for in vain. */
 const PATIENCE_MS = 60_000;
-const NVFLARE_EVERY_MS = 100;
+/** What comes then is the same again. */
+const VIOLATIONS_ENOUGH = 20;
 
-/** Runs a hub of three replicas with a dozen sites, and lets everything happen to them that can, round by round. */
+/** Runs a hub of three replicas with its sites, and lets everything happen to them that can, round by round. */
 export async function runClusterSoak(options: ClusterSoakOptions): Promise<ClusterSoakResult> {
   const before = process.getActiveResourcesInfo();
   const stage = await makeStage(REPLICAS);
   const soak = new ClusterSoak(options, stage);
   try {
-    await soak.run();
+    await Promise.race([soak.run(), aborted(options.signal)]);
+  } catch (error) {
+    soak.accuse(messageOf(error));
   } finally {
     await soak[Symbol.asyncDispose]();
     await stage[Symbol.asyncDispose]();
@@ -90,11 +79,7 @@ export async function runClusterSoak(options: ClusterSoakOptions): Promise<Clust
 class ClusterSoak implements AsyncDisposable {
   readonly #options: ClusterSoakOptions;
   readonly #stage: Stage;
-  readonly #replicas: readonly Member[];
-  readonly #sites: readonly Member[];
-  readonly #twins: Member[] = [];
-  readonly #nextReplicaRun = runCounter();
-  readonly #nextTwinRun = runCounter();
+  readonly #cast: Cast;
   readonly #live: LiveConnections;
   readonly #work = new Subscription();
   readonly #delay = new SchedulingDelay(TICK_MS);
@@ -105,44 +90,51 @@ class ClusterSoak implements AsyncDisposable {
   readonly #heapBytes: Record<string, number[]> = {};
   readonly #handles: string[] = [];
   readonly #violations: string[] = [];
-  #nvflare: NvflareSite | undefined;
   #natsBytes = 0;
   #natsIsUp: Promise<void> = Promise.resolve();
   /** When all was well last. */
   #before: readonly Run[] = [];
+  /** Whether no replica has taken another one for gone since. */
+  #isEverySeen = true;
 
   constructor(options: ClusterSoakOptions, stage: Stage) {
     this.#options = options;
     this.#stage = stage;
     this.#live = new LiveConnections(options.replicaTimeoutMs + options.marginMs);
-    this.#replicas = stage.replicas.map((place, index) => this.#replicaAt(place, index));
-    this.#sites = Array.from({ length: options.sites }, (_, index) => this.#siteOf(index));
-    for (const replica of this.#replicas) this.#watch(replica);
-    if (stage.obstacle !== '') this.#skipped.push(`partitions: no networks here: ${stage.obstacle}`);
+    this.#cast = new Cast(options, stage);
+    for (const replica of this.#cast.replicas) this.#watch(replica);
+    this.#work.add(interval(TICK_MS).subscribe(() => this.#delay.tick()));
   }
 
   async run(): Promise<void> {
-    const { seconds, rounds = Infinity, progress, nvflare } = this.#options;
-    this.#work.add(interval(TICK_MS).subscribe(() => this.#delay.tick()));
-    await Promise.all([...this.#replicas, ...this.#sites].map((member) => member.process.started()));
-    if (nvflare) await this.#startNvflare();
+    const { progress, nvflare } = this.#options;
+    await this.#cast.started();
+    if (this.#stage.obstacle !== '') this.#skipped.push(`partitions: ${this.#stage.obstacle}`);
+    const obstacle = nvflare ? await this.#cast.addNvflare() : '';
+    if (obstacle !== '') this.#skipped.push(`a site of NVFlare: ${obstacle}`);
     for (const line of this.#skipped) progress(`skipped: ${line}`);
-    await this.#becomeWell('the start', true);
+    await this.#becomeWell('the start');
     const startedAt = Date.now();
     let count = 0;
     for (const round of this.#plan()) {
-      const isOver = count >= rounds || Date.now() - startedAt >= seconds * 1_000;
-      if (isOver || this.#violations.length > 20) break;
+      if (this.#isOver(startedAt)) break;
       count += 1;
       const what = `round ${count} (${round.map(describe).join(', ')})`;
       progress(`${String(Math.round((Date.now() - startedAt) / 1000)).padStart(4)} s  ${what}`);
+      const known = this.#found.length;
       await this.#play(round, what);
+      for (const violation of this.#found.slice(known)) progress(`        ${violation}`);
     }
     await this.#end();
   }
 
+  /** Takes note of what must not be. */
+  accuse(violation: string): void {
+    this.#violations.push(violation);
+  }
+
   result(handles: readonly string[]): ClusterSoakResult {
-    const runs = this.#runs;
+    const { runs } = this.#cast;
     const account = balance(runs);
     const received = runs.flatMap(({ report }) => report.received);
     return {
@@ -156,120 +148,60 @@ class ClusterSoak implements AsyncDisposable {
       heapBytes: this.#heapBytes,
       natsBytes: this.#natsBytes,
       handles: [...this.#handles, ...handles.map((handle) => `the soak itself: ${handle}`)],
-      violations: [
-        ...this.#violations,
-        ...this.#live.violations,
-        ...account.violations,
-        ...this.#members.flatMap(({ crashes }) => crashes),
-      ],
+      violations: [...this.#found, ...account.violations],
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#work.unsubscribe();
-    await Promise.all(this.#members.map((member) => member[Symbol.asyncDispose]()));
-    await this.#nvflare?.[Symbol.asyncDispose]();
+    await this.#cast[Symbol.asyncDispose]();
   }
 
-  get #members(): readonly Member[] {
-    return [...this.#replicas, ...this.#sites, ...this.#twins];
+  /** What must not be; what parties find comes from the ledger. */
+  get #found(): readonly string[] {
+    return [...this.#violations, ...this.#live.violations, ...this.#cast.crashes];
   }
-
-  get #running(): readonly Member[] {
-    return this.#members.filter(({ isThere }) => isThere);
-  }
-
-  get #runs(): readonly Run[] {
-    return [...this.#members.flatMap(({ runs }) => runs), ...(this.#nvflare?.runs ?? [])];
-  }
-
-  /** The names that must be READY now. NVFlare waits for long before it connects again. */
-  #names(withNvflare: boolean): readonly string[] {
-    const names = [...this.#sites, ...this.#twins].filter(({ isThere }) => isThere).map(({ name }) => name);
-    return withNvflare && this.#nvflare !== undefined ? [...names, this.#nvflare.name] : names;
-  }
-
-  #config(name: string, index: number): Omit<PartyConfig, 'run'> {
-    const { seed, heartbeatMs, marginMs } = this.#options;
-    const ways = { listen: [], connect: [], sendTo: [] };
-    return { name, seed: seed * 100 + index, heartbeatMs, marginMs, ...ways };
-  }
-
-  get #asks(): readonly string[] {
-    return [HUB, ...Array.from({ length: CELLS }, (_, index) => siteName(index)), 'gone'];
-  }
-
-  #replicaAt({ url, prefix }: ReplicaPlace, index: number): Member {
-    const { replicaTimeoutMs } = this.#options;
-    const cluster = { server: this.#stage.nats.address, name: 'soak', replicaTimeoutMs };
-    const relayed = [APP_ONE, APP_EVERY];
-    const config = { ...this.#config(HUB, index), listen: [url], cluster, relayed, asks: this.#asks };
-    return new Member(config, prefix, this.#nextReplicaRun);
-  }
-
-  #siteOf(index: number): Member {
-    const config = {
-      ...this.#siteConfig(siteName(index), REPLICAS + index, this.#stage.balancerUrl),
-      ...(index < CELLS ? { asks: this.#asks } : {}),
-    };
-    return new Member(config, this.#stage.sites, runCounter());
-  }
-
-  #siteConfig(name: string, index: number, url: string): Omit<PartyConfig, 'run'> {
-    const sends = [APP, APP_ONE, APP_EVERY];
-    return { ...this.#config(name, index), connect: [url], sendTo: [HUB], sends, relayed: [APP] };
-  }
-
-  async #startNvflare(): Promise<void> {
-    if (!pythonAvailable()) {
-      this.#skipped.push('a site of NVFlare: python3 with the venv module is not on the PATH');
-      return;
-    }
-    const { seed } = this.#options;
-    const to = { hub: HUB, url: this.#stage.balancerUrl };
-    const site = await NvflareSite.start('nvflare', to, seed, this.#stage.sites);
-    this.#nvflare = site;
-    this.#work.add(
-      interval(NVFLARE_EVERY_MS).subscribe(() => {
-        if (!this.#isPaused) void site.sendOne();
-      }),
-    );
-  }
-
-  #isPaused = false;
 
   /** What each replica says of itself, whoever it is by now. */
   #watch(replica: Member): void {
-    const index = this.#replicas.indexOf(replica);
+    const index = this.#cast.replicas.indexOf(replica);
     this.#work.add(
       replica.process.tidings$.subscribe((tidings) => {
-        if (tidings.type === 'report' && tidings.report.view !== undefined)
-          this.#live.note(index, tidings.report.view, Date.now());
+        if (tidings.type !== 'report' || tidings.report.view === undefined) return;
+        const { view } = tidings.report;
+        this.#live.note(index, view, Date.now());
+        if (view.replicas.length < REPLICAS - 1) this.#isEverySeen = false;
       }),
     );
+  }
+
+  #isOver(startedAt: number): boolean {
+    const { seconds } = this.#options;
+    if (this.#found.length > VIOLATIONS_ENOUGH) return true;
+    if (seconds !== undefined) return Date.now() - startedAt >= seconds * 1_000;
+    return this.#kinds.every((kind) => kind in this.#faults);
+  }
+
+  get #kinds(): readonly Fault['type'][] {
+    return KINDS.filter((kind) => this.#stage.obstacle === '' || !kind.startsWith('part '));
   }
 
   #plan(): Iterable<Round> {
     const { seed, sites, replicaTimeoutMs } = this.#options;
-    const kinds = KINDS.filter((kind) => this.#stage.obstacle === '' || !kind.startsWith('part '));
-    return planRounds({ seed, replicas: REPLICAS, sites, replicaTimeoutMs, kinds });
+    return planRounds({ seed, replicas: REPLICAS, sites, replicaTimeoutMs, kinds: this.#kinds });
   }
 
   async #play(round: Round, what: string): Promise<void> {
-    await this.#stopTwins();
-    const since = this.#violations.length;
+    this.#handles.push(...(await this.#cast.stopTwins()));
     await Promise.all(round.map((fault) => this.#perform(fault)));
-    const hides = ['freeze long', 'kill NATS', 'part from NATS', 'kill replica', 'rolling restart'];
-    const isEverySeen = !round.some(({ type }) => hides.includes(type));
-    await this.#becomeWell(what, isEverySeen);
-    for (const violation of this.#violations.slice(since)) this.#options.progress(`  ${violation}`);
+    await this.#becomeWell(what);
   }
 
   async #perform(fault: Fault): Promise<void> {
     this.#faults[fault.type] = (this.#faults[fault.type] ?? 0) + 1;
     switch (fault.type) {
       case 'kill replica': {
-        const replica = at(this.#replicas, fault.replica);
+        const replica = at(this.#cast.replicas, fault.replica);
         await replica.kill();
         this.#live.forget(fault.replica);
         await sleep(fault.ms);
@@ -278,7 +210,7 @@ class ClusterSoak implements AsyncDisposable {
       }
       case 'freeze briefly':
       case 'freeze long': {
-        const { process } = at(this.#replicas, fault.replica);
+        const { process } = at(this.#cast.replicas, fault.replica);
         process.freeze();
         this.#live.forget(fault.replica);
         await sleep(fault.ms);
@@ -299,12 +231,12 @@ class ClusterSoak implements AsyncDisposable {
         break;
       }
       case 'twins':
-        await this.#startTwins(fault.replica);
+        await this.#cast.startTwins([0, 1].map((next) => at(this.#stage.replicas, fault.replica + next).url));
         await sleep(fault.ms);
-        await this.#twins.at(-1)?.kill();
+        await this.#cast.killTwin();
         break;
       case 'rolling restart':
-        for (const [index, replica] of this.#replicas.entries()) {
+        for (const [index, replica] of this.#cast.replicas.entries()) {
           this.#handles.push(...(await replica.stop('SIGTERM')));
           this.#live.forget(index);
           await sleep(fault.ms);
@@ -312,10 +244,10 @@ class ClusterSoak implements AsyncDisposable {
         }
         break;
       case 'remove endpoint':
-        at(this.#replicas, fault.replica).process.tell({ remove: siteName(fault.site) });
+        at(this.#cast.replicas, fault.replica).process.tell({ remove: siteName(fault.site) });
         break;
       case 'kill site': {
-        const site = at(this.#sites, fault.site);
+        const site = at(this.#cast.sites, fault.site);
         await site.kill();
         await sleep(fault.ms);
         await site.restart();
@@ -338,31 +270,16 @@ class ClusterSoak implements AsyncDisposable {
     await this.#stage.nats.startAgain();
   }
 
-  async #startTwins(replica: number): Promise<void> {
-    const startAt = Date.now() + TWINS_START_MS;
-    const twins = [replica, replica + 1].map((each) => {
-      const { url } = at(this.#stage.replicas, each);
-      const config = this.#siteConfig(TWIN, REPLICAS + this.#options.sites + this.#twins.length, url);
-      return new Member({ ...config, startAt }, this.#stage.sites, this.#nextTwinRun);
-    });
-    this.#twins.push(...twins);
-    await Promise.all(twins.map(({ process }) => process.started()));
-  }
-
-  async #stopTwins(): Promise<void> {
-    for (const twin of this.#twins.filter(({ isThere }) => isThere))
-      this.#handles.push(...(await twin.stop()));
-  }
-
   /** Waits until nothing of what was done is to be seen any more, and finds what is lost. */
-  async #becomeWell(what: string, isEverySeen: boolean): Promise<void> {
-    const accuse = (fault: string): void => void this.#violations.push(`${what}: ${fault}`);
+  async #becomeWell(what: string): Promise<void> {
+    const accuse = (fault: string): void => this.accuse(`${what}: ${fault}`);
     this.#agreedMs.push(await this.#agree(accuse));
     this.#heardMs.push(await this.#hear(accuse));
-    await this.#settle(isEverySeen, accuse);
+    await this.#settle(accuse);
     await this.#look(accuse);
-    this.#before = structuredClone(this.#runs);
-    this.#pause(false);
+    this.#before = structuredClone(this.#cast.runs);
+    this.#isEverySeen = true;
+    this.#cast.pause(false);
   }
 
   /** Each site is at one replica, and all replicas say so, within the bounds that are promised. */
@@ -373,7 +290,7 @@ class ClusterSoak implements AsyncDisposable {
     const boundMs = 2.25 * replicaTimeoutMs + 3 * heartbeatMs + DAMPING_MS + marginMs;
     const isNews = once();
     for (;;) {
-      const faults = await this.#disagreements(false);
+      const faults = await this.#disagreements(this.#cast.names);
       const tookMs = Date.now() - since;
       if (faults.length === 0) return tookMs;
       const isLate = tookMs > boundMs + this.#delay.totalMs - delayedMs;
@@ -384,20 +301,23 @@ class ClusterSoak implements AsyncDisposable {
     }
   }
 
-  async #disagreements(withNvflare: boolean, more: readonly ReplicaView[] = []): Promise<readonly string[]> {
-    const reports = await Promise.all(this.#replicas.map(({ process }) => process.ask('report')));
+  async #disagreements(
+    names: readonly string[],
+    more: readonly ReplicaView[] = [],
+  ): Promise<readonly string[]> {
+    const reports = await Promise.all(this.#cast.replicas.map(({ process }) => process.ask('report')));
     const views = reports.flatMap(({ view }) => view ?? []);
-    return disagreements([...views, ...more], this.#names(withNvflare), this.#names(true));
+    return disagreements([...views, ...more], names, this.#cast.namesWithNvflare);
   }
 
   /** Messages come through, from each replica to each site and back. */
   async #hear(accuse: (fault: string) => void): Promise<number> {
     const since = Date.now();
-    const before = structuredClone(this.#runs);
+    const before = structuredClone(this.#cast.runs);
     const isNews = once();
     for (;;) {
-      await this.#report();
-      const silent = stillSilent(before, this.#runs, HUB, this.#names(true));
+      await this.#cast.report();
+      const silent = stillSilent(before, this.#cast.runs, HUB, this.#cast.namesWithNvflare);
       const tookMs = Date.now() - since;
       if (silent.length === 0) return tookMs;
       if (tookMs > PATIENCE_MS / 2 && isNews())
@@ -408,14 +328,14 @@ class ClusterSoak implements AsyncDisposable {
   }
 
   /** Lets what is under way arrive. */
-  async #settle(isEverySeen: boolean, accuse: (fault: string) => void): Promise<void> {
-    this.#pause(true);
+  async #settle(accuse: (fault: string) => void): Promise<void> {
+    this.#cast.pause(true);
     const deadline = Date.now() + SETTLED_MS;
     for (;;) {
       const known = this.#delivered;
       await sleep(2 * LOOK_MS);
-      await this.#report();
-      const losses = lossesSince(this.#before, this.#runs, HUB, isEverySeen);
+      await this.#cast.report();
+      const losses = lossesSince(this.#before, this.#cast.runs, HUB, this.#isEverySeen);
       const isOver = Date.now() > deadline;
       if (losses.length === 0 ? known === this.#delivered || isOver : isOver) {
         for (const loss of losses) accuse(loss);
@@ -425,12 +345,12 @@ class ClusterSoak implements AsyncDisposable {
   }
 
   get #delivered(): number {
-    const received = this.#runs.flatMap(({ report }) => report.received);
+    const received = this.#cast.runs.flatMap(({ report }) => report.received);
     return received.reduce((sum, { delivered }) => sum + delivered, 0);
   }
 
   async #look(accuse: (fault: string) => void): Promise<void> {
-    for (const { process } of this.#replicas) {
+    for (const { process } of this.#cast.replicas) {
       const of = `replica run ${process.config.run}`;
       (this.#heapBytes[of] ??= []).push(await process.ask('heap'));
       const { rejected = 0 } = process.report.view ?? {};
@@ -439,21 +359,12 @@ class ClusterSoak implements AsyncDisposable {
     this.#natsBytes = Math.max(this.#natsBytes, await residentBytes(this.#stage.nats.pid));
   }
 
-  async #report(): Promise<void> {
-    await Promise.all(this.#running.map(({ process }) => process.ask('report')));
-  }
-
-  #pause(isPaused: boolean): void {
-    this.#isPaused = isPaused;
-    for (const { process } of this.#running) process.tell(isPaused ? 'pause' : 'resume');
-  }
-
   /** One that joins now sees what the others see; then all stop in good order. */
   async #end(): Promise<void> {
-    await this.#stopTwins();
-    await this.#becomeWell('the end', true);
-    this.#pause(true);
-    await using late = this.#replicaAt(
+    this.#handles.push(...(await this.#cast.stopTwins()));
+    await this.#becomeWell('the end');
+    this.#cast.pause(true);
+    await using late = this.#cast.addReplica(
       { ...at(this.#stage.replicas, 0), url: 'tcp://127.0.0.1:0' },
       REPLICAS,
     );
@@ -461,25 +372,18 @@ class ClusterSoak implements AsyncDisposable {
       await late.process.started();
       await sleep(2 * LOOK_MS);
       const { view } = await late.process.ask('report');
-      const faults = await this.#disagreements(true, view === undefined ? [] : [view]);
-      this.#violations.push(...faults.map((fault) => `with one that joins at the end: ${fault}`));
+      const faults = await this.#disagreements(this.#cast.namesWithNvflare, view === undefined ? [] : [view]);
+      for (const fault of faults) this.accuse(`with one that joins at the end: ${fault}`);
     } finally {
       this.#handles.push(...(await late.stop()));
-      this.#violations.push(...late.crashes);
+      for (const crash of late.crashes) this.accuse(crash);
     }
-    const cells = [...this.#replicas, ...this.#sites.slice(0, CELLS)];
-    for (const { name, process } of cells) {
+    for (const { name, process } of this.#cast.cells) {
       const failed = await process.ask('reach');
-      this.#violations.push(...failed.map((other) => `the cell of ${name} does not reach ${other}`));
+      for (const other of failed) this.accuse(`the cell of ${name} does not reach ${other}`);
     }
-    const stopped = await Promise.all(this.#sites.map((site) => site.stop('stop')));
-    for (const replica of this.#replicas) stopped.push(await replica.stop());
-    this.#handles.push(...stopped.flat());
+    this.#handles.push(...(await this.#cast.stop()));
   }
-}
-
-function siteName(index: number): string {
-  return `site-${index + 1}`;
 }
 
 function describe(fault: Fault): string {
@@ -493,6 +397,13 @@ function at<T>(items: readonly T[], index: number): T {
   const item = items[index % items.length];
   if (item === undefined) throw new Error(`there is no item ${index}`);
   return item;
+}
+
+/** Rejects when somebody wants it to end. */
+async function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(new Error('ended before its time')), { once: true });
+  });
 }
 
 /** True the first time. */

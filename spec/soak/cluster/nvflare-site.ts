@@ -23,7 +23,6 @@ export class NvflareSite implements AsyncDisposable {
   #connections = 0;
   #lost = 0;
   #accepted = 0;
-  #base = 1;
   #isSending = false;
 
   private constructor(name: string, hub: string, seed: number, peer: NvflarePeer) {
@@ -35,10 +34,8 @@ export class NvflareSite implements AsyncDisposable {
       peer.events.subscribe((event) => {
         if (event.event === 'message') this.#note(event);
         if (event.event !== 'endpoint' || event.name !== hub) return;
-        if (event.state === 'READY') {
-          this.#connections += 1;
-          this.#base = this.#accepted + 1;
-        } else if (event.state === 'DISCONNECTED') this.#lost += 1;
+        if (event.state === 'READY') this.#connections += 1;
+        else if (event.state === 'DISCONNECTED') this.#lost += 1;
       }),
     );
   }
@@ -79,7 +76,8 @@ export class NvflareSite implements AsyncDisposable {
     if (this.#isSending) return;
     this.#isSending = true;
     const sequence = this.#accepted + 1;
-    const headers = { run: 1, sequence, base: this.#base };
+    // It does not tell which connection it sends on.
+    const headers = { run: 1, sequence, base: sequence };
     const size = Math.floor(this.#random() * MOST_BYTES);
     try {
       await this.#peer.send({ to: this.#hub, app: APP, headers, size, seed: sequence });
