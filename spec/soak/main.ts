@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import compile from '../support/compiled.js';
 import { runClusterSoak } from './cluster/cluster-soak.js';
 import { failures as clusterFailures, renderReport as renderClusterReport } from './cluster/report.js';
+import { KINDS } from './cluster/rounds.js';
 import { failures, renderReport } from './report.js';
 import { runSoak } from './soak.js';
 
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     seed: { type: 'string', default: '1' },
     sites: { type: 'string' },
+    /** Of a cluster: the only faults there are, such as `kill NATS`. */
+    fault: { type: 'string', multiple: true },
   },
 });
 const seed = Number(values.seed);
@@ -50,6 +53,7 @@ async function soakCluster(): Promise<readonly string[]> {
     seconds: Number(values.seconds ?? 300),
     seed,
     sites: Number(values.sites ?? 12),
+    kinds: values.fault && KINDS.filter((kind) => values.fault?.includes(kind)),
     nvflare: true,
     replicaTimeoutMs: 2_000,
     heartbeatMs: 1_000,

@@ -77,9 +77,9 @@ export class PartyProcess implements AsyncDisposable {
     return tidings.type === 'heap' ? tidings.bytes : tidings.report;
   }
 
-  /** Tells it to do something. */
+  /** Tells it to do something, if it is there. */
   tell(command: Command): void {
-    this.#child.send(command);
+    if (this.#child.connected) this.#child.send(command);
   }
 
   /** The next news of this kind. */

@@ -18,6 +18,8 @@ import { makeStage, type Stage } from './stage.js';
 
 /** How long, and with how many. */
 export interface ClusterSoakOptions extends CastOptions {
+  /** What may go wrong. Default: all that can here. */
+  readonly kinds?: readonly Fault['type'][] | undefined;
   /** Rounds begin in this time. Default: until each kind of fault was done. */
   readonly seconds?: number;
   /** Whether a site of NVFlare is among them, where Python is there. */
@@ -183,7 +185,8 @@ class ClusterSoak implements AsyncDisposable {
   }
 
   get #kinds(): readonly Fault['type'][] {
-    return KINDS.filter((kind) => this.#stage.obstacle === '' || !kind.startsWith('part '));
+    const { kinds = KINDS } = this.#options;
+    return kinds.filter((kind) => this.#stage.obstacle === '' || !kind.startsWith('part '));
   }
 
   #plan(): Iterable<Round> {

@@ -43,15 +43,17 @@ export function stillSilent(
   hub: string,
   names: readonly string[],
 ): readonly string[] {
-  const round = { before, after, past: new Map<string, Run>(), hub };
+  const round = { before, after, past: new Map(before.map((run) => [keyOf(run), run])), hub };
   const senders = after.filter(
     ({ name, hasEnded: isOver }) => isOver !== true && [hub, ...names].includes(name),
   );
   return senders.flatMap((sender) =>
     (sender.name === hub ? names : [hub]).flatMap((to) => {
       const entry = sender.report.sent.find((sent) => sent.to === to && sent.app === APP);
-      const path = entry === undefined ? `${sender.name} run ${sender.run} to ${to}` : pathOf(entry, sender);
-      return entry === undefined || arrivedSince(entry, sender, round) === 0 ? [path] : [];
+      if (entry === undefined) return [`${sender.name} run ${sender.run} does not know ${to}`];
+      if (arrivedSince(entry, sender, round) > 0) return [];
+      const { accepted, dropped } = sentSince(entry, sender, round);
+      return [`${pathOf(entry, sender)}: ${accepted} accepted, ${dropped} told as dropped`];
     }),
   );
 }
