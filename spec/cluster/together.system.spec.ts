@@ -249,6 +249,33 @@ describe('one connection per name', () => {
     expect(one.hub.findEndpoint('site-1')?.connProps.replica).toBeUndefined();
   });
 
+  it('by that rule stays at one replica, though it connects to each, until that one stops', async () => {
+    const options = { duplicateName: 'incumbent' } as const;
+    const all = await replicas(3, newCluster({ options }));
+    const wanderer = communicator('wanderer', { reconnectDelayMs: 50, maxReconnectDelayMs: 50 });
+    for (const { url } of all) wanderer.addConnector(url, Mode.ACTIVE);
+    const states: EndpointState[] = [];
+    wanderer.registerMonitor(({ state }) => states.push(state));
+    const refusals = firstValueFrom(
+      wanderer.lifecycle$.pipe(
+        filter(({ type }) => type === 'refused'),
+        take(10),
+        toArray(),
+      ),
+    );
+    await wanderer.start();
+    await refusals;
+    expect(states).toEqual([EndpointState.READY]);
+    const home = all.find(({ hub }) => {
+      const there = hub.findEndpoint('wanderer');
+      return there !== undefined && there.connProps.replica === undefined;
+    });
+    await home?.hub.stop();
+    await expect
+      .poll(() => states)
+      .toEqual([EndpointState.READY, EndpointState.DISCONNECTED, EndpointState.READY]);
+  });
+
   it('moves to the replica of the newcomer, in order, and no message arrives twice', async () => {
     const [one, two, three] = (await replicas(3)) as [TestReplica, TestReplica, TestReplica];
     const got: unknown[] = [];
