@@ -16,9 +16,9 @@ process.send?.((server.address() as AddressInfo).port);
 
 async function serve(client: Socket): Promise<void> {
   client.on('error', () => client.destroy());
-  for (let tries = 0; tries < targets.length; tries += 1) {
-    turn = (turn + 1) % targets.length;
-    const upstream = await reach(targets[turn] ?? '');
+  const first = (turn += 1);
+  for (const tries of targets.keys()) {
+    const upstream = await reach(targets[(first + tries) % targets.length] ?? '');
     if (upstream === undefined) continue;
     upstream.once('close', () => client.destroy());
     client.once('close', () => upstream.destroy());

@@ -94,6 +94,8 @@ class ClusterSoak implements AsyncDisposable {
   readonly #violations: string[] = [];
   #natsBytes = 0;
   #natsIsUp: Promise<void> = Promise.resolve();
+  /** Whether it came to its end, where nothing is under way. */
+  #isComplete = false;
   /** When all was well last. */
   #before: readonly Run[] = [];
   /** Whether no replica has taken another one for gone since. */
@@ -128,6 +130,7 @@ class ClusterSoak implements AsyncDisposable {
       for (const violation of this.#found.slice(known)) progress(`        ${violation}`);
     }
     await this.#end();
+    this.#isComplete = true;
   }
 
   /** Takes note of what must not be. */
@@ -150,7 +153,7 @@ class ClusterSoak implements AsyncDisposable {
       heapBytes: this.#heapBytes,
       natsBytes: this.#natsBytes,
       handles: [...this.#handles, ...handles.map((handle) => `the soak itself: ${handle}`)],
-      violations: [...this.#found, ...account.violations],
+      violations: [...this.#found, ...(this.#isComplete ? account.violations : ofParties(runs))],
     };
   }
 
@@ -170,8 +173,8 @@ class ClusterSoak implements AsyncDisposable {
     this.#work.add(
       replica.process.tidings$.subscribe((tidings) => {
         if (tidings.type !== 'report' || tidings.report.view === undefined) return;
-        const { view } = tidings.report;
-        this.#live.note(index, view, Date.now());
+        const { view, lagMs } = tidings.report;
+        this.#live.note(index, view, Date.now(), lagMs);
         if (view.replicas.length < REPLICAS - 1) this.#isEverySeen = false;
       }),
     );
@@ -296,7 +299,7 @@ class ClusterSoak implements AsyncDisposable {
       const faults = await this.#disagreements(this.#cast.names);
       const tookMs = Date.now() - since;
       if (faults.length === 0) return tookMs;
-      const isLate = tookMs > boundMs + this.#delay.totalMs - delayedMs;
+      const isLate = tookMs > boundMs + this.#delay.totalMs - delayedMs + this.#lagSince(since);
       if (isLate && isNews())
         accuse(`after ${tookMs} ms they do not agree yet: ${faults.slice(0, 5).join('; ')}`);
       if (tookMs > boundMs + PATIENCE_MS) throw new Error(`they never agree: ${faults.join('; ')}`);
@@ -323,8 +326,12 @@ class ClusterSoak implements AsyncDisposable {
       const silent = stillSilent(before, this.#cast.runs, HUB, this.#cast.namesWithNvflare);
       const tookMs = Date.now() - since;
       if (silent.length === 0) return tookMs;
-      if (tookMs > PATIENCE_MS / 2 && isNews())
-        accuse(`after ${tookMs} ms nothing comes: ${silent.slice(0, 5).join('; ')}`);
+      if (tookMs > PATIENCE_MS / 2 + this.#lagSince(since) && isNews()) {
+        const faults = [...silent, ...(await this.#disagreements(this.#cast.names))];
+        accuse(
+          `after ${tookMs} ms nothing comes on ${silent.length} paths: ${faults.slice(0, 5).join('; ')}`,
+        );
+      }
       if (tookMs > 2 * PATIENCE_MS) throw new Error(`nothing comes: ${silent.join('; ')}`);
       await sleep(LOOK_MS);
     }
@@ -345,6 +352,11 @@ class ClusterSoak implements AsyncDisposable {
         return;
       }
     }
+  }
+
+  /** How long the slowest replica did not run when it should have. */
+  #lagSince(since: number): number {
+    return Math.max(...this.#cast.replicas.map(({ process }) => process.lagSince(since)));
   }
 
   get #delivered(): number {
@@ -387,6 +399,10 @@ class ClusterSoak implements AsyncDisposable {
     }
     this.#handles.push(...(await this.#cast.stop()));
   }
+}
+
+function ofParties(runs: readonly Run[]): readonly string[] {
+  return runs.flatMap(({ report }) => report.violations);
 }
 
 function describe(fault: Fault): string {

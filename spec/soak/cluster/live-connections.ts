@@ -3,8 +3,9 @@ import type { ReplicaView } from '../messages.js';
 interface Claims {
   /** The replicas that have the name, by what they said last. */
   readonly holders: Set<number>;
-  /** When a second one came. */
+  /** When a second one came, and how long replicas did not run since. */
   since: number;
+  lagMs: number;
   isTold: boolean;
 }
 
@@ -21,15 +22,20 @@ export class LiveConnections {
     this.#boundMs = boundMs;
   }
 
-  /** What a replica says of itself now. */
+  /**
+   * What a replica says of itself now.
+   *
+   * @param lagMs - how long it did not run when it should have, since it spoke last
+   */
   note(
     replica: number,
     { isConnected, ready }: Pick<ReplicaView, 'isConnected' | 'ready'>,
     at: number,
+    lagMs: number,
   ): void {
     const here = Object.keys(ready).filter((name) => ready[name] === null);
     const held = new Set(isConnected ? here : []);
-    for (const name of held) this.#hold(name, replica, at);
+    for (const name of held) this.#hold(name, replica, at, lagMs);
     for (const [name, claims] of this.#names) if (!held.has(name)) this.#letGo(name, claims, replica);
   }
 
@@ -38,14 +44,19 @@ export class LiveConnections {
     for (const [name, claims] of this.#names) this.#letGo(name, claims, replica);
   }
 
-  #hold(name: string, replica: number, at: number): void {
-    const claims = this.#names.get(name) ?? { holders: new Set<number>(), since: at, isTold: false };
+  #hold(name: string, replica: number, at: number, lagMs: number): void {
+    const claims = this.#names.get(name) ?? {
+      holders: new Set<number>(),
+      since: at,
+      lagMs: 0,
+      isTold: false,
+    };
     this.#names.set(name, claims);
     if (!claims.holders.has(replica)) {
       claims.holders.add(replica);
-      if (claims.holders.size === 2) claims.since = at;
-    }
-    const forMs = at - claims.since;
+      if (claims.holders.size === 2) Object.assign(claims, { since: at, lagMs: 0 });
+    } else claims.lagMs += lagMs;
+    const forMs = at - claims.since - claims.lagMs;
     if (claims.holders.size < 2 || claims.isTold || forMs <= this.#boundMs) return;
     claims.isTold = true;
     const who = [...claims.holders].sort().map((each) => each + 1);

@@ -122,13 +122,13 @@ describe('what is still silent', () => {
     const heard = run('server', 1, { accepted: { [APP]: 5 }, got: [['site-1', 1, APP, 1]] });
     expect(silent([hub, site(3)], [heard, site(4)])).toEqual([]);
     expect(silent([hub, site(3)], [heard, site(3)])).toEqual([
-      'server run 1 to site-1: 0 accepted, 0 told as dropped',
+      'server run 1 to site-1: 0 accepted, 0 refused, 0 told as dropped',
     ]);
     expect(silent([hub, site(3)], [hub, site(4)])).toEqual([
-      'site-1 run 1 to server: 0 accepted, 0 told as dropped',
+      'site-1 run 1 to server: 0 accepted, 0 refused, 0 told as dropped',
     ]);
     expect(silent([], [heard, run('site-1', 1)])).toEqual([
-      'server run 1 to site-1: 5 accepted, 0 told as dropped',
+      'server run 1 to site-1: 5 accepted, 0 refused, 0 told as dropped',
       'site-1 run 1 does not know server',
     ]);
     expect(silent([], [run('server', 1, { hasEnded: true })])).toEqual([]);

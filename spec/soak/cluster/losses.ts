@@ -52,8 +52,10 @@ export function stillSilent(
       const entry = sender.report.sent.find((sent) => sent.to === to && sent.app === APP);
       if (entry === undefined) return [`${sender.name} run ${sender.run} does not know ${to}`];
       if (arrivedSince(entry, sender, round) > 0) return [];
-      const { accepted, dropped } = sentSince(entry, sender, round);
-      return [`${pathOf(entry, sender)}: ${accepted} accepted, ${dropped} told as dropped`];
+      const { accepted, refused, dropped } = sentSince(entry, sender, round);
+      return [
+        `${pathOf(entry, sender)}: ${accepted} accepted, ${refused} refused, ${dropped} told as dropped`,
+      ];
     }),
   );
 }
@@ -103,12 +105,19 @@ function toldOf(site: Run, round: RoundOfRuns): number {
   return sum(site.report.sent.map((entry) => sentSince(entry, site, round).dropped));
 }
 
-function sentSince(entry: Sent, sender: Run, { past }: RoundOfRuns): Pick<Sent, 'accepted' | 'dropped'> {
+interface SentSince {
+  readonly accepted: number;
+  readonly refused: number;
+  readonly dropped: number;
+}
+
+function sentSince(entry: Sent, sender: Run, { past }: RoundOfRuns): SentSince {
   const known = past
     .get(keyOf(sender))
     ?.report.sent.find(({ to, app }) => to === entry.to && app === entry.app);
   return {
     accepted: entry.accepted - (known?.accepted ?? 0),
+    refused: sum(Object.values(entry.refused)) - sum(Object.values(known?.refused ?? {})),
     dropped: entry.dropped - (known?.dropped ?? 0),
   };
 }
