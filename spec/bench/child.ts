@@ -45,6 +45,12 @@ export class Child<Request extends object> {
     return answer.value as Value;
   }
 
+  /** Kills it; it has no time to say anything. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#exited.catch(() => undefined);
+  }
+
   /** Lets it go, and waits until it has gone. */
   async end(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();

@@ -1,4 +1,5 @@
 import type * as Cells from '../../lib/cellnet/index.js';
+import type * as Clusters from '../../lib/cluster/index.js';
 import type * as Drivers from '../../lib/drivers/index.js';
 import type * as Library from '../../lib/index.js';
 
@@ -9,7 +10,11 @@ export const { Communicator, Endpoint, EndpointState, Mode } = (await import(
   built('index.js')
 )) as typeof Library;
 export const { Cell } = (await import(built('cellnet/index.js'))) as typeof Cells;
-export const { parseUrl, WebSocketDriver } = (await import(built('drivers/index.js'))) as typeof Drivers;
+export const { parseUrl, TcpDriver, WebSocketDriver } = (await import(
+  built('drivers/index.js')
+)) as typeof Drivers;
+/** Not everybody has NATS to load. */
+export const loadCluster = async () => (await import(built('cluster/index.js'))) as typeof Clusters;
 export type {
   Communicator as CommunicatorOf,
   CommunicatorOptions,

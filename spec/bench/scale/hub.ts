@@ -1,18 +1,23 @@
-/** The hub of the scale benchmark, in a process of its own. */
+/** The hub of the scale benchmark, or a replica of it, in a process of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BehaviorSubject, filter, firstValueFrom } from 'rxjs';
 
 import { connectionProperties } from '../certificates.js';
 import { answerRequests } from '../child.js';
-import { Communicator, type CommunicatorOf, Endpoint, EndpointState, Mode } from '../package.js';
+import { Communicator, type CommunicatorOf, Endpoint, EndpointState, loadCluster, Mode } from '../package.js';
 import { Counter } from './counter.js';
-import { APP, PAYLOAD } from './message.js';
+import { type Crowd, tell } from './crowd.js';
+import { APP, nameOf, PAYLOAD } from './message.js';
 import { MuxDriver } from './mux-driver.js';
 
 /** What the main process asks of the hub. */
 export type HubRequest =
-  | { readonly do: 'listen'; readonly transport: string; readonly endpoints: number }
+  | ({ readonly do: 'listen'; readonly cluster?: ClusterPlace } & Crowd)
+  /** To the endpoints of this number, and each so many behind it. */
+  | { readonly do: 'send-to'; readonly first: number; readonly every: number }
+  /** Answers with how many they were. */
+  | { readonly do: 'wait-for-moved'; readonly from: string }
   | {
       readonly do:
         | 'measure'
@@ -24,6 +29,19 @@ export type HubRequest =
         | 'wait-for-none'
         | 'stop';
     };
+
+/** Where a replica has its place. */
+export interface ClusterPlace {
+  /** Of NATS. */
+  readonly servers: string;
+  readonly replicaTimeoutMs: number;
+}
+
+/** Where a hub listens, and the ID that it has as a replica. */
+export interface Listening {
+  readonly url: string;
+  readonly replica?: string | undefined;
+}
 
 /** What a hub's process takes. */
 export interface Resources {
@@ -66,6 +84,12 @@ answerRequests(async (request: HubRequest): Promise<unknown> => {
       for (const name of (await firstValueFrom(hub.endpoints$)).keys())
         hub.send(name, APP, { payload: PAYLOAD });
       return undefined;
+    case 'send-to':
+      for (let index = request.first; index < endpoints; index += request.every)
+        hub.send(nameOf(index), APP, { payload: PAYLOAD });
+      return undefined;
+    case 'wait-for-moved':
+      return untilMoved(request.from);
     case 'receive-from-all':
       return received.take(endpoints);
     case 'restart':
@@ -77,20 +101,26 @@ answerRequests(async (request: HubRequest): Promise<unknown> => {
   }
 });
 
-async function start(request: { readonly transport: string; readonly endpoints: number }): Promise<string> {
+async function start({ transport, cluster, ...request }: Crowd & { readonly cluster?: ClusterPlace }) {
   ({ endpoints } = request);
-  const { transport } = request;
   const most = Math.max(endpoints, DEFAULT_CONNECTIONS);
+  const view = cluster === undefined ? undefined : await replicaAt(cluster);
   hub = new Communicator(new Endpoint('hub', {}, connectionProperties(transport, 'hub')), {
     maxConnections: most,
     maxConnectionsPerAddress: most,
+    ...(view === undefined ? {} : { cluster: view }),
   });
   hub.drivers.register(new MuxDriver());
   watch();
   hub.registerMessageReceiver(APP, () => received.add());
   await hub.start();
   url = await listen(`${transport}://127.0.0.1:0`);
-  return url;
+  return { url, replica: view?.replica } satisfies Listening;
+}
+
+async function replicaAt({ servers, replicaTimeoutMs }: ClusterPlace) {
+  const { cluster } = await loadCluster();
+  return cluster({ nats: { servers }, name: 'bench', replicaTimeoutMs });
 }
 
 /** @returns the URL with the port that was bound */
@@ -121,13 +151,31 @@ function watch(): void {
       ready.add(name);
       joinedAtMs.push(performance.now());
     } else ready.delete(name);
-    if (ready.size % 1_000 === 0) process.stderr.write(`  ${ready.size}\n`);
+    if (ready.size % Math.ceil(endpoints / 10) === 0) tell(`  ${ready.size}`);
     readyCount$.next(ready.size);
   });
 }
 
 async function untilReady(count: number): Promise<void> {
   await firstValueFrom(readyCount$.pipe(filter((now) => now === count)));
+}
+
+/** @returns how many endpoints were at another replica, and are READY, as all others are, at replicas that live */
+async function untilMoved(from: string): Promise<number> {
+  const moving = new Set<string>();
+  for (const [name, { connProps }] of await firstValueFrom(hub.endpoints$))
+    if (connProps.replica === from) moving.add(name);
+  const count = moving.size;
+  const moved$ = hub.lifecycle$.pipe(
+    filter((event) => event.type === 'endpoint'),
+    filter(({ endpoint: { name, state, connProps } }) => {
+      if (state === EndpointState.READY && connProps.replica !== from) moving.delete(name);
+      return moving.size === 0;
+    }),
+  );
+  await firstValueFrom(moved$);
+  await untilReady(endpoints);
+  return count;
 }
 
 function measure(): Resources {

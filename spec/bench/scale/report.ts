@@ -1,8 +1,7 @@
+import type { Crowd } from './crowd.js';
+
 /** What `npm run bench:scale -- --json` writes. */
-export interface ScaleReport {
-  /** `tcp`, `stcp` with mutual TLS, or `mux`: many connections on few sockets. */
-  readonly transport: string;
-  readonly endpoints: number;
+export interface ScaleReport extends Crowd {
   /** From the first join to the last. */
   readonly joinSeconds: number;
   readonly joinsPerSecondFirstQuarter: number;
@@ -29,4 +28,28 @@ export interface ScaleReport {
   readonly rssBytesPerEndpointAfter: number;
   /** The same of `heapBytesPerEndpoint`. */
   readonly heapBytesPerEndpointAfter: number;
+}
+
+/** What it writes with `--replicas`. Memory and CPU are those of all replicas together. */
+export interface ClusterScaleReport extends Crowd {
+  readonly replicas: number;
+  readonly replicaTimeoutMs: number;
+  /** From the first connection until all are READY at every replica. */
+  readonly joinSeconds: number;
+  readonly joinsPerSecond: number;
+  readonly rssBytesPerEndpoint: number;
+  /** Of that, what is on the heaps of V8 and what they hold outside. */
+  readonly heapBytesPerEndpoint: number;
+  /** Of the NATS server, beside it. */
+  readonly natsRssBytesPerEndpoint: number;
+  /** One message of one replica to each endpoint, over and over, until all have arrived. */
+  readonly broadcastMessagesPerSecond: number;
+  readonly broadcastCpuMicroseconds: number;
+  /** One message to each endpoint, of each replica to its part of them; in each round it has another part. */
+  readonly sendMessagesPerSecond: number;
+  readonly sendCpuMicroseconds: number;
+  /** The endpoints of the replica that is killed. */
+  readonly movedEndpoints: number;
+  /** From the kill until all are READY at every replica that lives. The first `replicaTimeoutMs` nobody misses it. */
+  readonly healSeconds: number;
 }

@@ -3,14 +3,21 @@ import { firstValueFrom, from, lastValueFrom, mergeMap, type Observable } from '
 
 import { connectionProperties } from '../certificates.js';
 import { answerRequests } from '../child.js';
-import { Communicator, type CommunicatorOf, Endpoint, Mode } from '../package.js';
+import { Communicator, type CommunicatorOf, Endpoint, Mode, TcpDriver } from '../package.js';
+import { Balancer } from './balancer.js';
 import { Counter } from './counter.js';
-import { APP, PAYLOAD } from './message.js';
+import { APP, nameOf, PAYLOAD } from './message.js';
 import { MuxDriver } from './mux-driver.js';
 
 /** What the main process asks of a process with sites. */
 export type SitesRequest =
-  | { readonly do: 'join'; readonly url: string; readonly first: number; readonly count: number }
+  | {
+      readonly do: 'join';
+      /** Of the hub, or of all its replicas. */
+      readonly urls: readonly string[];
+      readonly first: number;
+      readonly count: number;
+    }
   | { readonly do: 'receive' | 'send' | 'leave' };
 
 /** So many sites of a process are in the middle of joining or leaving at a time. */
@@ -20,15 +27,15 @@ const OPTIONS = { maxReconnectDelayMs: 1_000 };
 
 const sites: CommunicatorOf[] = [];
 const received = new Counter();
-const mux = new MuxDriver();
 
 answerRequests(async (request: SitesRequest): Promise<unknown> => {
   switch (request.do) {
     case 'join': {
-      const { url, first, count } = request;
+      const { urls, first, count } = request;
+      const balancer = new Balancer([new TcpDriver(), new MuxDriver()], urls);
       await each(
         Array.from({ length: count }, (_, index) => first + index),
-        (index) => join(url, index),
+        (index) => join(balancer, index),
       );
       return undefined;
     }
@@ -42,14 +49,12 @@ answerRequests(async (request: SitesRequest): Promise<unknown> => {
   }
 });
 
-async function join(url: string, index: number): Promise<void> {
-  const [transport = ''] = url.split(':');
-  // Below `site-1`, so that all of them may show its certificate.
-  const endpoint = new Endpoint(`site-1.${index}`, {}, connectionProperties(transport, 'site-1'));
+async function join(balancer: Balancer, index: number): Promise<void> {
+  const endpoint = new Endpoint(nameOf(index), {}, connectionProperties(balancer.transport, 'site-1'));
   const site = new Communicator(endpoint, OPTIONS);
-  site.drivers.register(mux);
+  site.drivers.register(balancer);
   site.registerMessageReceiver(APP, () => received.add());
-  site.addConnector(url, Mode.ACTIVE);
+  site.addConnector('balanced://hub', Mode.ACTIVE);
   await site.start();
   await firstValueFrom(site.ready('hub'));
   sites.push(site);
