@@ -24,6 +24,7 @@ export interface Row extends Case {
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    starts: { type: 'string' },
     json: { type: 'string' },
     only: { type: 'string' },
     system: { type: 'string' },
@@ -34,7 +35,7 @@ const { values: options } = parseArgs({
  * Every system starts anew so often, in new processes: where their memory comes to lie makes the same system twice as
  * fast or half as fast for as long as it runs.
  */
-const STARTS = options.quick ? 1 : 5;
+const STARTS = Number(options.starts ?? (options.quick ? 1 : 5));
 const ROUNDS_PER_START = options.quick ? 3 : 1;
 /** How long one measurement should take. */
 const TARGET_SECONDS = options.quick ? 0.15 : 0.6;
@@ -53,6 +54,17 @@ const CELL_CASES: readonly Case[] = [
   { kind: 'pipelined', bytes: 100 },
   { kind: 'stream', bytes: 512_000_000 },
 ];
+const REPLICA_CASES: readonly Case[] = [
+  { kind: 'one-way', bytes: 100 },
+  { kind: 'one-way', bytes: 10_000 },
+  { kind: 'echo', bytes: 100 },
+];
+/** Of the tables that do not have the cases of a transport. */
+const CASES: Readonly<Record<string, readonly Case[]>> = {
+  cells: CELL_CASES,
+  hop: REPLICA_CASES,
+  replica: REPLICA_CASES,
+};
 /** How often a stream is sent at a time. */
 const STREAMS = 3;
 
@@ -67,7 +79,7 @@ interface Contender extends Contestant {
   readonly client: Child<Request>;
 }
 
-/** `--only cells,tcp` for some tables, `--system rxflare,ws` for some columns. */
+/** `--only cells,tcp` for some tables, `--system rxflare,ws` for some columns, `--starts 15` for figures that are closer. */
 const wanted: readonly Contestant[] = SYSTEMS.map(({ name, transport }, index) => ({
   name,
   transport,
@@ -90,7 +102,7 @@ const rows: Row[] = [];
 await provideCertificates();
 for (const transport of new Set(wanted.map((contestant) => contestant.transport))) {
   const contestants = wanted.filter((contestant) => contestant.transport === transport);
-  const cases = transport === 'cells' ? CELL_CASES : TRANSPORT_CASES;
+  const cases = CASES[transport] ?? TRANSPORT_CASES;
   for (let turn = 0; turn < STARTS; turn += 1) {
     process.stderr.write(`${transport}, start ${turn + 1} of ${STARTS} …\n`);
     const contenders: Contender[] = [];
@@ -185,9 +197,9 @@ async function start(contestant: Contestant): Promise<Contender> {
   const module = new URL('worker.ts', import.meta.url);
   const node = SYSTEMS[contestant.index]?.node;
   const [server, client] = [new Child<Request>(module, node), new Child<Request>(module, node)];
-  const { address, between } = await server.ask<Served>({ do: 'serve', system: contestant.index });
+  const { address, beside } = await server.ask<Served>({ do: 'serve', system: contestant.index });
   await client.ask({ do: 'connect', system: contestant.index, address });
-  pin(server.pid, 0, between);
+  pin(server.pid, 0, beside);
   pin(client.pid, 1);
   return { ...contestant, server, client };
 }

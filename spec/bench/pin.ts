@@ -9,10 +9,10 @@ export const canPin = platform() === 'linux' && availableParallelism() > 1;
  * Keeps a process and its children on one core. Where the kernel puts two processes that talk is a matter of luck
  * otherwise: on one core a small message takes a quarter of the time that it takes to wake another core.
  *
- * @param except - a child that goes where it finds room
+ * @param except - children that go where they find room
  */
-export function pin(pid: number, core: number, except?: number): void {
-  if (!canPin || pid === except) return;
+export function pin(pid: number, core: number, except: readonly number[] = []): void {
+  if (!canPin || except.includes(pid)) return;
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(pid)], {
     stdio: 'ignore',
   });

@@ -1,6 +1,6 @@
 import type { Row } from './main.js';
 
-const TRANSPORTS = ['tcp', 'http', 'grpc', 'stcp', 'https', 'grpcs', 'in-process', 'cells'];
+const TRANSPORTS = ['tcp', 'http', 'grpc', 'stcp', 'https', 'grpcs', 'in-process', 'cells', 'hop', 'replica'];
 
 /** The system whose figures are the limit of its transport. */
 const LIMIT = 'bulk';

@@ -25,8 +25,8 @@ export interface Case {
 /** The receiving end. It sends back what is of kind `last` or `echo`. */
 export interface Served {
   readonly address: string;
-  /** A process between the two ends, which is kept to no core. */
-  readonly between?: number;
+  /** Processes beside the two ends, which are kept to no core. */
+  readonly beside?: readonly number[];
   close(): Promise<void>;
 }
 
@@ -104,6 +104,27 @@ export async function inFlight(
     }
   };
   await Promise.all(Array.from({ length: atATime }, work));
+}
+
+/**
+ * Sends so many messages where nothing says when to stop: in windows, of which two are under way at most.
+ *
+ * @param ask - sends the last one of a window. Resolves when it was received
+ */
+export async function inWindows(
+  count: number,
+  windowMessages: number,
+  send: () => void,
+  ask: () => Promise<unknown>,
+): Promise<void> {
+  let before: Promise<unknown> | undefined;
+  for (let left = count; left > 0; left -= windowMessages) {
+    for (let more = Math.min(left, windowMessages); more > 1; more -= 1) send();
+    const answered = ask();
+    await before;
+    before = answered;
+  }
+  await before;
 }
 
 /** A stream of so many bytes, one chunk after the other. */

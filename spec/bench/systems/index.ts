@@ -1,6 +1,6 @@
 import type { System } from '../system.js';
 import { bulk } from './bulk.js';
-import { nats } from './nats.js';
+import { nats, natsHop } from './nats.js';
 import { nodeNet } from './node-net.js';
 import { nvflare, rxflareToNvflare } from './nvflare.js';
 import { nvflareCells, nvflareRelayed } from './nvflare-cells.js';
@@ -8,6 +8,8 @@ import { rawGrpc } from './raw-grpc.js';
 import { rawWs } from './raw-ws.js';
 import { communicator, inProcess, rxflare, tuned } from './rxflare.js';
 import { rxflareBorrowingCells, rxflareCells, rxflareRelayed } from './rxflare-cells.js';
+import { replicaAlone, replicaHop, replicaLocal } from './rxflare-replica.js';
+import { socketIoHop } from './socket-io.js';
 import { zeromq } from './zeromq.js';
 
 /** Everything that is compared, transport by transport. */
@@ -49,4 +51,9 @@ export const SYSTEMS: readonly System[] = [
   nvflareCells,
   nvflareRelayed,
   nats,
+  replicaHop,
+  natsHop,
+  socketIoHop,
+  replicaLocal,
+  replicaAlone,
 ];

@@ -25,7 +25,7 @@ export const nvflareRelayed: System = {
     const site = await PythonEnd.start(SCRIPT, 'site-2', address);
     return {
       address,
-      between: server.pid,
+      beside: [server.pid],
       async close() {
         await site.kill();
         await server.kill();

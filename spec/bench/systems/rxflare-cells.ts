@@ -38,7 +38,7 @@ export const rxflareRelayed: System = {
     answer(new Cell(site), false);
     return {
       address,
-      between: relay.pid,
+      beside: [relay.pid],
       async close() {
         await site.stop();
         await relay.end();

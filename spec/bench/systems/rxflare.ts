@@ -2,9 +2,10 @@ import { firstValueFrom, lastValueFrom, take, tap } from 'rxjs';
 
 import { connectionProperties } from '../certificates.js';
 import { Communicator, type CommunicatorOf, Endpoint, type MessageReceiver, Mode } from '../package.js';
-import { headersOf, IN_FLIGHT, type System, timed } from '../system.js';
+import { type Client, headersOf, IN_FLIGHT, type System, timed } from '../system.js';
 
-const APP = 1;
+/** The application of all messages. */
+export const APP = 1;
 const DATA = { headers: headersOf('data') };
 
 /** How rxflare is used. */
@@ -21,50 +22,60 @@ export function rxflare(transport: string, { borrow = false, listenUrl }: Option
     transport,
     async serve() {
       const hub = new Communicator(new Endpoint('hub', {}, connectionProperties(transport, 'hub')));
-      const receive: MessageReceiver = ({ endpoint, message }) => {
-        const kind = message.headers?.kind;
-        if (kind === 'echo')
-          hub.send(endpoint, APP, { headers: headersOf('data'), payload: message.payload });
-        else if (kind === 'last') hub.send(endpoint, APP, { headers: message.headers });
-      };
-      hub.registerMessageReceiver(APP, receive, { borrow });
+      answer(hub, borrow);
       const { connectUrl } = await listen(hub, listenUrl ?? `${transport}://127.0.0.1:0`);
       return { address: connectUrl, close: () => hub.stop() };
     },
     async connect(address) {
       const site = await connected('site-1', address, 'hub', connectionProperties(transport, 'site-1'));
-      const answer = () => firstValueFrom(site.messages(APP));
-      return timed({
-        async oneWay(payload, count) {
-          const message = { ...DATA, payload };
-          for (let left = count; left > 1; left -= 1) {
-            if (!site.send('hub', APP, message)) await firstValueFrom(site.drained('hub'));
-          }
-          const done = answer();
-          // NVFlare receives in no particular order, so the last message tells how many there are.
-          site.send('hub', APP, { headers: { ...headersOf('last'), count }, payload });
-          await done;
-        },
-        async echo(payload) {
-          const back = answer();
-          site.send('hub', APP, { headers: headersOf('echo'), payload });
-          await back;
-        },
-        async pipelined(payload, count) {
-          const echo = { headers: headersOf('echo'), payload };
-          const send = () => site.send('hub', APP, echo);
-          let left = count;
-          const next = (): void => {
-            if (left-- > 0) send();
-          };
-          const done = lastValueFrom(site.messages(APP).pipe(take(count), tap(next)));
-          for (let begun = 0; begun < IN_FLIGHT; begun += 1) next();
-          await done;
-        },
-        close: () => site.stop(),
-      });
+      return sender(site, 'hub');
     },
   };
+}
+
+/** Sends back what is of kind `last` or `echo`. */
+export function answer(receiver: CommunicatorOf, borrow = false): void {
+  const receive: MessageReceiver = ({ endpoint, message }) => {
+    const kind = message.headers?.kind;
+    if (kind === 'echo')
+      receiver.send(endpoint, APP, { headers: headersOf('data'), payload: message.payload });
+    else if (kind === 'last') receiver.send(endpoint, APP, { headers: message.headers });
+  };
+  receiver.registerMessageReceiver(APP, receive, { borrow });
+}
+
+/** Sends to an endpoint that answers. */
+export function sender(from: CommunicatorOf, to: string): Client {
+  const answered = () => firstValueFrom(from.messages(APP));
+  return timed({
+    async oneWay(payload, count) {
+      const message = { ...DATA, payload };
+      for (let left = count; left > 1; left -= 1) {
+        if (!from.send(to, APP, message)) await firstValueFrom(from.drained(to));
+      }
+      const done = answered();
+      // NVFlare receives in no particular order, so the last message tells how many there are.
+      from.send(to, APP, { headers: { ...headersOf('last'), count }, payload });
+      await done;
+    },
+    async echo(payload) {
+      const back = answered();
+      from.send(to, APP, { headers: headersOf('echo'), payload });
+      await back;
+    },
+    async pipelined(payload, count) {
+      const echo = { headers: headersOf('echo'), payload };
+      const send = () => from.send(to, APP, echo);
+      let left = count;
+      const next = (): void => {
+        if (left-- > 0) send();
+      };
+      const done = lastValueFrom(from.messages(APP).pipe(take(count), tap(next)));
+      for (let begun = 0; begun < IN_FLIGHT; begun += 1) next();
+      await done;
+    },
+    close: () => from.stop(),
+  });
 }
 
 /** What cells are made of. */
