@@ -70,6 +70,44 @@ describe('the benchmark page', () => {
     expect(rendered).toContain('| all back after a restart |  | 7.3 s |');
   });
 
+  it('has a section of replicas, with a table of each that was measured', () => {
+    const hop = { transport: 'hop', bytes: 100, kind: 'one-way', megabytesPerSecond: 1 } as const;
+    const none = { p50Microseconds: null, p99Microseconds: null };
+    const throughput = [
+      { ...hop, ...none, system: 'rxflare', messagesPerSecond: 300 },
+      { ...hop, ...none, system: 'nats.js', messagesPerSecond: 400 },
+    ];
+    const cluster = [
+      {
+        transport: 'mux',
+        endpoints: 2_000,
+        replicas: 3,
+        replicaTimeoutMs: 1_000,
+        joinSeconds: 4,
+        joinsPerSecond: 500,
+        rssBytesPerEndpoint: 28_500,
+        heapBytesPerEndpoint: 20_000,
+        natsRssBytesPerEndpoint: 1_500,
+        broadcastMessagesPerSecond: 30_000,
+        broadcastCpuMicroseconds: 12,
+        sendMessagesPerSecond: 40_000,
+        sendCpuMicroseconds: 14,
+        movedEndpoints: 667,
+        healSeconds: 2.5,
+      },
+    ];
+    const nothing = { ...results, throughput: [], cluster: [] };
+    expect(renderPage(nothing)).not.toContain('## Replicas');
+    const ofHop = renderPage({ ...nothing, throughput });
+    expect(ofHop).toContain('| one-way 100 B | **300 /s** | 400 /s (0.75 x) |');
+    expect(ofHop.indexOf('### hop')).toBeGreaterThan(ofHop.indexOf('## Replicas'));
+    expect(ofHop).not.toContain('--replicas');
+    const ofCluster = renderPage({ ...nothing, cluster });
+    expect(ofCluster).toContain('|  | mux, 2,000 at 3 |');
+    expect(ofCluster).toContain('| memory per endpoint, all replicas | 28.5 kB |');
+    expect(ofCluster).not.toContain('### hop');
+  });
+
   it('has a section of what a page moves, where that was measured', () => {
     const row = { bytes: 1_000_000, rxflarePerSecond: 90, webSocketPerSecond: 100 } as const;
     const browser = [{ ...row, direction: 'page to Node' } as const];

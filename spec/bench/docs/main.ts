@@ -1,8 +1,9 @@
 /**
  * Runs all benchmarks and makes `docs/benchmarks.md` and its charts of what they measured; `--render` only the latter.
- * `--rows file`, `--scale file`, `--browser file` and `--allocation file` take what an earlier `npm run bench`,
- * `bench:scale`, `bench:browser` or `bench:allocation` wrote with `--json file` in place of what the page has. `--scale` may be given more than once: each
- * report is a column.
+ * `--rows file`, `--scale file`, `--cluster file`, `--browser file` and `--allocation file` take what an earlier
+ * `npm run bench`, `bench:scale`, `bench:scale -- --replicas`, `bench:browser` or `bench:allocation` wrote with
+ * `--json file` in place of what the page has. `--scale` and `--cluster` may be given more than once: each report is a
+ * column.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +19,7 @@ import type { BrowserRow } from '../browser/row.js';
 import type { Row } from '../main.js';
 import type { MemoryRow } from '../memory/main.js';
 import { transportsOf } from '../report.js';
-import type { ScaleReport } from '../scale/report.js';
+import type { ClusterScaleReport, ScaleReport } from '../scale/report.js';
 import { renderChart } from './chart.js';
 import { renderPage, type Results } from './page.js';
 
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     render: { type: 'boolean', default: false },
     rows: { type: 'string' },
     scale: { type: 'string', multiple: true },
+    cluster: { type: 'string', multiple: true },
     browser: { type: 'string' },
     allocation: { type: 'string' },
   },
@@ -43,13 +45,17 @@ const SCALES = [
   ['--transport', 'mux', '--endpoints', '100000'],
 ];
 
-const { rows, scale, browser, allocation } = options;
-if ([rows, scale, browser, allocation].some((file) => file !== undefined)) {
+/** The same with `--replicas`. */
+const CLUSTERS = [['--replicas', '4', '--endpoints', '100000']];
+
+const { rows, scale, cluster, browser, allocation } = options;
+if ([rows, scale, cluster, browser, allocation].some((file) => file !== undefined)) {
   const old = readResults();
   await writeResults({
     ...old,
     ...(rows === undefined ? {} : { throughput: withRows(old, read(rows) as readonly Row[]) }),
     ...(scale === undefined ? {} : { scale: scale.map((file) => read(file) as ScaleReport) }),
+    ...(cluster === undefined ? {} : { cluster: cluster.map((file) => read(file) as ClusterScaleReport) }),
     ...(browser === undefined ? {} : { browser: read(browser) as readonly BrowserRow[] }),
     ...(allocation === undefined ? {} : { allocation: read(allocation) as readonly AllocationRow[] }),
   });
@@ -58,6 +64,7 @@ if ([rows, scale, browser, allocation].some((file) => file !== undefined)) {
     machine: `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     throughput: measure('../main.ts') as readonly Row[],
     scale: SCALES.map((args) => measure('../scale/main.ts', args) as ScaleReport),
+    cluster: CLUSTERS.map((args) => measure('../scale/main.ts', args) as ClusterScaleReport),
     memory: measure('../memory/main.ts') as readonly MemoryRow[],
     browser: measure('../browser/main.ts') as readonly BrowserRow[],
     allocation: measure('../allocation/main.ts') as readonly AllocationRow[],

@@ -3,7 +3,7 @@ import type { BrowserRow } from '../browser/row.js';
 import type { Row } from '../main.js';
 import type { MemoryRow } from '../memory/main.js';
 import { describeBytes, describeRate, renderReport, transportsOf } from '../report.js';
-import type { ScaleReport } from '../scale/report.js';
+import type { ClusterScaleReport, ScaleReport } from '../scale/report.js';
 
 /** Everything that `docs/benchmarks.md` shows, as it was measured. */
 export interface Results {
@@ -11,6 +11,8 @@ export interface Results {
   readonly throughput: readonly Row[];
   /** A report of an earlier version lacks some figures. */
   readonly scale: readonly Partial<ScaleReport>[];
+  /** Of hubs that have several replicas. */
+  readonly cluster: readonly ClusterScaleReport[];
   /** What a page moves. */
   readonly browser: readonly BrowserRow[];
   readonly memory: readonly MemoryRow[];
@@ -18,11 +20,13 @@ export interface Results {
   readonly allocation: readonly AllocationRow[];
 }
 
+/** The tables of throughput that are about several replicas. */
+const OF_REPLICAS = ['hop', 'replica'];
+
 /** The page, made of the results alone. */
-export function renderPage({ machine, throughput, scale, memory, browser, allocation }: Results): string {
-  const charts = transportsOf(throughput)
-    .map((transport) => `![${transport}: each figure as a bar](images/benchmark-${transport}.svg)`)
-    .join('\n\n');
+export function renderPage(results: Results): string {
+  const { machine, scale, memory, browser, allocation } = results;
+  const throughput = results.throughput.filter(({ transport }) => !OF_REPLICAS.includes(transport));
   return `# Benchmarks
 
 This page is made by \`npm run bench:docs\`, which runs all five benchmarks and renders what they measured. Measured on: ${machine}.
@@ -54,7 +58,7 @@ Figures differ from run to run on a shared machine. From 10 kB on the work on me
 
 ${renderReport(throughput)}
 
-${charts}
+${renderCharts(throughput)}
 
 ## Where the time goes
 
@@ -84,13 +88,77 @@ A large frame on TCP is read straight into its own memory, so what is left is th
 - **bare sockets**: as many bare sockets, or on mux as many connections on as many sockets, that get the same frames from a hub that only writes them.
 
 ${renderScale(scale)}
-
+${renderReplicas(results)}
 ## Memory
 
 \`npm run bench:memory\`. Slow reader: a site sends 1 MB messages, each in memory of its own, with \`sendAll\` to a hub that takes one a second for ten seconds and then speeds up. Slow receiver: a site sends 100 kB messages to a receiver that takes 10 ms for each, while another site measures its round trip to the same hub.
 
 ${renderMemory(memory)}
 ${browser.length === 0 ? '' : renderInAPage(browser)}`;
+}
+
+function renderCharts(rows: readonly Row[]): string {
+  return transportsOf(rows)
+    .map((transport) => `![${transport}: each figure as a bar](images/benchmark-${transport}.svg)`)
+    .join('\n\n');
+}
+
+function renderReplicas({ throughput, cluster }: Pick<Results, 'throughput' | 'cluster'>): string {
+  const rows = throughput.filter(({ transport }) => OF_REPLICAS.includes(transport));
+  if (rows.length + cluster.length === 0) return '';
+  return `
+## Replicas
+
+A [hub of several replicas](cluster.md) on one machine, with one nats-server, which shares the cores with all others.
+
+${rows.length === 0 ? '' : renderHop(rows)}
+${cluster.length === 0 ? '' : renderClusterScale(cluster)}
+`;
+}
+
+function renderHop(rows: readonly Row[]): string {
+  return `\`npm run bench -- --only hop,replica\`. Hop: the application at one replica sends to a site at another one, whose answer comes back the same way. The two replicas keep to a core each, and all others go where they find room; so what is measured is the work of all of them together, and four processes share what three have under nats.js.
+
+- **rxflare**: two replicas, nats-server, and the site in a process of its own. It answers to every replica, as sites answer requests of cells.
+- **nats.js**: two clients of one nats-server, with no replicas and no site: what a hop takes at least. Windows of 4 MiB are answered, since NATS drops a client that is far behind.
+- **socket.io**: two servers of version 4 with the Redis adapter, Valkey, and a client of socket.io on a WebSocket alone in a process of its own. It has no back pressure, so windows of 1 MiB are answered, by acknowledgements of socket.io.
+
+Replica: a site sends to the hub that it is connected to. That is a replica, or, **no cluster**, a hub of one process.
+
+${renderReport(rows)}
+
+${renderCharts(rows)}`;
+}
+
+function renderClusterScale(reports: readonly ClusterScaleReport[]): string {
+  const line = (name: string, describe: (report: ClusterScaleReport) => string): string[] => [
+    name,
+    ...reports.map(describe),
+  ];
+  const lines = table([
+    line('', ({ transport, endpoints, replicas }) => `${transport}, ${whole(endpoints)} at ${replicas}`),
+    line('all joined after', ({ joinSeconds }) => `${tenths(joinSeconds)} s`),
+    line('joins per second', ({ joinsPerSecond }) => whole(joinsPerSecond)),
+    line('memory per endpoint, all replicas', (report) => kilobytes(report.rssBytesPerEndpoint)),
+    line('of that, heap', (report) => kilobytes(report.heapBytesPerEndpoint)),
+    line('memory per endpoint, nats-server', (report) => kilobytes(report.natsRssBytesPerEndpoint)),
+    line('broadcast of one replica', (report) => `${whole(report.broadcastMessagesPerSecond)} messages/s`),
+    line('CPU of a message, all replicas', (report) => `${tenths(report.broadcastCpuMicroseconds)} µs`),
+    line(
+      'each replica sends to each endpoint',
+      (report) => `${whole(report.sendMessagesPerSecond)} messages/s`,
+    ),
+    line('CPU of a message, all replicas', (report) => `${tenths(report.sendCpuMicroseconds)} µs`),
+    line('endpoints of the replica that dies', ({ movedEndpoints }) => whole(movedEndpoints)),
+    line('all READY everywhere after', ({ healSeconds }) => `${tenths(healSeconds)} s`),
+    line(
+      'of that, until it is missed, about',
+      ({ replicaTimeoutMs }) => `${tenths(replicaTimeoutMs / 1_000)} s`,
+    ),
+  ]);
+  return `\`npm run bench:scale -- --replicas 4 --endpoints 100000\`: that many sites, in four processes, join the replicas through a stand-in of a load balancer, which takes the next replica each time. One replica sends to each endpoint; then each replica to each. Then one is killed, and its sites come in at the others. All of that is on the same cores: sites, replicas and nats-server.
+
+${lines}`;
 }
 
 function renderScale(reports: readonly Partial<ScaleReport>[]): string {
