@@ -13,6 +13,9 @@ const log = logger('cluster');
 /** How long to wait before a holder that did not answer is asked again, and before an entry is read again. */
 const AGAIN_MS = 50;
 
+/** The longest such wait for a holder, twice the one before: of one that has died, thousands of newcomers want names. */
+const MAX_AGAIN_MS = 800;
+
 /** An entry with its revision. */
 export interface Known {
   readonly entry: Entry;
@@ -247,12 +250,12 @@ export class Names {
     const { self, host, now, after, requestRelease, isAlive } = this.#context;
     const { duplicateName: rule } = host.settings;
     const { replica } = entry;
-    while (isAlive(replica) && isWanted()) {
+    for (let again = AGAIN_MS; isAlive(replica) && isWanted(); again = Math.min(2 * again, MAX_AGAIN_MS)) {
       const left = deadline - now();
       if (left <= 0) throw notFree(name, `replica ${replica}, which has it, gives no answer`);
       const request = { name, revision, by: self, rule };
       const answer = await requestRelease(replica, request, left).catch(() => undefined);
-      if (answer === undefined) await after(AGAIN_MS);
+      if (answer === undefined) await after(again);
       else if (answer.isReleased) return;
       else throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
     }

@@ -52,6 +52,10 @@ class Place {
   readonly names: Names;
   isFrozen = false;
   isDead = false;
+  /** It counts as alive, and does not answer. */
+  isSilent = false;
+  /** How long it waited, each time. */
+  readonly waits: number[] = [];
   /** How many writes fail from now on. */
   failures = 0;
   /** What was told to have changed. */
@@ -88,13 +92,17 @@ class Place {
         },
       },
       now: () => performance.now(),
-      after: () => turn(),
+      after: (ms) => {
+        this.waits.push(ms);
+        return turn();
+      },
       isAlive: (replica) =>
         !world.replicas.some(({ id, isFrozen, isDead }) => id === replica && (isFrozen || isDead)),
       requestRelease: async (replica, request) => {
         await this.#awake();
         const holder = world.replicas.find(({ id }) => id === replica);
-        if (holder === undefined || holder.isDead || holder.isFrozen) throw new Error('no responders');
+        if (holder === undefined || holder.isDead || holder.isFrozen || holder.isSilent)
+          throw new Error('no responders');
         const answer = await holder.names.answerRelease(request);
         await this.#awake();
         return answer;
@@ -220,6 +228,20 @@ describe('names', () => {
     await settled(world, 'site');
     a.isDead = true;
     await b.connect('site');
+    expect(await settled(world, 'site')).toEqual(['b', ['b']]);
+  });
+
+  it('are asked for less and less often while their replica does not answer', async () => {
+    const world = new World(1);
+    const [a, b] = places(world);
+    await a.connect('site');
+    await settled(world, 'site');
+    a.isSilent = true;
+    const connecting = b.connect('site');
+    while (b.waits.length < 7) await turn();
+    a.isDead = true;
+    await connecting;
+    expect(b.waits.slice(0, 7)).toEqual([50, 100, 200, 400, 800, 800, 800]);
     expect(await settled(world, 'site')).toEqual(['b', ['b']]);
   });
 
