@@ -5,8 +5,11 @@ import { type Claimed, HEADER_BYTES, PART_BYTES, RECORD_BYTES, RecordType, viewO
 /** How many bytes may be on their way to one replica: a NATS server drops a client that is 64 MiB behind. */
 const WINDOW_BYTES = 4 * 1024 ** 2;
 
-/** The largest batch, where a message of NATS can be as large. */
-const MAX_BATCH_BYTES = 256 * 1024;
+/**
+ * The largest batch, where a message of NATS can be as large. Its server and its client read 64 KiB at a time: what does
+ * not fit into a read is put together again in memory of its own, which costs both of them more than more messages do.
+ */
+const MAX_BATCH_BYTES = 32 * 1024;
 
 /** How many messages, and how many bytes. */
 const TALLY_BYTES = 12;
