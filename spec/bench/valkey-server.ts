@@ -27,6 +27,7 @@ export async function startValkey(): Promise<ValkeyServer> {
   const child = spawn(path, ['--bind', '127.0.0.1', '--port', String(port), ...limits], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  process.once('exit', () => child.kill());
   for await (const line of createInterface({ input: child.stdout })) {
     if (!line.includes('Ready to accept connections')) continue;
     child.stdout.resume();

@@ -10,13 +10,27 @@ import type { SitesRequest } from './sites.js';
 /** How many replicas there are, and how long each may be silent. */
 type Replicas = Pick<ClusterScaleReport, 'replicas' | 'replicaTimeoutMs'>;
 
+/** What all replicas take when garbage is collected, and NATS beside them. */
+interface Memory extends Pick<Resources, 'rssBytes' | 'heapBytes'> {
+  readonly natsRssBytes: number;
+}
+
 /** A crowd that joins the replicas of one hub, one of which is killed in the end. */
-export async function measureCluster(
+export async function measureCluster(crowd: Crowd, replicas: Replicas): Promise<ClusterScaleReport> {
+  const nats = await NatsServer.start({ jetStream: true });
+  try {
+    return await measureAt(nats, crowd, replicas);
+  } finally {
+    await nats.stop();
+  }
+}
+
+async function measureAt(
+  nats: NatsServer,
   crowd: Crowd,
   { replicas: count, replicaTimeoutMs }: Replicas,
 ): Promise<ClusterScaleReport> {
   const { endpoints } = crowd;
-  const nats = await NatsServer.start({ jetStream: true });
   const hub = new URL('hub.ts', import.meta.url);
   const replicas = Array.from(
     { length: count },
@@ -27,11 +41,7 @@ export async function measureCluster(
   const listening = await Promise.all(
     replicas.map((each) => each.ask<Listening>({ do: 'listen', ...crowd, cluster })),
   );
-  const resources = async () => {
-    await Promise.all(replicas.map((each) => each.ask({ do: 'collect-garbage' })));
-    return { ...(await sumOf(replicas)), natsRssBytes: await rssBytesOf(nats.pid) };
-  };
-  const before = await resources();
+  const before = await memoryOf(replicas, nats);
 
   tell(`${endpoints} endpoints join ${count} replicas …`);
   const urls = listening.map(({ url }) => url);
@@ -42,7 +52,8 @@ export async function measureCluster(
     );
     await Promise.all(whole);
   });
-  const joined = await resources();
+  const joined = await memoryOf(replicas, nats);
+  const perEndpoint = (of: (memory: Memory) => number): number => (of(joined) - of(before)) / endpoints;
 
   const [first, ...others] = replicas;
   const cpuMs = async (): Promise<number> => (await sumOf(replicas)).cpuMs;
@@ -63,14 +74,12 @@ export async function measureCluster(
   tell('a replica dies …');
   let moved = 0;
   const healSeconds = await seconds(async () => {
-    const healed = others.map((each) =>
-      each.ask<number>({ do: 'wait-for-moved', from: listening[0]?.replica ?? '' }),
-    );
+    const from = listening[0]?.replica ?? '';
+    const healed = others.map((each) => each.ask<number>({ do: 'wait-for-moved', from }));
     await first?.kill();
     [moved = 0] = await Promise.all(healed);
   });
   await Promise.all([...others, ...processes].map((each) => each.kill()));
-  await nats.stop();
 
   return {
     ...crowd,
@@ -78,9 +87,9 @@ export async function measureCluster(
     replicaTimeoutMs,
     joinSeconds,
     joinsPerSecond: endpoints / joinSeconds,
-    rssBytesPerEndpoint: (joined.rssBytes - before.rssBytes) / endpoints,
-    heapBytesPerEndpoint: (joined.heapBytes - before.heapBytes) / endpoints,
-    natsRssBytesPerEndpoint: (joined.natsRssBytes - before.natsRssBytes) / endpoints,
+    rssBytesPerEndpoint: perEndpoint(({ rssBytes }) => rssBytes),
+    heapBytesPerEndpoint: perEndpoint(({ heapBytes }) => heapBytes),
+    natsRssBytesPerEndpoint: perEndpoint(({ natsRssBytes }) => natsRssBytes),
     broadcastMessagesPerSecond: broadcast.messagesPerSecond,
     broadcastCpuMicroseconds: broadcast.cpuMicroseconds,
     sendMessagesPerSecond: sent.messagesPerSecond,
@@ -88,6 +97,11 @@ export async function measureCluster(
     movedEndpoints: moved,
     healSeconds,
   };
+}
+
+async function memoryOf(replicas: readonly Child<HubRequest>[], nats: NatsServer): Promise<Memory> {
+  await Promise.all(replicas.map((each) => each.ask({ do: 'collect-garbage' })));
+  return { ...(await sumOf(replicas)), natsRssBytes: await rssBytesOf(nats.pid) };
 }
 
 /** What all replicas take. */

@@ -27,7 +27,7 @@ const { transport = replicas === undefined ? 'tcp' : 'mux' } = options;
 if (!TRANSPORTS.includes(transport)) throw new Error(`--transport: expected ${TRANSPORTS.join(', ')}`);
 const crowd = { transport, endpoints: wholeNumber('endpoints', options.endpoints) };
 // Where all cores are busy with a large crowd, a replica may be silent for seconds.
-const { 'replica-timeout-ms': replicaTimeoutMs = crowd.endpoints > 10_000 ? '10000' : '1000' } = options;
+const { 'replica-timeout-ms': replicaTimeoutMs = crowd.endpoints > 10_000 ? '10000' : '2000' } = options;
 
 await provideCertificates();
 const report =
