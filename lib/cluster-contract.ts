@@ -3,7 +3,7 @@ import { EMPTY, type Observable, type SchedulerLike } from 'rxjs';
 import type { Endpoint } from './endpoint.js';
 import type { ReceivedMessage } from './received-message.js';
 import type { ClusterStats, Tally } from './stats.js';
-import type { Sink } from './sink.js';
+import type { EncodedMessage, Sink } from './sink.js';
 
 /** Makes a communicator a replica of a cluster: `cluster` of `rxflare/cluster` gives one. For one communicator only. */
 export interface Cluster {
@@ -47,6 +47,8 @@ export interface Origin {
   written(bytes: number): void;
   /** These will not be. */
   lost(losses: Losses): void;
+  /** One was not handed over to a connection, since the endpoint is elsewhere: it has the message again. */
+  returned(message: EncodedMessage): void;
 }
 
 /** What a cluster needs to know of the options of its communicator. */

@@ -5,6 +5,7 @@
  *   records:  type u8 | channel u32 | what follows
  *     OPEN        generation f64 | length u16 | name in ASCII     the messages of this channel are for this endpoint
  *     OPEN_SPREAD the messages of this channel are for the receivers
+ *     OPEN_RETURN channel u32                         the messages of this channel are back from that one, which is yours
  *     DATA        length u32 | the frame, or the rest of it
  *     PART        length u32 | a part of a frame
  *     WRITTEN     messages u32 | bytes f64                        what was sent on this channel is with the system
@@ -40,6 +41,7 @@ export const RecordType = {
   QUIESCE: 8,
   QUIESCED: 9,
   OPEN_SPREAD: 10,
+  OPEN_RETURN: 11,
 } as const;
 
 /** What is said before the records. */
@@ -57,16 +59,17 @@ export interface BatchHeader {
   readonly acknowledged: number;
 }
 
-/** An endpoint of the replica that a channel goes to, under a claim that it has on the name. */
-export interface Claimed {
-  readonly name: string;
-  readonly generation: number;
-}
+/** What the messages of a channel are for. */
+export type Target =
+  /** An endpoint of the other replica, under a claim that it has on the name. */
+  | { readonly type: 'endpoint'; readonly name: string; readonly generation: number }
+  | { readonly type: 'receivers' }
+  /** They come back to the replica that sent them, on a channel of that. */
+  | { readonly type: 'origin'; readonly channel: number };
 
 /** One record. */
 export type BatchRecord =
-  /** The messages of the channel are for an endpoint, or for the receivers. */
-  | { readonly type: 'open'; readonly channel: number; readonly target: Claimed | undefined }
+  | { readonly type: 'open'; readonly channel: number; readonly target: Target }
   | {
       readonly type: 'data';
       readonly channel: number;
@@ -130,11 +133,15 @@ export function* readRecords(batch: Uint8Array): Generator<BatchRecord> {
         const generation = countOf(view.getFloat64(take(8)));
         const length = view.getUint16(take(2));
         const nameAt = take(length);
-        yield { type: 'open', channel, target: { name: asciiOf(batch, nameAt, length), generation } };
+        const name = asciiOf(batch, nameAt, length);
+        yield { type: 'open', channel, target: { type: 'endpoint', name, generation } };
         break;
       }
       case RecordType.OPEN_SPREAD:
-        yield { type: 'open', channel, target: undefined };
+        yield { type: 'open', channel, target: { type: 'receivers' } };
+        break;
+      case RecordType.OPEN_RETURN:
+        yield { type: 'open', channel, target: { type: 'origin', channel: view.getUint32(take(4)) } };
         break;
       case RecordType.DATA:
       case RecordType.PART: {

@@ -1,13 +1,17 @@
 import type { Losses, Origin } from '../cluster-contract.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { concatenated } from '../concatenated.js';
+import type { EncodedMessage } from '../sink.js';
 import { addTallies, NOTHING } from '../stats.js';
 import { PREFIX_BYTES, readPrefix } from '../wire/prefix.js';
-import { type BatchHeader, type BatchRecord, type Claimed, readRecords } from './batch.js';
+import { type BatchHeader, type BatchRecord, readRecords, type Target } from './batch.js';
 import type { OutgoingLink } from './outgoing-link.js';
 
 /** Payloads up to this size go out in one piece with their head, so that they hold no batch in memory. */
 const SMALL_BYTES = 4 * 1024;
+
+/** An endpoint under a claim. */
+type Claimed = Extract<Target, { type: 'endpoint' }>;
 
 /** What a link hands on. */
 export interface IncomingHandler {
@@ -19,19 +23,22 @@ export interface IncomingHandler {
   remove(target: Claimed): void;
   /** Records of our own channels, and of the link as a whole. */
   tell(record: Exclude<BatchRecord, { type: 'open' | 'data' | 'close' | 'remove' }>): void;
+  /** A message of one of our own channels comes back. */
+  takeBack(channel: number, message: EncodedMessage): void;
 }
 
 /** What comes on one channel, and what became of it. */
 class IncomingChannel implements Origin {
-  /** `undefined`: our receivers. */
-  readonly target: Claimed | undefined;
+  readonly target: Target;
   readonly #changed: (channel: IncomingChannel) => void;
   parts: Uint8Array[] = [];
   partBytes = 0;
   #written = { messages: 0, bytes: 0 };
   #lost: Losses = { undelivered: NOTHING, unknown: NOTHING };
+  #returned: EncodedMessage[] = [];
+  #isReturning = false;
 
-  constructor(target: Claimed | undefined, changed: (channel: IncomingChannel) => void) {
+  constructor(target: Target, changed: (channel: IncomingChannel) => void) {
     this.target = target;
     this.#changed = changed;
   }
@@ -50,13 +57,26 @@ class IncomingChannel implements Origin {
     this.#changed(this);
   }
 
+  returned(message: EncodedMessage): void {
+    this.#isReturning = true;
+    this.#returned.push(message);
+    this.#changed(this);
+  }
+
+  /** Once a message went back, all that come behind it do, until the sender opens the channel anew. */
+  get isReturning(): boolean {
+    return this.#isReturning;
+  }
+
   /** Tells the sender what became of messages since the last time. */
   report(channel: number, link: OutgoingLink): void {
     if (this.#written.messages > 0) link.written(channel, this.#written);
     const { undelivered, unknown } = this.#lost;
     if (undelivered.messages + unknown.messages > 0) link.lost(channel, undelivered, unknown);
+    if (this.#returned.length > 0) link.returned(channel, this.#returned);
     this.#written = { messages: 0, bytes: 0 };
     this.#lost = { undelivered: NOTHING, unknown: NOTHING };
+    this.#returned = [];
   }
 }
 
@@ -147,7 +167,7 @@ export class IncomingLink {
         if (channel !== undefined) this.#channels.delete(record.channel);
         break;
       case 'remove':
-        if (channel?.target !== undefined) this.#handler.remove(channel.target);
+        if (channel?.target.type === 'endpoint') this.#handler.remove(channel.target);
         break;
       default:
         this.#handler.tell(record);
@@ -185,16 +205,22 @@ export class IncomingLink {
     this.received.messages += 1;
     this.received.bytes += frame.length;
     const { target } = channel;
-    if (target === undefined) {
+    if (target.type === 'receivers') {
       this.#handler.arrive(frame, channel);
       return;
     }
-    const { headerLength } = readPrefix(frame);
-    const headBytes = frame.length <= SMALL_BYTES ? frame.length : PREFIX_BYTES + headerLength;
-    const payload = headBytes === frame.length ? undefined : frame.subarray(headBytes);
-    if (this.#handler.accept(target, frame.subarray(0, headBytes), payload, channel)) return;
-    channel.lost({ undelivered: { messages: 1, bytes: frame.length }, unknown: NOTHING });
+    const message = messageOf(frame);
+    if (target.type === 'origin') this.#handler.takeBack(target.channel, message);
+    else if (channel.isReturning || !this.#handler.accept(target, message.head, message.payload, channel))
+      channel.returned(message);
   }
+}
+
+/** @throws CommError `BAD_DATA` where it is no frame */
+function messageOf(frame: Uint8Array): EncodedMessage {
+  const headBytes = PREFIX_BYTES + readPrefix(frame).headerLength;
+  if (frame.length <= SMALL_BYTES || frame.length === headBytes) return { head: frame, payload: undefined };
+  return { head: frame.subarray(0, headBytes), payload: frame.subarray(headBytes) };
 }
 
 function bad(detail: string): CommError {

@@ -1,6 +1,6 @@
 import type { Losses } from '../cluster-contract.js';
 import { NOTHING, type Tally } from '../stats.js';
-import { type BatchRecord, type Claimed, HEADER_BYTES, readHeader, writeHeader } from './batch.js';
+import { HEADER_BYTES, readHeader, type Target, writeHeader } from './batch.js';
 import { IncomingLink, type IncomingHandler } from './incoming-link.js';
 import { OutgoingLink } from './outgoing-link.js';
 import { RemoteSink } from './remote-sink.js';
@@ -59,6 +59,7 @@ export class Link {
         arrive: (...message) => context.arrive(...message),
         remove: (target) => context.remove(target),
         tell: (record) => this.#told(record),
+        takeBack: (channel, message) => this.#settle(channel, (sink) => sink.returned(message)),
       },
       context.maxFrameBytes,
       () => this.#out.schedule(),
@@ -77,7 +78,7 @@ export class Link {
 
   /** Whether nothing is on its way. */
   get isSettled(): boolean {
-    return [...this.#sinks.values()].every(({ bufferedMessages }) => bufferedMessages === 0);
+    return [...this.#sinks.values()].every(({ isSettled }) => isSettled);
   }
 
   /** Takes a message of NATS. @throws CommError `BAD_DATA` where it is broken */
@@ -101,22 +102,22 @@ export class Link {
   /** What carries messages to an endpoint there, under the claim that the other replica has on its name. */
   sinkTo(name: string, generation: number): RemoteSink {
     const known = this.#open.get(name);
-    if (known?.target?.generation === generation) return known;
+    if (known !== undefined && isUnder(known, generation)) return known;
     this.closeSink(name);
-    const sink = this.#newSink({ name, generation });
+    const sink = this.#newSink({ type: 'endpoint', name, generation });
     this.#open.set(name, sink);
     return sink;
   }
 
   /** What carries messages of our endpoints to the receivers there. */
   get spread(): RemoteSink {
-    return (this.#spread ??= this.#newSink(undefined));
+    return (this.#spread ??= this.#newSink({ type: 'receivers' }));
   }
 
   /** An endpoint is not there any more, or under another claim. */
   closeSink(name: string, generation?: number): void {
     const sink = this.#open.get(name);
-    if (sink === undefined || sink.target?.generation === generation) return;
+    if (sink === undefined || isUnder(sink, generation)) return;
     sink.close();
     this.#open.delete(name);
     this.#forgetIfSettled(sink);
@@ -127,9 +128,10 @@ export class Link {
     this.#out.tell(type);
   }
 
-  /** Sends again what was not acknowledged. */
+  /** Sends again what was not acknowledged, and what came back. */
   repeat(isUrgent: boolean): void {
     this.#out.repeat(isUrgent);
+    for (const sink of this.#open.values()) sink.tryAgain();
   }
 
   /** Resolves when nothing is on its way. */
@@ -158,11 +160,11 @@ export class Link {
     this.#settledSome();
   }
 
-  #newSink(target: Claimed | undefined): RemoteSink {
+  #newSink(target: Target): RemoteSink {
     const { highWaterMarkBytes } = this.#context;
     const channel = this.#context.nextChannel();
     const sink = new RemoteSink(channel, target, this.#out, highWaterMarkBytes, (losses) =>
-      this.#context.lost(target?.name, losses),
+      this.#context.lost(target.type === 'endpoint' ? target.name : undefined, losses),
     );
     this.#sinks.set(channel, sink);
     return sink;
@@ -175,7 +177,7 @@ export class Link {
     this.#sinks.clear();
     // All channels first: who hears of a loss, or of room, sends at once.
     for (const [sink] of pending) {
-      if (!sink.isOpen) continue;
+      if (sink.isClosed) continue;
       const channel = this.#context.nextChannel();
       sink.moveTo(channel);
       this.#sinks.set(channel, sink);
@@ -185,17 +187,17 @@ export class Link {
   }
 
   #told(record: Parameters<IncomingHandler['tell']>[0]): void {
-    if (record.type === 'written' || record.type === 'lost') this.#settle(record);
+    if (record.type === 'written') this.#settle(record.channel, (sink) => sink.settle(record.written));
+    else if (record.type === 'lost') this.#settle(record.channel, (sink) => sink.settle(NOTHING, record));
     else this.#context.told(record.type);
   }
 
-  #settle(record: Extract<BatchRecord, { type: 'written' | 'lost' }>): void {
-    const sink = this.#sinks.get(record.channel);
+  #settle(channel: number, settle: (sink: RemoteSink) => void): void {
+    const sink = this.#sinks.get(channel);
     if (sink === undefined) return;
-    if (record.type === 'written') sink.settle(record.written);
-    else sink.settle(NOTHING, record);
+    settle(sink);
     this.#forgetIfSettled(sink);
-    if (sink.bufferedMessages === 0) this.#settledSome();
+    if (sink.isSettled) this.#settledSome();
   }
 
   #settledSome(): void {
@@ -205,7 +207,7 @@ export class Link {
   }
 
   #forgetIfSettled(sink: RemoteSink): void {
-    if (sink.isOpen || sink.bufferedMessages > 0) return;
+    if (!sink.isClosed || !sink.isSettled) return;
     if (this.#sinks.delete(sink.channel)) this.#out.tell('CLOSE', sink.channel);
   }
 
@@ -233,4 +235,9 @@ export class Link {
     if (this.#resetDue === undefined) this.#isAcknowledgementDue = false;
     this.#context.publish(batch);
   }
+}
+
+/** Whether it is for an endpoint under this claim. */
+function isUnder({ target }: RemoteSink, generation: number | undefined): boolean {
+  return target.type === 'endpoint' && target.generation === generation;
 }

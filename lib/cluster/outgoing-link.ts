@@ -1,6 +1,7 @@
 import type { Tally } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
-import { type Claimed, HEADER_BYTES, PART_BYTES, RECORD_BYTES, RecordType, viewOf } from './batch.js';
+import type { EncodedMessage } from '../sink.js';
+import { HEADER_BYTES, PART_BYTES, RECORD_BYTES, RecordType, type Target, viewOf } from './batch.js';
 
 /** How many bytes may be on their way to one replica: a NATS server drops a client that is 64 MiB behind. */
 const WINDOW_BYTES = 4 * 1024 ** 2;
@@ -75,17 +76,18 @@ export class OutgoingLink {
     return this.#sent.peek()?.number ?? this.#number + 1;
   }
 
-  /** The messages of a channel are for an endpoint from now on, or for the receivers. */
-  open(channel: number, target: Claimed | undefined): void {
-    if (target === undefined) {
-      this.tell('OPEN_SPREAD', channel);
-      return;
+  /** Says what the messages of a channel are for from now on. */
+  open(channel: number, target: Target): void {
+    if (target.type === 'receivers') this.#record(RecordType.OPEN_SPREAD, channel, 0);
+    else if (target.type === 'origin')
+      this.#view.setUint32(this.#record(RecordType.OPEN_RETURN, channel, 4), target.channel);
+    else {
+      const { name, generation } = target;
+      const at = this.#record(RecordType.OPEN, channel, 10 + name.length);
+      this.#view.setFloat64(at, generation);
+      this.#view.setUint16(at + 8, name.length);
+      for (let n = 0; n < name.length; n += 1) this.#batch[at + 10 + n] = name.charCodeAt(n);
     }
-    const { name, generation } = target;
-    const at = this.#record(RecordType.OPEN, channel, 10 + name.length);
-    this.#view.setFloat64(at, generation);
-    this.#view.setUint16(at + 8, name.length);
-    for (let n = 0; n < name.length; n += 1) this.#batch[at + 10 + n] = name.charCodeAt(n);
   }
 
   /** Sends a frame. Both parts are copied. */
@@ -116,8 +118,14 @@ export class OutgoingLink {
     this.#tally(at + TALLY_BYTES, unknown);
   }
 
+  /** Messages that the other replica sent on a channel go back to it. Channel 0 is for no others. */
+  returned(channel: number, messages: readonly EncodedMessage[]): void {
+    this.open(0, { type: 'origin', channel });
+    for (const { head, payload } of messages) this.data(0, head, payload);
+  }
+
   /** A record that only has a type. */
-  tell(type: 'OPEN_SPREAD' | 'CLOSE' | 'REMOVE' | 'QUIESCE' | 'QUIESCED', channel = 0): void {
+  tell(type: 'CLOSE' | 'REMOVE' | 'QUIESCE' | 'QUIESCED', channel = 0): void {
     this.#record(RecordType[type], channel, 0);
   }
 

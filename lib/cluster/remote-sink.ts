@@ -1,41 +1,51 @@
-import { type Observable, Subject } from 'rxjs';
+import { ignoreElements, map, type Observable, startWith, Subject, takeWhile } from 'rxjs';
 
 import type { Losses } from '../cluster-contract.js';
-import type { Sink } from '../sink.js';
+import type { EncodedMessage, Sink } from '../sink.js';
 import { addTallies, NOTHING, type Tally } from '../stats.js';
-import type { Claimed } from './batch.js';
+import type { Target } from './batch.js';
 import type { OutgoingLink } from './outgoing-link.js';
 
 /** What a message takes on its way beside its bytes, about: the limit in bytes is one in count as well. */
 const OVERHEAD_BYTES = 32;
 
+/*
+ *   open --a message comes back--> returning --tryAgain--> open
+ *     \______________________________\______________ close --> closed
+ */
+type State = 'open' | 'returning' | 'closed';
+
 /**
- * What was sent to an endpoint of another replica, or to its receivers. A message is buffered here until that replica says that the operating
- * system has it, or that it is lost; so a slow endpoint makes this sink full.
+ * What was sent to an endpoint of another replica, or to its receivers. A message is buffered here until that replica says
+ * that the operating system has it, or that it is lost; so a slow endpoint makes this sink full. One that comes back is
+ * buffered until it is taken back.
  */
 export class RemoteSink implements Sink {
-  /** `undefined`: the receivers. */
-  readonly target: Claimed | undefined;
+  readonly target: Target;
   readonly written$: Observable<void>;
   readonly drained$: Observable<void>;
+  readonly settled$: Observable<never>;
   readonly sent = { messages: 0, bytes: 0 };
 
   readonly #link: OutgoingLink;
   readonly #highWaterMarkBytes: number;
   readonly #tellLost: (losses: Losses) => void;
-  #channel: number;
   readonly #written = new Subject<void>();
   readonly #drained = new Subject<void>();
+  #state: State = 'open';
+  #channel: number;
   #openedIn = 0;
   #messages = 0;
   #bytes = 0;
+  #returned: EncodedMessage[] = [];
+  #returnedBytes = 0;
+  #isGivenUp = false;
   #isFull = false;
-  #isClosed = false;
 
   /** @param tellLost - hears of messages that do not arrive, or may not */
   constructor(
     channel: number,
-    target: Claimed | undefined,
+    target: Target,
     link: OutgoingLink,
     highWaterMarkBytes: number,
     tellLost: (losses: Losses) => void,
@@ -47,6 +57,12 @@ export class RemoteSink implements Sink {
     this.#tellLost = tellLost;
     this.written$ = this.#written.asObservable();
     this.drained$ = this.#drained.asObservable();
+    this.settled$ = this.#written.pipe(
+      startWith(undefined),
+      map(() => this.isSettled),
+      takeWhile((is) => !is),
+      ignoreElements(),
+    );
   }
 
   get channel(): number {
@@ -58,29 +74,39 @@ export class RemoteSink implements Sink {
     return { messages: this.#messages, bytes: this.#bytes };
   }
 
+  /** Whether nothing is on its way. */
+  get isSettled(): boolean {
+    return this.#messages === 0;
+  }
+
   get isFull(): boolean {
     return this.#isFull;
   }
 
   get isOpen(): boolean {
-    return !this.#isClosed;
+    return this.#state === 'open';
+  }
+
+  /** Whether it is closed for good. */
+  get isClosed(): boolean {
+    return this.#state === 'closed';
   }
 
   get bufferedBytes(): number {
-    return this.#bytes + this.overheadBytes;
+    return this.#bytes + this.#returnedBytes + this.overheadBytes;
   }
 
   get overheadBytes(): number {
-    return this.#messages * OVERHEAD_BYTES;
+    return this.bufferedMessages * OVERHEAD_BYTES;
   }
 
   get bufferedMessages(): number {
-    return this.#messages;
+    return this.#messages + this.#returned.length;
   }
 
   sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean {
     this.#open();
-    const bytes = head.length + (payload?.length ?? 0);
+    const bytes = bytesOf({ head, payload });
     this.sent.messages += 1;
     this.sent.bytes += bytes;
     this.#messages += 1;
@@ -96,16 +122,46 @@ export class RemoteSink implements Sink {
     this.#link.tell('REMOVE', this.#channel);
   }
 
-  /** The other replica tells what became of messages. More than were sent cannot be. */
+  /** The other replica tells what became of messages. */
   settle(written: Tally, losses?: Losses): void {
-    const settled = losses === undefined ? written : addTallies(losses.undelivered, losses.unknown);
-    this.#messages = Math.max(0, this.#messages - settled.messages);
-    this.#bytes = this.#messages === 0 ? 0 : Math.max(0, this.#bytes - settled.bytes);
-    if (losses !== undefined) this.#tellLost(losses);
-    this.#written.next();
-    if (!this.#isFull || this.bufferedBytes > this.#highWaterMarkBytes / 2) return;
-    this.#isFull = false;
-    if (!this.#isClosed) this.#drained.next();
+    if (losses === undefined) this.#settle(written);
+    else {
+      this.#settle(addTallies(losses.undelivered, losses.unknown));
+      this.#tellLost(losses);
+    }
+    this.#noteSettled();
+  }
+
+  /** A message comes back: the endpoint is not there under this claim, or not yet. */
+  returned({ head, payload }: EncodedMessage): void {
+    const bytes = bytesOf({ head, payload });
+    this.#settle({ messages: 1, bytes });
+    this.sent.messages -= 1;
+    this.sent.bytes -= bytes;
+    this.#returned.push({ head: head.slice(), payload });
+    this.#returnedBytes += bytes;
+    if (this.isOpen) this.#become('returning');
+    this.#noteSettled();
+  }
+
+  takeBack(): readonly EncodedMessage[] {
+    const returned = this.#returned;
+    this.#returned = [];
+    this.#returnedBytes = 0;
+    return returned;
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#tellGivenUp();
+  }
+
+  /** Lets what came back be sent again, in case that the claim is known there by now. */
+  tryAgain(): void {
+    if (this.#state !== 'returning' || !this.isSettled) return;
+    this.#openedIn = 0;
+    this.#become('open');
+    this.#drained.next();
   }
 
   /** The other replica is gone, or has forgotten us: what was on its way may have arrived. */
@@ -121,7 +177,12 @@ export class RemoteSink implements Sink {
 
   /** The endpoint is not there any more. What was sent is settled yet. */
   close(): void {
-    this.#isClosed = true;
+    this.#become('closed');
+  }
+
+  /** The one place that changes the state. */
+  #become(state: State): void {
+    this.#state = state;
   }
 
   /** Says what the channel is for, unless the other replica knows it. */
@@ -130,4 +191,29 @@ export class RemoteSink implements Sink {
     this.#openedIn = this.#link.epoch;
     this.#link.open(this.#channel, this.target);
   }
+
+  /** More than were sent cannot be. */
+  #settle({ messages, bytes }: Tally): void {
+    this.#messages = Math.max(0, this.#messages - messages);
+    this.#bytes = this.#messages === 0 ? 0 : Math.max(0, this.#bytes - bytes);
+  }
+
+  #noteSettled(): void {
+    this.#tellGivenUp();
+    this.#written.next();
+    if (!this.#isFull || this.bufferedBytes > this.#highWaterMarkBytes / 2) return;
+    this.#isFull = false;
+    if (this.isOpen) this.#drained.next();
+  }
+
+  /** In one piece, when nothing more can come back. */
+  #tellGivenUp(): void {
+    if (!this.#isGivenUp || !this.isSettled || this.#returned.length === 0) return;
+    const bytes = this.#returnedBytes;
+    this.#tellLost({ undelivered: { messages: this.takeBack().length, bytes }, unknown: NOTHING });
+  }
+}
+
+function bytesOf({ head, payload }: EncodedMessage): number {
+  return head.length + (payload?.length ?? 0);
 }

@@ -158,6 +158,7 @@ export class EndpointRegistry {
       .with({ type: 'ping' }, ({ session }) => session.ping())
       .with({ type: 'settle' }, ({ session }) => session.settle())
       .with({ type: 'route' }, ({ peer, session }) => peer.drainInto(session))
+      .with({ type: 'return-relayed' }, ({ peer }) => peer.returnRelayed())
       .with({ type: 'drain' }, (drain) => this.#drains.next(drain))
       .with({ type: 'close' }, ({ session, reason }) => void session.close(reason))
       .with({ type: 'refuse' }, ({ session, reason, told }) => session.refuse(reason, told))
@@ -228,7 +229,7 @@ export class EndpointRegistry {
   /** Acts when nothing waits for some endpoints any more, or after `drainTimeoutMs`. */
   #whenEmpty(peers: readonly Peer[], act: () => void): void {
     const { drainTimeoutMs, scheduler } = this.#options;
-    const waiting = peers.filter((peer) => peer.waiting.messages > 0);
+    const waiting = peers.filter(({ isEmpty }) => !isEmpty);
     if (waiting.length === 0) {
       act();
       return;
@@ -241,7 +242,7 @@ export class EndpointRegistry {
 
 /** Completes when nothing waits for an endpoint. */
 function emptied(peer: Peer): Observable<never> {
-  return peer.waiting.messages === 0 ? EMPTY : peer.outbound.emptied$.pipe(take(1), ignoreElements());
+  return peer.isEmpty ? EMPTY : peer.outbound.emptied$.pipe(take(1), ignoreElements());
 }
 
 /** Names and reasons may be a peer's. */

@@ -1,17 +1,12 @@
-import { Observable, Subject } from 'rxjs';
+import { concat, defer, EMPTY, Observable, Subject } from 'rxjs';
 
 import type { Losses, Origin } from '../cluster-contract.js';
 import { addTallies, NOTHING, type SendTimes, type Tally } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
-import type { Sink } from '../sink.js';
+import type { EncodedMessage, Sink } from '../sink.js';
 import { frameMemory } from '../wire/frame-memory.js';
 import { RelayedMessages } from './relayed-messages.js';
 import { SendTimer } from './send-timer.js';
-
-interface WaitingFrame {
-  readonly head: Uint8Array;
-  readonly payload: Uint8Array | undefined;
-}
 
 /*
  *   open --the sink is full-----------------> blocked \
@@ -43,13 +38,15 @@ export class Outbound {
   readonly #emptied = new Subject<void>();
   readonly #timer: SendTimer;
   #accepted = 0;
-  readonly #waiting = new Fifo<WaitingFrame>();
+  readonly #waiting = new Fifo<EncodedMessage>();
   /** What was received and is sent on: its memory is used again once it is written. */
   readonly #lent = new Fifo<LentPayload>();
   /** Those of other replicas. Made for the first one. */
   #relayed: RelayedMessages | undefined;
   #waitingBytes = 0;
   #sink: Sink | undefined;
+  /** The sink before, from which messages may come back: until it is settled, the next one gets nothing. */
+  #former: Sink | undefined;
   #room: Room = 'open';
 
   /** @param now - milliseconds, to time messages with */
@@ -67,7 +64,12 @@ export class Outbound {
 
   /** Everything accepted that is not with the operating system yet. */
   get queuedBytes(): number {
-    return this.#waitingBytes + (this.#sink?.bufferedBytes ?? 0);
+    return this.#waitingBytes + ((this.#sink ?? this.#former)?.bufferedBytes ?? 0);
+  }
+
+  /** Whether nothing waits here, or for what may come back. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && this.#former === undefined;
   }
 
   /** What waits here, without what the sink has. */
@@ -78,7 +80,7 @@ export class Outbound {
 
   /** Everything accepted that is not with the operating system yet, without the overhead. */
   get backlog(): Tally {
-    const { bufferedMessages = 0, bufferedBytes = 0, overheadBytes = 0 } = this.#sink ?? {};
+    const { bufferedMessages = 0, bufferedBytes = 0, overheadBytes = 0 } = this.#sink ?? this.#former ?? {};
     return addTallies(this.waiting, { messages: bufferedMessages, bytes: bufferedBytes - overheadBytes });
   }
 
@@ -130,23 +132,60 @@ export class Outbound {
     return this.#relayed.lose(losses);
   }
 
-  /** Drains into a sink, first what waits, until unsubscribed; then frames wait for the next sink. */
+  /** Gives other replicas back what waits of theirs: the endpoint is at one of them by now. */
+  returnRelayed(): void {
+    if (this.#relayed === undefined) return;
+    let position = this.#accepted - this.#waiting.length;
+    this.#relayed.detach(position);
+    // Those behind one that goes back are counted anew.
+    this.#timer.abandon();
+    this.#abandonLent(this.#accepted);
+    this.#accepted = position;
+    for (let left = this.#waiting.length; left > 0; left -= 1) {
+      const frame = this.#waiting.shift();
+      if (frame === undefined) return;
+      const relayed = this.#relayed.take((position += 1));
+      if (relayed === undefined) {
+        this.#accepted += 1;
+        this.#waiting.push(frame);
+      } else {
+        this.#waitingBytes -= costOf(frame);
+        relayed.origin.returned(frame);
+      }
+    }
+  }
+
+  /**
+   * Drains into a sink, first what came back from the one before, then what waits, until unsubscribed; then frames wait for
+   * the next sink.
+   */
   writeInto(sink: Sink): Observable<never> {
-    return new Observable<never>((subscriber) => {
+    const drain$ = new Observable<never>((subscriber) => {
+      this.#takeBack(this.#former);
+      this.#former = undefined;
       const handedOver = this.#accepted - this.#waiting.length;
       this.#abandonLent(handedOver);
       this.#relayed?.detach(handedOver);
       this.#sink = sink;
       subscriber.add(sink.written$.subscribe(() => this.#noteWritten(sink)));
       subscriber.add(sink.drained$.subscribe(() => this.#flush()));
-      subscriber.add(() => (this.#sink = undefined));
+      subscriber.add(() => {
+        this.#sink = undefined;
+        if (sink.settled$ !== undefined) this.#former = sink;
+      });
       this.#flush();
     });
+    return concat(
+      defer(() => this.#former?.settled$ ?? EMPTY),
+      drain$,
+    );
   }
 
   /** Forgets what waits, and says how much that was. */
   clear(): Tally {
     const { waiting } = this;
+    this.#sink?.giveUp?.();
+    this.#former?.giveUp?.();
     this.#timer.abandon();
     this.#abandonLent(this.#accepted);
     this.#waiting.clear();
@@ -170,6 +209,12 @@ export class Outbound {
     }
   }
 
+  #takeBack(sink: Sink | undefined): void {
+    const frames = sink?.takeBack?.() ?? [];
+    if (frames.length > 0) this.#waiting.unshift(frames);
+    for (const frame of frames) this.#waitingBytes += costOf(frame);
+  }
+
   /** What a transport has taken that has ended, it may write yet: that memory is not used again. */
   #abandonLent(position: number): void {
     while ((this.#lent.peek()?.position ?? Infinity) <= position) this.#lent.shift();
@@ -178,8 +223,9 @@ export class Outbound {
   /** Goes on at the start, and after the sink was full. */
   #flush(): void {
     const wasFull = this.isFull;
+    this.#takeBack(this.#sink);
     let isBlocked = false;
-    let frame: WaitingFrame | undefined;
+    let frame: EncodedMessage | undefined;
     while (!isBlocked && this.#sink?.isOpen === true && (frame = this.#waiting.shift()) !== undefined) {
       this.#waitingBytes -= costOf(frame);
       isBlocked = !this.#sink.sendMessage(frame.head, frame.payload);
@@ -197,6 +243,6 @@ export class Outbound {
 }
 
 /** The overhead makes the limit in bytes one in count as well. */
-function costOf({ head, payload }: WaitingFrame): number {
+function costOf({ head, payload }: EncodedMessage): number {
   return WAITING_OVERHEAD_BYTES + head.length + (payload?.length ?? 0);
 }

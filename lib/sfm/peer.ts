@@ -1,4 +1,4 @@
-import { Subscription } from 'rxjs';
+import { EMPTY, Subscription } from 'rxjs';
 
 import { clockOf } from '../clock-of.js';
 import type { Losses, Replica } from '../cluster-contract.js';
@@ -62,7 +62,7 @@ export class Peer {
     // What it has sent is counted once.
     if (sink !== undefined && sink === this.#sink) return;
     this.#draining.unsubscribe();
-    if (this.#sink?.sent !== undefined) this.#pastNow.traffic.sent.add(this.#sink.sent);
+    this.#noteSent(this.#sink);
     this.#away = undefined;
     this.#sink = sink;
     this.#draining = sink === undefined ? Subscription.EMPTY : this.outbound.writeInto(sink).subscribe();
@@ -90,9 +90,14 @@ export class Peer {
     return relayed === undefined ? losses : withoutLosses(losses, relayed);
   }
 
-  /** How much waits here. */
-  get waiting(): Tally {
-    return this.#outbound?.waiting ?? NOTHING;
+  /** Gives other replicas back what waits of theirs. */
+  returnRelayed(): void {
+    this.#outbound?.returnRelayed();
+  }
+
+  /** Whether nothing waits here. */
+  get isEmpty(): boolean {
+    return this.#outbound?.isEmpty ?? true;
   }
 
   /**
@@ -157,6 +162,12 @@ export class Peer {
 
   get #pastNow(): Past {
     return (this.#past ??= new Past());
+  }
+
+  /** When nothing of it can come back any more. */
+  #noteSent(sink: Sink | undefined): void {
+    const { sent, settled$ = EMPTY } = sink ?? {};
+    if (sent !== undefined) settled$.subscribe({ complete: () => this.#pastNow.traffic.sent.add(sent) });
   }
 
   #requireRoom({ queuedBytes }: Outbound, bytes: number): void {

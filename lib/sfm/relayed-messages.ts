@@ -28,6 +28,11 @@ export class RelayedMessages {
     for (const { origin, bytes } of this.#upTo(position)) origin.written(bytes);
   }
 
+  /** Takes the message at a position out, where that is one of another replica. */
+  take(position: number): RelayedMessage | undefined {
+    return this.#onTheirWay.peek()?.position === position ? this.#onTheirWay.shift() : undefined;
+  }
+
   /** The connection that has the messages up to a position takes no more, and confirms none. */
   detach(position: number): void {
     this.#detachedAt = position;

@@ -234,7 +234,7 @@ function moveAway(
   };
   const isNews = before?.endpoint.state !== endpoint.state || isTaken;
   const effects: readonly Effect[] = [
-    ...(session === undefined ? [] : [{ type: 'route', peer, session: undefined } as const]),
+    ...(session === undefined ? [] : letGo(peer)),
     { type: 'route-away', peer },
     ...(isNews ? [tellRemote(endpoint, replica)] : []),
     ...(session === undefined ? [] : lose(session, name, replica, flaps.count)),
@@ -264,11 +264,7 @@ function yieldName(world: World, { name, replica, at }: Of<'yield'>): World {
   const { session, peer } = seat;
   const flaps = withFlap(seat.flaps, at);
   const next = withSeat(world, { ...seat, session: undefined, replica, flaps });
-  return todo(
-    next,
-    { type: 'route', peer, session: undefined },
-    ...lose(session, name, replica, flaps.count),
-  );
+  return todo(next, ...letGo(peer), ...lose(session, name, replica, flaps.count));
 }
 
 /** Its endpoints take no more messages; what waits for them still goes there. */
@@ -290,6 +286,14 @@ function closeReplica(world: World, replica: string): World {
 function accountLost(world: World, { name, undelivered, unknown }: Of<'lost'>): Effect {
   const peer = world.seats.get(name)?.peer;
   return { type: 'account-away', endpointName: name, peer, lost: { undelivered, unknown } };
+}
+
+/** What waits of ours waits for the replica that has the endpoint; what waits of others, they send there themselves. */
+function letGo(peer: Peer): Effect[] {
+  return [
+    { type: 'route', peer, session: undefined },
+    { type: 'return-relayed', peer },
+  ];
 }
 
 /** A session loses its name to another replica. */

@@ -80,6 +80,8 @@ export type Effect =
       /** It was the live session, so what waits for the endpoint is lost too. */
       readonly wasLive: boolean;
     }
+  /** Give other replicas back what they sent to an endpoint that is not here any more. */
+  | { readonly type: 'return-relayed'; readonly peer: Peer }
   /** Let what was sent to an endpoint go to the replica that has it. */
   | { readonly type: 'route-away'; readonly peer: Peer }
   /** Tell the cluster that an endpoint is not here any more. */

@@ -12,6 +12,12 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** Puts items in front of the oldest one, in their order. */
+  unshift(items: readonly T[]): void {
+    this.#items = [...items, ...this.#items.slice(this.#first)];
+    this.#first = 0;
+  }
+
   /** The oldest item. */
   peek(): T | undefined {
     return this.#items[this.#first];

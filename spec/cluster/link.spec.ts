@@ -4,6 +4,7 @@ import type { Losses, Origin } from '../../lib/cluster-contract.js';
 import { HEADER_BYTES, readHeader, readRecords, writeHeader } from '../../lib/cluster/batch.js';
 import { Link, type LinkContext } from '../../lib/cluster/link.js';
 import { CommErrorCode } from '../../lib/comm-error.js';
+import type { EncodedMessage } from '../../lib/sink.js';
 import { encodeHead } from '../../lib/wire/frame.js';
 import { FrameType, readPrefix } from '../../lib/wire/prefix.js';
 import { seededRandom } from '../support/random.js';
@@ -138,18 +139,54 @@ describe('a link', () => {
     expect(sink.bufferedBytes).toBe(0);
   });
 
-  it('tells what is undelivered where the endpoint is not there, or is lost there', async () => {
+  it('gives back what the endpoint is not there for, and all behind it, until it is tried again', async () => {
     const [one, two] = pair();
+    const sink = one.link.sinkTo(NAME, 1);
     two.isHere = false;
-    send(one, 1);
-    await expect.poll(() => one.lost).toEqual([`${NAME} 1 0`]);
+    const sizes = [10, 5_000, 60_000];
+    sizes.forEach((size, n) => send(one, n, size));
+    await expect.poll(() => sink.pending.messages).toBe(0);
+    expect([sink.isOpen, sink.bufferedMessages, sink.sent.messages, two.got]).toEqual([false, 3, 0, []]);
+    // On its way when the first one came back, and the endpoint came.
     two.isHere = true;
+    send(one, 3, 10);
+    await expect.poll(() => sink.pending.messages).toBe(0);
+    expect([sink.bufferedMessages, two.got]).toEqual([4, []]);
+    let again: readonly EncodedMessage[] = [];
+    const drained = sink.drained$.subscribe(() => {
+      again = sink.takeBack();
+      for (const { head, payload } of again) sink.sendMessage(head, payload);
+    });
+    one.link.repeat(false);
+    drained.unsubscribe();
+    expect(again.map(({ head, payload }) => head.length + (payload?.length ?? 0) - 16)).toEqual([
+      ...sizes,
+      10,
+    ]);
+    await one.link.settled();
+    expect([numbersOf(two), one.lost, sink.bufferedBytes]).toEqual([upTo(4), [], 0]);
+    expect(two.got.map(({ bytes }) => bytes.length - 16)).toEqual([...sizes, 10]);
+  });
+
+  it('tells what comes back as undelivered, once, where nobody takes it any more', async () => {
+    const [one, two] = pair();
+    const sink = one.link.sinkTo(NAME, 1);
+    two.isHere = false;
+    for (const n of upTo(3)) send(one, n);
+    sink.giveUp();
+    one.link.closeSink(NAME);
+    await one.link.settled();
+    expect([one.lost, sink.bufferedBytes]).toEqual([[`${NAME} 3 0`], 0]);
+  });
+
+  it('tells what is lost there', async () => {
+    const [one, two] = pair();
     two.isFast = false;
     for (const n of [2, 3, 4]) send(one, n);
     await expect.poll(() => two.got.length).toBe(3);
     const tally = (messages: number) => ({ messages, bytes: messages * 26 });
     two.got[0]?.origin.lost({ undelivered: tally(1), unknown: tally(2) });
-    await expect.poll(() => one.lost).toEqual([`${NAME} 1 0`, `${NAME} 1 2`]);
+    await expect.poll(() => one.lost).toEqual([`${NAME} 1 2`]);
     expect(one.link.isSettled).toBe(true);
   });
 

@@ -1,5 +1,6 @@
 import { cluster, type ClusterStats } from '../../lib/cluster/index.js';
 import { Communicator, type CommunicatorOptions, Endpoint, Mode } from '../../lib/index.js';
+import { waitingAt } from './waiting-at.js';
 
 /** What a replica in a process of its own is made with. */
 export interface ReplicaSettings {
@@ -18,6 +19,8 @@ export interface ReplicaReport {
   readonly endpoints: readonly (readonly [name: string, state: string, replica: string | null])[];
   readonly connections: number;
   readonly cluster: ClusterStats | undefined;
+  /** Bytes that wait for full connections. */
+  readonly waiting: number;
 }
 
 /** Runs a replica, and answers each message of the parent with a report; `stop` stops it first. */
@@ -48,6 +51,7 @@ async function run({ server, name, replicaTimeoutMs, options }: ReplicaSettings)
       endpoints,
       connections: connections.length,
       cluster: seen,
+      waiting: waitingAt(hub),
     } satisfies ReplicaReport);
   };
   process.on('message', (message) => {

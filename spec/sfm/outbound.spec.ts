@@ -1,10 +1,14 @@
+import { NEVER, type Observable, Subject } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 
+import type { Origin } from '../../lib/cluster-contract.js';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import { Outbound } from '../../lib/sfm/outbound.js';
+import type { EncodedMessage, Sink } from '../../lib/sink.js';
+import { NOTHING } from '../../lib/stats.js';
 import { encodeHead } from '../../lib/wire/frame.js';
 import { frameMemory } from '../../lib/wire/frame-memory.js';
-import { FrameType } from '../../lib/wire/prefix.js';
+import { FrameType, readPrefix } from '../../lib/wire/prefix.js';
 import { FakeConnection, sessionOn } from '../support/fake-connection.js';
 
 /** What `push` costs while it waits: 26 bytes, and 128 of overhead. */
@@ -382,5 +386,149 @@ describe('a payload that was received and is sent on', () => {
     outbound.clear();
     connection.advance();
     expect(areEmpty(taken)).toEqual([false]);
+  });
+});
+
+/** A sink from which everything may come back. */
+class FarSink implements Sink {
+  isOpen = true;
+  readonly overheadBytes = 0;
+  readonly written$ = NEVER;
+  readonly #drained = new Subject<void>();
+  readonly drained$: Observable<void> = this.#drained.asObservable();
+  readonly #settled = new Subject<never>();
+  readonly settled$: Observable<never> = this.#settled.asObservable();
+  readonly taken: EncodedMessage[] = [];
+  isGivenUp = false;
+
+  get bufferedMessages(): number {
+    return this.taken.length;
+  }
+
+  get bufferedBytes(): number {
+    return 26 * this.taken.length;
+  }
+
+  sendMessage(head: Uint8Array, payload: Uint8Array | undefined): boolean {
+    this.taken.push({ head: head.slice(), payload });
+    return true;
+  }
+
+  takeBack(): readonly EncodedMessage[] {
+    return this.taken.splice(0);
+  }
+
+  giveUp(): void {
+    this.isGivenUp = true;
+  }
+
+  settle(): void {
+    this.#settled.complete();
+  }
+
+  drain(): void {
+    this.#drained.next();
+  }
+}
+
+describe('an outbound on a sink from which messages come back', () => {
+  it('gives the next sink nothing until the one before is settled, and what came back goes first', () => {
+    const { outbound, signals, connection, session } = setUp();
+    const far = new FarSink();
+    const older = outbound.writeInto(far).subscribe();
+    for (const streamId of [1, 2]) push(outbound, streamId);
+    older.unsubscribe();
+    outbound.writeInto(session).subscribe();
+    push(outbound, 3);
+    expect([sentOn(connection), outbound.isEmpty, outbound.backlog]).toEqual([
+      [],
+      false,
+      { messages: 3, bytes: 78 },
+    ]);
+    far.settle();
+    expect([sentOn(connection), outbound.isEmpty, outbound.backlog.messages]).toEqual([[1, 2, 3], true, 0]);
+    expect(signals).toEqual(['emptied', 'emptied']);
+    push(outbound, 4);
+    expect(sentOn(connection)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('waits for that sink too where a third one is next before it is settled', () => {
+    const { outbound, connection, session } = setUp();
+    const [far, next] = [new FarSink(), new FarSink()];
+    const first = outbound.writeInto(far).subscribe();
+    push(outbound, 1);
+    first.unsubscribe();
+    const second = outbound.writeInto(next).subscribe();
+    push(outbound, 2);
+    second.unsubscribe();
+    outbound.writeInto(session).subscribe();
+    expect([next.taken, sentOn(connection)]).toEqual([[], []]);
+    far.settle();
+    expect([next.taken, sentOn(connection)]).toEqual([[], [1, 2]]);
+  });
+
+  it('sends it on the same sink first, where that takes messages again', () => {
+    const { outbound } = setUp();
+    const far = new FarSink();
+    outbound.writeInto(far).subscribe();
+    for (const streamId of [1, 2]) push(outbound, streamId);
+    far.isOpen = false;
+    push(outbound, 3);
+    far.isOpen = true;
+    far.drain();
+    expect(
+      far.taken.map(({ head }) => readPrefix(Buffer.concat([head, new Uint8Array(10)])).streamId),
+    ).toEqual([1, 2, 3]);
+    expect(outbound.waiting).toEqual({ messages: 0, bytes: 0 });
+  });
+
+  it('gives up what is to come back when it forgets everything', () => {
+    const { outbound } = setUp();
+    const far = new FarSink();
+    outbound.writeInto(far).subscribe();
+    outbound.clear();
+    expect(far.isGivenUp).toBe(true);
+  });
+});
+
+describe('messages of other replicas in an outbound', () => {
+  /** One replica, which notes what it hears. */
+  function origin() {
+    const heard: string[] = [];
+    const note: Origin = {
+      written: () => heard.push('written'),
+      lost: ({ undelivered, unknown }) => heard.push(`lost ${undelivered.messages} ${unknown.messages}`),
+      returned: ({ head }) => heard.push(`returned ${readPrefix(head).streamId}`),
+    };
+    return { heard, note };
+  }
+  const relay = (outbound: Outbound, streamId: number, to: Origin): void =>
+    outbound.relay(encodeHead({ type: FrameType.DATA, appId: 1, streamId }, 0), undefined, to);
+
+  it('go back as far as they wait; those that the connection had are written or lost', () => {
+    const { outbound, connection, session } = setUp();
+    const [one, two] = [origin(), origin()];
+    const writing = outbound.writeInto(session).subscribe();
+    relay(outbound, 1, one.note);
+    connection.fill();
+    connection.bufferedFrames = 1;
+    relay(outbound, 2, one.note);
+    relay(outbound, 3, one.note);
+    push(outbound, 4);
+    relay(outbound, 5, two.note);
+    relay(outbound, 6, one.note);
+    writing.unsubscribe();
+    outbound.returnRelayed();
+    expect([one.heard, two.heard]).toEqual([['written', 'returned 3', 'returned 6'], ['returned 5']]);
+    expect(outbound.waiting).toEqual({ messages: 1, bytes: 26 });
+    outbound.loseRelayed({ undelivered: { messages: 1, bytes: 16 }, unknown: NOTHING }, false);
+    expect(one.heard.at(-1)).toBe('lost 1 0');
+    const newer = new FakeConnection();
+    outbound.writeInto(sessionOn(newer)).subscribe();
+    relay(outbound, 7, two.note);
+    expect([sentOn(newer), two.heard]).toEqual([
+      [4, 7],
+      ['returned 5', 'written'],
+    ]);
   });
 });

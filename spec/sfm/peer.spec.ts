@@ -27,7 +27,7 @@ describe('sending to a peer', () => {
     const { peer } = setUp();
     const sink = new RemoteSink(
       1,
-      { name: 'site-1', generation: 1 },
+      { type: 'endpoint', name: 'site-1', generation: 1 },
       new OutgoingLink(
         1_000,
         () => 1,

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 
 import type { Losses, Origin } from '../../lib/cluster-contract.js';
 import { RelayedMessages, withoutLosses } from '../../lib/sfm/relayed-messages.js';
+import type { EncodedMessage } from '../../lib/sink.js';
 import { NOTHING } from '../../lib/stats.js';
 
 class Recorder implements Origin {
@@ -13,6 +14,10 @@ class Recorder implements Origin {
 
   lost({ undelivered, unknown }: Losses): void {
     this.heard.push(`lost ${undelivered.messages}/${undelivered.bytes} ${unknown.messages}/${unknown.bytes}`);
+  }
+
+  returned({ head }: EncodedMessage): void {
+    this.heard.push(`returned ${head.length}`);
   }
 }
 

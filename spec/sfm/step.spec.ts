@@ -150,6 +150,8 @@ function describeEffect(effect: Effect): string {
       return `account ${effect.lost === undefined ? 'what waits' : 'what was on its way'}`;
     case 'route-away':
       return 'route away';
+    case 'return-relayed':
+      return 'return relayed';
     case 'release':
     case 'remove-away':
       return `${effect.type} ${effect.endpointName}`;
@@ -334,14 +336,23 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
     () => remote('R'),
     {
       unknown: [AWAY, ['route away', 'tell READY']],
-      READY: [AWAY, ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED']],
-      CLOSING: [AWAY, ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED']],
+      READY: [
+        AWAY,
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+      ],
+      CLOSING: [
+        AWAY,
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+      ],
       'CLOSING, to be removed': [
         AWAY,
-        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
       ],
       DISCONNECTED: [AWAY, ['route away', 'tell READY']],
-      'READY by B': [AWAY, ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close B CLOSED']],
+      'READY by B': [
+        AWAY,
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close B CLOSED'],
+      ],
       'READY at R': [AWAY, ['route away']],
     },
   ],
@@ -352,20 +363,20 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       unknown: [`${NAME} READY at S`, ['route away', 'tell READY']],
       READY: [
         `${NAME} READY at S`,
-        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
       ],
       CLOSING: [
         `${NAME} READY at S`,
-        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
       ],
       'CLOSING, to be removed': [
         `${NAME} READY at S`,
-        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close A CLOSED'],
       ],
       DISCONNECTED: [`${NAME} READY at S`, ['route away', 'tell READY']],
       'READY by B': [
         `${NAME} READY at S`,
-        ['route to nobody', 'route away', 'tell READY', 'tell evicted', 'close B CLOSED'],
+        ['route to nobody', 'return relayed', 'route away', 'tell READY', 'tell evicted', 'close B CLOSED'],
       ],
       'READY at R': [`${NAME} READY at S`, ['route away', 'tell READY']],
     },
@@ -388,14 +399,17 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
     () => ({ type: 'yield', name: NAME, replica: 'R', at: 0 }),
     {
       unknown: [UNCHANGED, []],
-      READY: [AWAY, ['route to nobody', 'tell evicted', 'close A CLOSED']],
-      CLOSING: [`${NAME} CLOSING at R`, ['route to nobody', 'tell evicted', 'close A CLOSED']],
+      READY: [AWAY, ['route to nobody', 'return relayed', 'tell evicted', 'close A CLOSED']],
+      CLOSING: [
+        `${NAME} CLOSING at R`,
+        ['route to nobody', 'return relayed', 'tell evicted', 'close A CLOSED'],
+      ],
       'CLOSING, to be removed': [
         `${NAME} CLOSING at R removed`,
-        ['route to nobody', 'tell evicted', 'close A CLOSED'],
+        ['route to nobody', 'return relayed', 'tell evicted', 'close A CLOSED'],
       ],
       DISCONNECTED: [UNCHANGED, []],
-      'READY by B': [AWAY, ['route to nobody', 'tell evicted', 'close B CLOSED']],
+      'READY by B': [AWAY, ['route to nobody', 'return relayed', 'tell evicted', 'close B CLOSED']],
       'READY at R': [UNCHANGED, []],
     },
   ],

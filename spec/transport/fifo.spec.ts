@@ -21,6 +21,9 @@ describe('a Fifo', () => {
       if (chance < 0.5) {
         fifo.push(step);
         model.push(step);
+      } else if (chance < 0.55) {
+        fifo.unshift([step, -step]);
+        model.unshift(step, -step);
       } else if (chance < 0.998) {
         expect(fifo.shift()).toBe(model.shift());
       } else {
