@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import { pair, timeOption } from './arguments.js';
+import { addClusterOptions } from './cluster-options.js';
 import { size } from './cells-options.js';
 import type { AskOptions } from './cells-ask.js';
 import type { PullOptions } from './cells-pull.js';
@@ -40,11 +41,13 @@ function addRequest(add: AddCommand): void {
 }
 
 function addServe(add: AddCommand): void {
-  standing(
-    add('serve [url...]', 'answers the requests of one topic as a cell of NVFlare, and prints them', [
-      'tcp://0:8002 --name server --channel task --topic status --echo',
-      'tcp://localhost:8002 --parent server --name site-2 --channel task --payload idle',
-    ]),
+  addClusterOptions(
+    standing(
+      add('serve [url...]', 'answers the requests of one topic as a cell of NVFlare, and prints them', [
+        'tcp://0:8002 --name server --channel task --topic status --echo',
+        'tcp://localhost:8002 --parent server --name site-2 --channel task --payload idle',
+      ]),
+    ),
   )
     .option('--echo', 'answer with what was asked', false)
     .option('--diagnostics', 'tell others, as rxflare cells, who is connected here', false)

@@ -8,15 +8,18 @@ import { Mode } from '../transport/driver.js';
 import { type CellCommandOptions, payloadOf, type PayloadOptions, type Place } from './cells-options.js';
 import { tellCellMessage } from './cells-request.js';
 import { endRequested } from './end-requested.js';
+import { checkClusterOptions, type ClusterOptions, isClustered } from './cluster-options.js';
 import { completeFromKit, completeServerFromKit, isBound } from './kit-options.js';
 import { isAttempt } from './listen.js';
 import { narrate } from './narrate.js';
 import { Printer } from './printer.js';
 import { newName } from './reach.js';
+import { replicaOf, startOrEnd, withReplica } from './replica.js';
 import { asksForTls, tlsResources } from './tls-options.js';
+import { requirePorts, runsWorkers, runWorkers } from './workers.js';
 
 /** What a command that waits for other cells has. */
-export interface PlaceOptions extends CellCommandOptions {
+export interface PlaceOptions extends CellCommandOptions, ClusterOptions {
   /** The cell to connect to, which we are a child of. Default: listen. */
   readonly parent?: string;
 }
@@ -32,8 +35,15 @@ const ROOT = 'server';
 
 /** `rxflare serve`: answers the requests of a topic, and prints them, until a signal comes. */
 export async function serveCommand(urls: readonly string[], given: ServeOptions): Promise<void> {
-  const { channel, topic, echo, diagnostics, json } = given;
+  const { channel, topic, echo, diagnostics, parent, json } = given;
   const printer = new Printer(json, { timed: true });
+  checkClusterOptions(given);
+  if (parent !== undefined && isClustered(given))
+    throw new CommError(CommErrorCode.BAD_CONFIG, 'expected --cluster or --parent: a child is one process');
+  if (runsWorkers(given)) {
+    await runWorkers(given, printer);
+    return;
+  }
   const reply = payloadOf(given);
   await standAsCell(urls, given, printer, 'serve', (cell) => {
     if (diagnostics) new CellDiagnostics(cell).answer();
@@ -70,18 +80,24 @@ export async function standAsCell(
       ? (options.name ?? ROOT)
       : childName(parent, options.name ?? newName(command, options.cert));
   const role = parent === undefined ? 'server' : 'client';
-  const site = new Communicator(new Endpoint(name, { ...options.property, fqcn: name }), { identityMap });
+  requirePorts(urls);
+  const view = await replicaOf(options, printer);
+  const local = new Endpoint(name, { ...options.property, fqcn: name });
+  const site = new Communicator(local, { identityMap, ...(view === undefined ? {} : { cluster: view }) });
   const mode = parent === undefined ? Mode.PASSIVE : Mode.ACTIVE;
   for (const url of urls) site.addConnector(url, mode, asksForTls(options), tlsResources(options, role));
   const cell = new Cell(site, { dialect: options.dialect });
   const isOpen = parent === undefined && !urls.every((url) => isBound(url, options));
   let isUp = parent !== undefined;
   narrate(site)
-    .pipe(filter((output) => isUp || !isAttempt(output)))
+    .pipe(
+      filter((output) => isUp || !isAttempt(output)),
+      withReplica(view),
+    )
     .subscribe((output) => printer.print(output));
   const ended = firstValueFrom(until(cell, isOpen), { defaultValue: undefined });
   try {
-    await Promise.all([site.start().then(() => (isUp = true)), ended]);
+    await Promise.all([startOrEnd(site, ended).then(() => (isUp = true)), ended]);
     await cell.close();
   } finally {
     await site.stop();

@@ -1,4 +1,4 @@
-import { CommError } from '../comm-error.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
 import { diagnose } from '../monitor/diagnose.js';
 import type { SecondLook } from '../monitor/second-look.js';
 import { ExitCode, exitCodeOf, exitCodeOfError } from './exit-code.js';
@@ -6,8 +6,11 @@ import type { Printer } from './printer.js';
 
 /** Prints in one line what failed, and sets the exit code. */
 export function printFailure(printer: Printer, thrown: unknown): void {
-  const { code, message } = CommError.from(thrown);
-  const exitCode = exitCodeOfError(code);
+  const error = CommError.from(thrown);
+  const { code, message } = error;
+  // What could not be reached has a cause that says more.
+  const exitCode =
+    code === CommErrorCode.NOT_READY ? exitCodeOf(diagnose(error).diagnosis) : exitCodeOfError(code);
   const isLocal = exitCode === ExitCode.USAGE;
   printer.print({ event: 'error', code, message, ...(isLocal ? { diagnosis: 'bad-request' } : {}) });
   process.exitCode = exitCode;

@@ -5,16 +5,19 @@ import { Endpoint } from '../endpoint.js';
 import { Communicator } from '../index.js';
 import { serveStats } from '../monitor/serve-stats.js';
 import { Mode } from '../transport/driver.js';
+import { checkClusterOptions, type ClusterOptions } from './cluster-options.js';
 import { serveDashboard } from './dashboard.js';
 import { endRequested } from './end-requested.js';
 import { linkRequested } from './link-requested.js';
 import { narrate, narrateMessages } from './narrate.js';
 import { type Output, Printer } from './printer.js';
+import { replicaOf, startOrEnd, withReplica } from './replica.js';
 import { completeServerFromKit, type KitOptions } from './kit-options.js';
 import { asksForTls, tlsResources } from './tls-options.js';
+import { requirePorts, runsWorkers, runWorkers } from './workers.js';
 
 /** The options of `rxflare listen`. */
-export interface ListenOptions extends KitOptions {
+export interface ListenOptions extends KitOptions, ClusterOptions {
   readonly app: number;
   readonly echo: boolean;
   readonly stats: boolean;
@@ -25,17 +28,30 @@ export interface ListenOptions extends KitOptions {
 
 const DEFAULT_NAME = 'hub';
 
-/** `rxflare listen`: a hub that prints what happens, until a signal comes. */
+/** `rxflare listen`: a hub that prints what happens, until a signal comes; with `--workers` several. */
 export async function listenCommand(given: readonly string[], asked: ListenOptions): Promise<void> {
   const printer = new Printer(asked.json, { timed: true });
+  checkClusterOptions(asked, { '--dashboard': asked.dashboard });
+  if (runsWorkers(asked)) {
+    await runWorkers(asked, printer);
+    return;
+  }
   const { urls, options, identityMap } = completeServerFromKit(given, asked, printer, DEFAULT_NAME);
   const { name = DEFAULT_NAME, app, echo, stats, dashboardPort } = options;
-  const hub = new Communicator(new Endpoint(name, options.property), { identityMap });
+  requirePorts(urls);
+  const view = await replicaOf(options, printer);
+  const hub = new Communicator(new Endpoint(name, options.property), {
+    identityMap,
+    ...(view === undefined ? {} : { cluster: view }),
+  });
   for (const url of urls)
     hub.addConnector(url, Mode.PASSIVE, asksForTls(options), tlsResources(options, 'server'));
   let isBound = false;
   merge(narrate(hub), narrateMessages(hub, app))
-    .pipe(filter((output) => isBound || !isAttempt(output)))
+    .pipe(
+      filter((output) => isBound || !isAttempt(output)),
+      withReplica(view),
+    )
     .subscribe((output) => printer.print(output));
   if (echo) {
     hub.registerMessageReceiver(app, ({ endpoint, message }) => {
@@ -48,7 +64,7 @@ export async function listenCommand(given: readonly string[], asked: ListenOptio
   else if (dashboard !== undefined) serveStats(hub, { allow: dashboard.isPage, history: true });
   const ended = firstValueFrom(endRequested());
   try {
-    await hub.start();
+    await startOrEnd(hub, ended);
     isBound = true;
     if (dashboard !== undefined) {
       linkRequested()

@@ -5,6 +5,7 @@ import { CommErrorCode } from '../comm-error.js';
 import { ExitCode } from './exit-code.js';
 import { tolerateOutputFailures } from './output-failure.js';
 import { createProgram } from './program.js';
+import { isWorker } from './worker.js';
 
 tolerateOutputFailures();
 const program = createProgram();
@@ -20,6 +21,10 @@ try {
     const { printFailure } = await import('./failure.js');
     printFailure(printer, error);
   }
+}
+if (isWorker()) {
+  const { leaveWorkers } = await import('./workers.js');
+  leaveWorkers();
 }
 
 /** A typo gets one line; who wants the help asks for it. */

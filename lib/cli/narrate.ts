@@ -15,6 +15,7 @@ import { ConnectionLimitError } from '../transport/connection-limiter.js';
 import { factsOf, type Noticed } from './notice-facts.js';
 import type { Output } from './printer.js';
 import { textOfPayload } from './text-of-payload.js';
+import { isWorker } from './worker.js';
 
 /** The lifecycle of a communicator in the words of the command. */
 export function narrate({ lifecycle$ }: Pick<Communicator, 'lifecycle$'>): Observable<Output> {
@@ -77,7 +78,10 @@ function outputOf(event: LifecycleEvent, seen: Seen): Output | undefined {
         seen.isAttempt(refused.connection) ? undefined : tellNotice(refused),
       )
       .with({ type: 'listening' }, ({ url }) => ({ event: 'listening', url }))
-      .with({ type: 'endpoint' }, ({ endpoint }) => tellEndpoint(endpoint))
+      .with({ type: 'endpoint' }, ({ endpoint, replica }) => {
+        // Another worker tells what is there.
+        return replica === undefined || !isWorker() ? tellEndpoint(endpoint, replica) : undefined;
+      })
       .with({ type: P.union('handshake-failed', 'limited', 'refused', 'evicted', 'dropped') }, tellNotice)
       .with({ type: 'retrying', error: P.nonNullable }, ({ error, handle, attemptedAt, delayMs }) => ({
         ...tellAttempt(
@@ -112,13 +116,14 @@ function tellAttempt(error: CommError): Extract<Output, { event: 'error' }> {
   return { event: 'error', code: error.code, message: `${text} (${error.message})`, diagnosis };
 }
 
-function tellEndpoint({ name, state, properties, connProps }: Endpoint): Output {
+function tellEndpoint({ name, state, properties, connProps }: Endpoint, replica?: string): Output {
   const { peer_addr, peer_cn, tls } = connProps;
   return {
     event: 'endpoint',
     name,
     state,
     address: String(peer_addr),
+    ...(replica === undefined ? {} : { replica }),
     ...(typeof peer_cn === 'string' ? { peerCn: peer_cn } : {}),
     ...(typeof tls === 'string' ? { tls } : {}),
     properties: hideSecrets(properties),

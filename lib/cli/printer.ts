@@ -16,15 +16,25 @@ import type { NoticeFacts } from './notice-facts.js';
 import { printable, printableJson } from './printable.js';
 import { sizeText } from './text-of-payload.js';
 import { summarize } from './top-lines.js';
+import { workerNumber } from './worker.js';
 
 /** Everything that the command prints. With `--json` each is one line. */
 export type Output =
-  | { readonly event: 'listening' | 'dashboard'; readonly url: string }
+  | {
+      readonly event: 'listening';
+      readonly url: string;
+      /** Where the hub has several replicas: our ID, and our process. */
+      readonly replica?: string;
+      readonly pid?: number;
+    }
+  | { readonly event: 'dashboard'; readonly url: string }
   | {
       readonly event: 'endpoint';
       readonly name: string;
       readonly state: EndpointState;
       readonly address: string;
+      /** The ID of the replica that it is connected to, where that is another one. */
+      readonly replica?: string;
       readonly peerCn?: string;
       readonly tls?: string;
       readonly properties: Readonly<Record<string, unknown>>;
@@ -113,13 +123,14 @@ export interface PrinterOptions {
 }
 
 /**
- * Prints to standard output: one JSON object a line, with its time, or text for people. Errors and warnings in text go to
+ * Prints to standard output: one JSON object a line, with its time and the number of the worker, or text for people. Errors and warnings in text go to
  * standard error. No text of a peer can forge a line or command the terminal. To a pipe or a file, a reply of bytes is these
  * bytes and nothing else, for the next program.
  */
 export class Printer {
   readonly #json: boolean;
   readonly #timed: boolean;
+  readonly #worker = workerNumber();
 
   constructor(json: boolean, { timed = false }: PrinterOptions = {}) {
     this.#json = json;
@@ -129,7 +140,9 @@ export class Printer {
   print(output: Output): void {
     const time = new Date().toISOString();
     if (this.#json) {
-      process.stdout.write(`${printableJson(JSON.stringify({ time, ...rounded(output) }, plainValue))}\n`);
+      process.stdout.write(
+        `${printableJson(JSON.stringify({ time, worker: this.#worker, ...rounded(output) }, plainValue))}\n`,
+      );
       return;
     }
     if (output.event === 'reply' && isBytes(output.value) && !process.stdout.isTTY) {
@@ -137,7 +150,8 @@ export class Printer {
       return;
     }
     const stream = isAside(output) ? process.stderr : process.stdout;
-    stream.write(`${this.#timed ? `${time} ` : ''}${toText(safe(output))}\n`);
+    const worker = this.#worker === undefined ? '' : `worker ${this.#worker}: `;
+    stream.write(`${this.#timed ? `${time} ` : ''}${worker}${toText(safe(output))}\n`);
   }
 
   /** Prints a table for people, and with `--json` each output as a line. Nothing where there are none. */
@@ -154,11 +168,15 @@ function isAside({ event, ...output }: Output): boolean {
 
 function toText(output: Output): string {
   return match(output)
-    .with({ event: 'listening' }, ({ url }) => `listening on ${bold(url)}`)
+    .with({ event: 'listening' }, ({ url, replica, pid }) => {
+      const which = replica === undefined ? '' : `, replica ${replica}, process ${pid ?? 0}`;
+      return `listening on ${bold(url)}${which}`;
+    })
     .with({ event: 'dashboard' }, ({ url }) => `dashboard on ${bold(url)}`)
-    .with({ event: 'endpoint' }, ({ name, state, address, peerCn, tls, properties }) => {
+    .with({ event: 'endpoint' }, ({ name, state, address, replica, peerCn, tls, properties }) => {
       const security = tls === undefined ? '' : `, ${tls}${peerCn === undefined ? '' : ` as ${peerCn}`}`;
-      return `${bold(name)} ${state} (${address}${security})${braces(properties)}`;
+      const elsewhere = replica === undefined ? '' : `, replica ${replica}`;
+      return `${bold(name)} ${state} (${address}${security}${elsewhere})${braces(properties)}`;
     })
     .with({ event: 'message' }, ({ from, app, headers, bytes, text }) => {
       const body = text ?? `(${sizeText(bytes)} of binary data)`;

@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 
 import { integer, pair, timeOption } from './arguments.js';
 import { addCellCommands } from './cells-program.js';
+import { addClusterOptions } from './cluster-options.js';
 import { completionScript, SHELLS } from './completion.js';
 import type { ConnectOptions } from './connect.js';
 import { EXIT_MEANINGS } from './exit-code.js';
@@ -39,12 +40,15 @@ export function createProgram(): Command {
 }
 
 function addListen(program: Command): void {
-  command(program, 'listen [url...]', 'listens on one or more URLs and prints what happens', [
-    'tcp://0:8002 --echo',
-    'grpc://0:8002 http://0:8003 --dashboard',
-    'stcp://0:8002 --ca-cert rootCA.pem --cert server.crt --key server.key',
-    '--kit server/startup',
-  ])
+  addClusterOptions(
+    command(program, 'listen [url...]', 'listens on one or more URLs and prints what happens', [
+      'tcp://0:8002 --echo',
+      'grpc://0:8002 http://0:8003 --dashboard',
+      'stcp://0:8002 --ca-cert rootCA.pem --cert server.crt --key server.key',
+      'tcp://0:8002 --cluster nats://nats.example.com:4222 --cluster-name fl',
+      '--kit server/startup',
+    ]),
+  )
     .option('--name <name>', 'own endpoint name; by default hub, or server with --kit')
     .option('--app <id>', 'application ID to listen to', integer(0), APP_ID)
     .option('--echo', 'send each message back', false)

@@ -1,14 +1,16 @@
-import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
+import { causeCode, CommError, CommErrorCode, messageOf } from '../comm-error.js';
 
 /** An error of NATS with what to do about it. The names are those of the classes of `@nats-io/nats-core` and `jetstream`. */
 export function natsError(thrown: unknown, doing: string): CommError {
   if (thrown instanceof CommError) return thrown;
   const { name = '' } = thrown instanceof Error ? thrown : {};
-  const [code, hint] = remedy(name, messageOf(thrown));
-  return new CommError(code, `cluster: ${doing}: ${messageOf(thrown)}${hint}`, { cause: thrown });
+  const text = messageOf(thrown);
+  const cause = causeCode(new CommError(CommErrorCode.ERROR, text, { cause: thrown }));
+  const [code, hint] = remedy(name, text, cause);
+  return new CommError(code, `cluster: ${doing}: ${text}${hint}`, { cause: thrown });
 }
 
-function remedy(name: string, text: string): [CommErrorCode, string] {
+function remedy(name: string, text: string, cause: string): [CommErrorCode, string] {
   const { NOT_READY, BAD_CONFIG, NOT_SUPPORTED, TIMEOUT, REFUSED } = CommErrorCode;
   if (name === 'JetStreamNotEnabled' || /jetstream is not enabled|jetstream not enabled/i.test(text))
     return [NOT_SUPPORTED, ': start nats-server with JetStream (-js), and let the account use it'];
@@ -18,7 +20,14 @@ function remedy(name: string, text: string): [CommErrorCode, string] {
     return [REFUSED, ': check the credentials for NATS'];
   if (name === 'ClosedConnectionError' || name === 'DrainingConnectionError')
     return [NOT_READY, ': the connection to NATS is closed'];
-  if (name === 'TimeoutError') return [TIMEOUT, ': NATS does not answer'];
+  if (name === 'TimeoutError')
+    return [
+      TIMEOUT,
+      ': NATS does not answer, as one does that wants a certificate and gets none that it trusts',
+    ];
   if (name === 'InvalidArgumentError') return [BAD_CONFIG, ''];
+  if (text.includes("does not support 'tls'")) return [BAD_CONFIG, ': it has no TLS, so ask for none'];
+  if (/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_|ERR_TLS_CERT)/.test(cause))
+    return [NOT_READY, ': check the CA certificate for NATS, and the name of its host'];
   return [NOT_READY, ': is nats-server there, and reachable?'];
 }

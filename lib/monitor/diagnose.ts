@@ -41,6 +41,7 @@ function classify(error: CommError): Diagnosis {
       { cause: P.string.regex(/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_)/) },
       () => 'certificate-not-trusted',
     )
+    .with({ cause: 'ERR_TLS_CERT_ALTNAME_INVALID' }, () => 'certificate-of-another')
     .with({ detail: 'certificate-refused' }, () => 'own-certificate-not-trusted')
     .with({ stage: 'connect', detail: 'certificate-unproven' }, () => 'own-certificate-not-trusted')
     .with({ detail: 'certificate-wanted' }, () => 'client-certificate-wanted')

@@ -47,7 +47,9 @@ export default async function compile(): Promise<void> {
     packages: 'external',
     absWorkingDir: ROOT,
   } as const;
-  await build({ ...options, outdir: COMPILED, entryPoints: PROGRAMS });
+  // What a command loads late is loaded late here too: packages that are optional for one.
+  const programs = { entryPoints: PROGRAMS, splitting: true, chunkNames: 'cli/[name]-[hash]' };
+  await build({ ...options, outdir: COMPILED, ...programs });
   await build({ ...options, outdir: COMPILED, entryPoints: ENTRIES, outbase: 'lib', splitting: true });
   await stop();
   const paths = { rxflare: [join(COMPILED, 'index.js')], 'rxflare/*': [join(COMPILED, '*', 'index.js')] };

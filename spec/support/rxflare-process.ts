@@ -74,8 +74,17 @@ export class RxflareProcess implements AsyncDisposable {
     return this.ended();
   }
 
-  /** Sends a signal that does not end it. */
-  signal(signal: 'SIGUSR2' | 'SIGSTOP'): void {
+  /** What it has written to standard output so far. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Sends a signal, and does not wait for its end. */
+  signal(signal: 'SIGUSR2' | 'SIGSTOP' | 'SIGTERM'): void {
     this.#child.kill(signal);
   }
 
