@@ -22,7 +22,8 @@ export async function play({ blocks }: Scene, workspace: Workspace): Promise<voi
       const actor = await start(block, stage, blocks[0] ?? block);
       if (goesOn(block)) going.unshift({ block, actor });
       else await actor.ends(block.output);
-      if (block === blocks[0] && blocks.length > 1) await bound((await stage.localize(block.code)).ports);
+      const isNeeded = goesOn(block) && block !== blocks.at(-1);
+      if (isNeeded) await bound((await stage.localize(block.code)).ports);
     }
     for (const { block, actor } of going) if (block.output !== undefined) await actor.begins(block.output);
     for (const { actor } of going) await actor.stop();
