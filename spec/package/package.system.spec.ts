@@ -117,6 +117,22 @@ describe('the packed package', () => {
     }
   });
 
+  it('says what a cluster needs that was not installed', async () => {
+    const args = [
+      'tcp://127.0.0.1:0',
+      '--cluster',
+      'nats://127.0.0.1:4222',
+      '--cluster-name',
+      'fl',
+      '--json',
+    ];
+    const output = JSON.parse(await project.fail('npx', 'rxflare', 'listen', ...args)) as object;
+    expect(output).toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: expect.stringMatching(/not installed: npm install @nats-io\/transport-node/) as string,
+    });
+  });
+
   it('brings the command', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;

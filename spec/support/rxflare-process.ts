@@ -79,12 +79,8 @@ export class RxflareProcess implements AsyncDisposable {
     return this.#stdout;
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
-  /** Sends a signal, and does not wait for its end. */
-  signal(signal: 'SIGUSR2' | 'SIGSTOP' | 'SIGTERM'): void {
+  /** Sends a signal that does not end it. */
+  signal(signal: 'SIGUSR2' | 'SIGSTOP'): void {
     this.#child.kill(signal);
   }
 
