@@ -57,6 +57,8 @@ const LOOK_MS = 100;
 const DAMPING_MS = 10_000;
 /** What is under way has arrived by then, or does not. */
 const SETTLED_MS = 10_000;
+/** NVFlare waits before it connects again. */
+const HEARD_MS = 30_000;
 /** For things that never come, and would be waited for in vain. */
 const PATIENCE_MS = 60_000;
 /** What comes then is the same again. */
@@ -319,6 +321,7 @@ class ClusterSoak implements AsyncDisposable {
   /** Messages come through, from each replica to each site and back. */
   async #hear(accuse: (fault: string) => void): Promise<number> {
     const since = Date.now();
+    const { marginMs } = this.#options;
     const before = structuredClone(this.#cast.runs);
     const isNews = once();
     for (;;) {
@@ -326,13 +329,13 @@ class ClusterSoak implements AsyncDisposable {
       const silent = stillSilent(before, this.#cast.runs, HUB, this.#cast.namesWithNvflare);
       const tookMs = Date.now() - since;
       if (silent.length === 0) return tookMs;
-      if (tookMs > PATIENCE_MS / 2 + this.#lagSince(since) && isNews()) {
+      if (tookMs > HEARD_MS + marginMs + this.#lagSince(since) && isNews()) {
         const faults = [...silent, ...(await this.#disagreements(this.#cast.names))];
         accuse(
           `after ${tookMs} ms nothing comes on ${silent.length} paths: ${faults.slice(0, 5).join('; ')}`,
         );
       }
-      if (tookMs > 2 * PATIENCE_MS) throw new Error(`nothing comes: ${silent.join('; ')}`);
+      if (tookMs > HEARD_MS + marginMs + PATIENCE_MS) throw new Error(`nothing comes: ${silent.join('; ')}`);
       await sleep(LOOK_MS);
     }
   }
@@ -354,9 +357,11 @@ class ClusterSoak implements AsyncDisposable {
     }
   }
 
-  /** How long the slowest replica did not run when it should have. */
+  /** How long the slowest process did not run when it should have. */
   #lagSince(since: number): number {
-    return Math.max(...this.#cast.replicas.map(({ process }) => process.lagSince(since)));
+    return Math.max(
+      ...[...this.#cast.replicas, ...this.#cast.sites].map(({ process }) => process.lagSince(since)),
+    );
   }
 
   get #delivered(): number {
