@@ -79,8 +79,8 @@ export class RxflareProcess implements AsyncDisposable {
     return this.#stdout;
   }
 
-  /** Sends a signal that does not end it. */
-  signal(signal: 'SIGUSR2' | 'SIGSTOP'): void {
+  /** Sends a signal, and does not wait for its end. */
+  signal(signal: 'SIGUSR2' | 'SIGSTOP' | 'SIGTERM'): void {
     this.#child.kill(signal);
   }
 
