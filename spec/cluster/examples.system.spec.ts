@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { DEFAULTS } from '../../lib/index.js';
-import { networksObstacle } from '../faults/network-pair.js';
+import { networksObstacle } from '../faults/network.js';
 import { type ClusterTools, clusterTools } from '../support/cluster-tools.js';
 import { withDistribution } from '../support/distribution.js';
 import { natsExecutable } from '../support/nats-server.js';
