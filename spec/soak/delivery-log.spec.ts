@@ -64,14 +64,16 @@ describe('a delivery log', () => {
       fill(new DeliveryLog({ [APP]: 'replicas' }), messages);
     const gap = overReplicas(['A', 1, 1], ['A', 4, 1]);
     expect([gap.violations, gap.received]).toMatchObject([[], [{ holes: [{ from: 2, to: 3 }], skips: [] }]]);
-    // What waited at the replica that an endpoint has left.
-    const moved = overReplicas(['A', 1, 1], ['B', 4, 4], ['B', 2, 1]);
+    // Passed on by two replicas.
+    const moved = overReplicas(['A', 1, 1], ['B', 4, 4], ['A', 2, 1]);
     expect([moved.violations, moved.received]).toMatchObject([
       [],
       [{ delivered: 3, overtaken: 1, holes: [{ from: 3, to: 3 }] }],
     ]);
     expect(overReplicas(['A', 1, 1], ['A', 4, 1], ['A', 2, 1]).violations).toHaveLength(1);
-    expect(overReplicas(['A', 1, 1], ['B', 4, 4], ['B', 2, 1], ['B', 2, 1]).violations).toHaveLength(1);
+    // What waited at the replica that an endpoint has left goes first.
+    expect(overReplicas(['A', 1, 1], ['B', 4, 4], ['B', 2, 1]).violations).toHaveLength(1);
+    expect(overReplicas(['A', 1, 1], ['B', 4, 4], ['A', 2, 1], ['A', 2, 1]).violations).toHaveLength(1);
     const threads = new DeliveryLog({ [APP]: 'nothing' });
     expect(
       fill(threads, [

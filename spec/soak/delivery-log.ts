@@ -10,8 +10,8 @@ export interface Origin {
 
 /**
  * What must come in order: all messages of one `connection`, and all of them must come; what came over `replicas`, where
- * one may be lost in the middle, which the sender is told of, and what waited for an older connection may come behind
- * what was accepted for the next; or `nothing`, since the receiver hands messages to many threads.
+ * one may be lost in the middle, which the sender is told of, and what comes on another connection may come late; or
+ * `nothing`, since the receiver hands messages to many threads.
  */
 export type Order = 'connection' | 'replicas' | 'nothing';
 
@@ -19,7 +19,6 @@ interface Entry {
   readonly origin: Pick<Origin, 'from' | 'app'>;
   readonly run: number;
   connection: string;
-  base: number;
   delivered: number;
   last: number;
   overtaken: number;
@@ -64,7 +63,7 @@ export class DeliveryLog {
     this.#entries.set(key, entry);
     const order = this.#orders[app] ?? 'connection';
     if (sequence <= entry.last) {
-      this.#noteLate(key, entry, order, sequence, base);
+      this.#noteLate(key, entry, order, { sequence, connection });
       return;
     }
     if (sequence > entry.last + 1) {
@@ -73,7 +72,6 @@ export class DeliveryLog {
       if (order === 'connection') this.#noteHole(key, entry, hole, { base, connection });
     }
     entry.connection = connection;
-    entry.base = base;
     entry.delivered += 1;
     entry.last = sequence;
   }
@@ -87,14 +85,16 @@ export class DeliveryLog {
     }
   }
 
-  #noteLate(key: string, entry: Entry, order: Order, sequence: number, base: number): void {
+  #noteLate(key: string, entry: Entry, order: Order, late: { sequence: number; connection: string }): void {
+    const { sequence, connection } = late;
+    const isElsewhere = connection !== entry.connection;
     const holes = entry.holes.flatMap((hole) => without(hole, sequence));
     const isDuplicate = sum(holes) === sum(entry.holes);
     entry.holes = holes;
     if (!isDuplicate) {
       entry.delivered += 1;
-      entry.overtaken += base < entry.base ? 1 : 0;
-      if (order === 'nothing' || (order === 'replicas' && base < entry.base)) return;
+      entry.overtaken += isElsewhere ? 1 : 0;
+      if (order === 'nothing' || (order === 'replicas' && isElsewhere)) return;
     }
     const fault = isDuplicate ? 'a duplicate' : 'out of order';
     this.violations.push(`${key}: message ${sequence} after ${entry.last}: ${fault}`);
@@ -102,7 +102,7 @@ export class DeliveryLog {
 }
 
 function newEntry(origin: Entry['origin'], run: number): Entry {
-  return { origin, run, connection: '', base: 1, delivered: 0, last: 0, overtaken: 0, skips: [], holes: [] };
+  return { origin, run, connection: '', delivered: 0, last: 0, overtaken: 0, skips: [], holes: [] };
 }
 
 function without({ from, to }: Span, sequence: number): readonly Span[] {

@@ -103,7 +103,7 @@ export interface Received {
   readonly last: number;
   /** What of the sequences up to the last one has not come. */
   readonly holes: readonly Span[];
-  /** Messages that came late, behind those that were accepted for a later connection. */
+  /** Messages that came late, behind newer ones on another connection. */
   readonly overtaken: number;
   /** Messages that a connection should have begun with, and did not. */
   readonly skips: readonly Span[];

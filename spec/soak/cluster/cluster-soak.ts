@@ -40,7 +40,7 @@ export interface ClusterSoakResult {
   /** From when nothing was wrong any more, until all replicas agreed, and until all heard all. */
   readonly agreedMs: readonly number[];
   readonly heardMs: readonly number[];
-  /** What waited at the replica that an endpoint had left, and came behind newer messages. */
+  /** What came late, behind newer messages on another connection. */
   readonly overtaken: number;
   /** Of each replica process that lived for some rounds, after a collection. */
   readonly heapBytes: Readonly<Record<string, readonly number[]>>;
