@@ -39,7 +39,10 @@ export async function serveCommand(urls: readonly string[], given: ServeOptions)
   const printer = new Printer(json, { timed: true });
   checkClusterOptions(given);
   if (parent !== undefined && isClustered(given))
-    throw new CommError(CommErrorCode.BAD_CONFIG, 'expected --cluster or --parent: a child is one process');
+    throw new CommError(
+      CommErrorCode.BAD_CONFIG,
+      'expected --cluster (or RXFLARE_CLUSTER) or --parent: a child is one process',
+    );
   if (runsWorkers(given)) {
     await runWorkers(given, printer);
     return;
@@ -81,7 +84,7 @@ export async function standAsCell(
       : childName(parent, options.name ?? newName(command, options.cert));
   const role = parent === undefined ? 'server' : 'client';
   requirePorts(urls);
-  const view = await replicaOf(options, printer);
+  const view = command === 'serve' && parent === undefined ? await replicaOf(options, printer) : undefined;
   const local = new Endpoint(name, { ...options.property, fqcn: name });
   const site = new Communicator(local, { identityMap, ...(view === undefined ? {} : { cluster: view }) });
   const mode = parent === undefined ? Mode.PASSIVE : Mode.ACTIVE;

@@ -67,7 +67,8 @@ export function addClusterOptions(command: Command): Command {
 
 /** Where NATS is; `undefined` where the hub is of this process alone. */
 export function clusterUrl({ cluster }: ClusterOptions): string | undefined {
-  return cluster ?? process.env[URL_VARIABLE];
+  const url = cluster ?? process.env[URL_VARIABLE];
+  return url === '' ? undefined : url;
 }
 
 /** Whether the hub is to be one of several. */

@@ -5,9 +5,10 @@ import { CommErrorCode } from '../comm-error.js';
 import { ExitCode } from './exit-code.js';
 import { tolerateOutputFailures } from './output-failure.js';
 import { createProgram } from './program.js';
-import { isWorker } from './worker.js';
+import { isWorker, outliveSignals } from './worker.js';
 
 tolerateOutputFailures();
+outliveSignals();
 const program = createProgram();
 try {
   await program.parseAsync();

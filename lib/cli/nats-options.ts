@@ -59,8 +59,8 @@ function readUrl(text: string) {
       url.hostname !== ''
     )
       return url;
-    const got = hasSecret(text) ? '' : `, got ${JSON.stringify(part)}`;
-    throw refused(`--cluster: expected nats://host:4222 or tls://host:4222${got}`);
+    // It may have a secret, and is not shown.
+    throw refused('--cluster: expected nats://host:4222 or tls://host:4222, several with commas');
   });
   const [named] = urls.filter(({ username, password }) => username !== '' || password !== '');
   return {
@@ -71,7 +71,13 @@ function readUrl(text: string) {
 }
 
 function loginIn({ username, password }: URL): Login {
-  const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)];
+  const [user = '', pass = ''] = [username, password].map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw refused('--cluster: a % in a user or password must be written as %25');
+    }
+  });
   return pass === '' ? { token: user } : { user, pass };
 }
 
@@ -100,7 +106,7 @@ function loginOf(options: ClusterOptions, inUrl: Login | undefined): Login {
     throw refused(`expected one login for NATS, got ${first[0]} and ${second[0]}`);
   if (natsPasswordFile !== undefined && natsUser === undefined)
     throw refused('expected --nats-user with --nats-password-file');
-  return first?.[1]?.() ?? (NATS_TOKEN === undefined ? {} : { token: NATS_TOKEN });
+  return first?.[1]?.() ?? (NATS_TOKEN === undefined || NATS_TOKEN === '' ? {} : { token: NATS_TOKEN });
 }
 
 /** The secret of a file, or of the environment. Editors end a file with a line break. */

@@ -8,7 +8,7 @@ import { catchError, filter, fromEvent, map, type Observable, tap } from 'rxjs';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { logger } from '../log.js';
-import { type Child, childRun } from './child-run.js';
+import { type Child, ChildEnd, childRun } from './child-run.js';
 
 const log = logger('nats');
 
@@ -36,6 +36,7 @@ export function natsServer(program: string, store: string, until$: Observable<un
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,
     });
+    child.once('close', () => rmSync(pidFileIn(store), { force: true }));
     const up$ = fromEvent(createInterface({ input: child.stderr }), 'line', String).pipe(
       tap((line) => {
         log('%s', line);
@@ -49,17 +50,22 @@ export function natsServer(program: string, store: string, until$: Observable<un
   };
   return childRun('nats-server', start, until$).pipe(
     catchError((error: unknown) => {
-      if (port !== ANY_PORT || last === '') throw error;
-      const { message } = CommError.from(error);
-      throw new CommError(CommErrorCode.BAD_CONFIG, `${message}: ${last}`, { cause: error });
+      if (!(error instanceof ChildEnd)) throw error;
+      const message = last === '' ? error.message : `${error.message}: ${last}`;
+      throw new CommError(CommErrorCode.BAD_CONFIG, message, { cause: error });
     }),
   );
+}
+
+/** Where the server says which process it is, while it runs. */
+function pidFileIn(store: string): string {
+  return resolve(store, 'rxflare-nats.pid');
 }
 
 /** The token is in a file, since other users can see arguments. */
 function writeSettings(store: string, port: number, token: string): string {
   const path = join(store, 'rxflare-nats.conf');
-  const pidFile = resolve(store, 'rxflare-nats.pid');
+  const pidFile = pidFileIn(store);
   requireFree(store, pidFile);
   const lines = [
     `listen: "${HOST}:${port}"`,
@@ -70,7 +76,7 @@ function writeSettings(store: string, port: number, token: string): string {
   try {
     mkdirSync(store, { recursive: true, mode: 0o700 });
     rmSync(path, { force: true });
-    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     throw CommError.from(error, '--nats-store', CommErrorCode.BAD_CONFIG);
   }

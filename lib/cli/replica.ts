@@ -5,7 +5,7 @@ import { CommError, CommErrorCode } from '../comm-error.js';
 import type { Communicator } from '../index.js';
 import { type ClusterOptions, clusterUrl } from './cluster-options.js';
 import type { Output, Printer } from './printer.js';
-import { isWorker, tellUp } from './worker.js';
+import { tellUp, workerNumber } from './worker.js';
 
 /**
  * Makes the hub of a command a replica, where the options ask for it. Prints warnings.
@@ -23,7 +23,7 @@ export async function replicaOf(options: ClusterOptions, printer: Printer): Prom
     options.cluster !== undefined && hasSecret(url)
       ? ['other users of this machine can see the secret in --cluster: give the URL in RXFLARE_CLUSTER']
       : [];
-  if (!isWorker())
+  if ((workerNumber() ?? 1) === 1)
     for (const warning of [...seen, ...warnings])
       printer.print({ event: 'notice', message: `warning: ${warning}` });
   const { clusterName: name = '', clusterTimeout, clusterStorage, clusterStorageReplicas } = options;

@@ -12,6 +12,14 @@ export function isWorker(): boolean {
   return workerNumber() !== undefined;
 }
 
+/**
+ * A worker ends when it has drained. Ctrl-C and service managers signal a whole group, and then its parent asks it once more:
+ * without this the second signal would cut it off.
+ */
+export function outliveSignals(): void {
+  if (isWorker()) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+}
+
 /** What a worker tells when it listens. */
 export const UP = 'up';
 

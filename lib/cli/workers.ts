@@ -76,7 +76,7 @@ export async function runWorkers(options: ClusterOptions, printer: Printer): Pro
   const failed$ = all$.pipe(
     catchError((error: unknown) => {
       // A worker has said itself what is wrong.
-      if (error instanceof ChildEnd && error.exitCode !== null) process.exitCode = error.exitCode;
+      if (error instanceof ChildEnd && (error.exitCode ?? 0) > 0) process.exitCode = error.exitCode ?? 1;
       else printFailure(printer, error);
       return EMPTY;
     }),

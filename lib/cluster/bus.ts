@@ -77,6 +77,8 @@ export class Bus {
       ? given
       : await connect({
           maxReconnectAttempts: -1,
+          // A login that NATS does not take for a while must not end the replica.
+          ignoreAuthErrorAbort: true,
           reconnectTimeWait: 250,
           pingInterval: Math.max(1_000, replicaTimeoutMs / 2),
           name: `rxflare ${name} ${self}`,

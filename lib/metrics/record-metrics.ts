@@ -17,7 +17,7 @@ import { SchemeSums } from './scheme-sums.js';
  *
  * Every series has the name of the communicator in the attribute `rxflare.communicator.name`. The number of series
  * does not depend on how many endpoints there are. A replica of a cluster records its own share of the cluster, with its
- * ID in `rxflare.replica.id`; what all have together is the sum over the replicas.
+ * ID in `rxflare.replica.id`; what all have together is the sum over the replicas, but each counts all replicas.
  *
  * @param meter - of `metrics.getMeter('rxflare')`, or of a `MeterProvider` of your own
  * @returns unsubscribing ends it. A communicator that has stopped goes on to report its last figures until then.

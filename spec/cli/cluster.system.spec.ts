@@ -310,8 +310,13 @@ describe('what keeps a replica from its cluster', () => {
   it.each([
     [
       ['--cluster', 'http://127.0.0.1:4222'],
-      'expected nats://host:4222 or tls://host:4222, got "http://127.0.0.1:4222"',
+      '--cluster: expected nats://host:4222 or tls://host:4222, several with commas',
     ],
+    [
+      ['--cluster', 'nats://fl:secret'],
+      '--cluster: expected nats://host:4222 or tls://host:4222, several with commas',
+    ],
+    [['--cluster', 'nats://u:100%@127.0.0.1'], '--cluster: a % in a user or password must be written as %25'],
     [
       ['--cluster', 'nats://u:p@127.0.0.1', '--nats-user', 'fl'],
       'expected one login for NATS, got what --cluster has and --nats-user',
