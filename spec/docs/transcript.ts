@@ -55,6 +55,12 @@ export class Transcript {
 const VARIABLE =
   /(?<=\/#)[\w-]{32}|(?<=page-)\w{6,}|(?<=:)\d{4,5}\b|[\d-]+T[\d:.]+Z|\d\d:\d\d:\d\d|[\d.]+(?= ms\b)/g;
 
+/** Listeners are bound at the same time: which is first is chance. */
+const LISTENERS = /^.* listening on .*(?:\n.* listening on .*)+/gm;
+
 function comparable(text: string): string {
-  return text.trim().replaceAll(VARIABLE, '#');
+  return text
+    .trim()
+    .replaceAll(VARIABLE, '#')
+    .replaceAll(LISTENERS, (lines) => lines.split('\n').sort().join('\n'));
 }
