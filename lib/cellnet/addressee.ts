@@ -12,23 +12,30 @@ const MAX_STEP_BYTES = 10_000;
 
 const hasReference = isMatching({ ref_id: P.string });
 
+/** Whom a message is for: those who know this ID of what they asked, sent or offered, or all. */
+export type Addressee = { readonly id: string } | 'every';
+
 /**
  * Whose answer a message to the cell of a hub of several replicas is. Each replica has a cell of that name.
  *
  * @returns the ID of what one of them asked, sent or offered, which begins with the mark of its replica; `every` for what
  * answers a stream, which does not tell; `undefined` for all else, which any of them may take
  */
-export function addresseeOf(self: string, { headers = {}, payload }: Message): string | undefined {
+export function addresseeOf(self: string, { headers = {}, payload }: Message): Addressee | undefined {
   const { cn__msg_type: type, cn__destination: destination } = headers;
   if (destination !== self) return undefined;
-  if (type !== MessageType.REQUEST) return requestIds(headers)[0];
+  if (type !== MessageType.REQUEST) return known(requestIds(headers)[0]);
   const channel = textHeader(headers, Header.CHANNEL);
-  if (channel !== STREAM_CHANNEL) return referenceOf(channel, { headers, payload });
+  if (channel !== STREAM_CHANNEL) return known(referenceOf(channel, { headers, payload }));
   if (headers[Header.TOPIC] !== StreamTopic.DATA) return 'every';
   const streamed = textHeader(headers, StreamHeader.CHANNEL);
-  if (streamed === REPLY_CHANNEL) return textHeader(headers, StreamHeader.REQUEST_ID);
+  if (streamed === REPLY_CHANNEL) return known(textHeader(headers, StreamHeader.REQUEST_ID));
   const encoding = headers[StreamHeader.ENCODING];
-  return referenceOf(streamed, { headers: { [Header.PAYLOAD_ENCODING]: encoding }, payload });
+  return known(referenceOf(streamed, { headers: { [Header.PAYLOAD_ENCODING]: encoding }, payload }));
+}
+
+function known(id: string | undefined): Addressee | undefined {
+  return id === undefined ? undefined : { id };
 }
 
 /** What a step of a pull asks for. */

@@ -10,7 +10,7 @@
  *     PART        length u32 | a part of a frame
  *     WRITTEN     messages u32 | bytes f64                        what was sent on this channel is with the system
  *     LOST        undelivered and unknown, as WRITTEN
- *     CLOSE       nothing more comes on this channel
+ *     CLOSE       nothing more comes on this channel; channel 0: says nothing, for an answer
  *     REMOVE      end the connection of the endpoint
  *     QUIESCE     channel 0: send nothing more to my endpoints
  *     QUIESCED    channel 0: nothing more comes for your endpoints

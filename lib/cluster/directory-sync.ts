@@ -127,7 +127,10 @@ export class DirectorySync {
     const seeing = this.#markers.subscribe((revision) => (seen = revision));
     try {
       names.beginReplay();
-      await directory.watch((event) => this.#take(event));
+      await directory.watch(
+        (event) => this.#take(event),
+        () => this.#noteWatchEnded(),
+      );
       const mark = await directory.mark(self);
       while (seen < mark) await firstValueFrom(this.#markers);
       if (this.#state !== reading) return;
@@ -149,6 +152,10 @@ export class DirectorySync {
       if (event.entry !== undefined) members.seen(event.entry.replica, this.isConnected || !this.#wasRead);
       names.take(event);
     }
+  }
+
+  #noteWatchEnded(): void {
+    if (this.isConnected) void this.resume();
   }
 
   #takeMarker({ replica, revision, isGone }: Extract<DirectoryEvent, { type: 'marker' }>): void {
@@ -189,7 +196,8 @@ export class DirectorySync {
     const checking = this.#become('checking');
     const isThere = await directory.hasMark(self).catch((error: unknown) => {
       log('the bucket cannot be read: %s', messageOf(error));
-      return false;
+      // No answer in time says nothing: NATS is slow.
+      return error instanceof Error && error.name === 'TimeoutError';
     });
     if (this.#state !== checking) return;
     if (isThere) this.#become('connected');

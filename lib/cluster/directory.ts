@@ -2,13 +2,16 @@ import { StorageType } from '@nats-io/jetstream';
 import type { KV, KvWatchEntry } from '@nats-io/kv';
 import { Kvm } from '@nats-io/kv';
 
-import { CommError } from '../comm-error.js';
+import { CommError, messageOf } from '../comm-error.js';
 import { Endpoint, EndpointState } from '../endpoint.js';
+import { logger } from '../log.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
 import { viewOf } from './batch.js';
 import type { Bus } from './bus.js';
 import type { ResolvedClusterOptions } from './options.js';
 import { isReplicaId } from './replica-id.js';
+
+const log = logger('cluster');
 
 /** Who has a name. */
 export interface Entry {
@@ -66,8 +69,10 @@ export class Directory {
   /**
    * Opens the bucket, makes it where it is not there, and watches it in place of before: first what is there, then each
    * change.
+   *
+   * @param ended - hears that nothing more comes, though it is not closed
    */
-  async watch(next: (event: DirectoryEvent) => void): Promise<void> {
+  async watch(next: (event: DirectoryEvent) => void, ended: () => void): Promise<void> {
     this.close();
     const watch = this.#watches;
     const { name, storage, storageReplicas } = this.#options;
@@ -87,7 +92,11 @@ export class Directory {
     this.#stopWatching = () => entries.stop();
     void (async () => {
       for await (const entry of entries) if (watch === this.#watches) next(this.#read(entry));
-    })().catch(() => undefined); // It ends when NATS is away; then it is watched again.
+    })()
+      .catch((error: unknown) => log('the directory: %s', messageOf(error)))
+      .finally(() => {
+        if (watch === this.#watches) ended();
+      });
   }
 
   /** Watches no more. */

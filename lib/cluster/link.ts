@@ -95,6 +95,8 @@ export class Link {
       if (!this.#in.take(header, batch)) this.#resetDue = header.epoch;
     } catch (error) {
       this.#resetDue = header.epoch;
+      // What it has reported is behind what cannot be read: we begin anew too.
+      this.#restart();
       throw error;
     }
   }
@@ -130,7 +132,7 @@ export class Link {
 
   /** Sends again what was not acknowledged, and what came back. */
   repeat(isUrgent: boolean): void {
-    this.#out.repeat(isUrgent);
+    this.#out.repeat(isUrgent, !this.isSettled);
     for (const sink of this.#open.values()) sink.tryAgain();
   }
 

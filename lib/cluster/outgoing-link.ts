@@ -143,13 +143,20 @@ export class OutgoingLink {
   /**
    * Sends the oldest batch again if it was not acknowledged, those behind it when it is. To be called now and then, and
    * when NATS is back. Each time that nothing has changed, the wait is twice as long.
+   *
+   * @param isWaiting - reports are to come: where all is acknowledged, something is said for an answer, since a replica that
+   * has forgotten us would never report
    */
-  repeat(isUrgent = false): void {
+  repeat(isUrgent = false, isWaiting = false): void {
     const oldest = this.#sent.peek();
-    const isStuck = oldest !== undefined && oldest.number === this.#oldestBefore;
+    const isStuck = oldest === undefined ? isWaiting : oldest.number === this.#oldestBefore;
     this.#oldestBefore = oldest?.number;
     this.#calls = isStuck && !isUrgent ? this.#calls + 1 : 0;
-    if (oldest === undefined || !(isUrgent || isRepeatDue(this.#calls))) return;
+    if (!isUrgent && !isRepeatDue(this.#calls)) return;
+    if (oldest === undefined) {
+      if (isWaiting) this.tell('CLOSE');
+      return;
+    }
     this.#repeated = oldest.number;
     this.#publish(oldest.bytes, oldest.number);
   }

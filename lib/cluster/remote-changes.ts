@@ -19,6 +19,7 @@ export class RemoteChanges {
   readonly #context: RemoteChangesContext;
   /** The names that have changed, with the replicas that had them before. */
   readonly #changed = new Map<string, string>();
+  #isOver = false;
 
   constructor(context: RemoteChangesContext) {
     this.#context = context;
@@ -26,6 +27,7 @@ export class RemoteChanges {
 
   /** The entry of a name has changed. @param before - the replica that had it */
   note(name: string, before: string): void {
+    if (this.#isOver) return;
     if (this.#changed.size === 0) setImmediate(() => this.show());
     if (!this.#changed.has(name)) this.#changed.set(name, before);
   }
@@ -42,8 +44,9 @@ export class RemoteChanges {
     this.#tell(changes);
   }
 
-  /** All endpoints of other replicas are gone, since we go. */
+  /** All endpoints of other replicas are gone for good, since we go. */
   hideAll(): void {
+    this.#isOver = true;
     this.#changed.clear();
     this.#tell([...this.#context.names.others()].map(([name, { replica }]) => ({ name, replica })));
   }

@@ -25,7 +25,7 @@ export function answersToAsker(localName: string, others: () => readonly string[
   return ({ message }) => {
     const addressee = addresseeOf(localName, message);
     if (addressee === undefined || addressee === 'every') return addressee ?? 'local';
-    const replica = others().find((other) => addressee.startsWith(markOf(other)));
+    const replica = others().find((other) => addressee.id.startsWith(markOf(other)));
     return replica === undefined ? 'local' : { replica };
   };
 }

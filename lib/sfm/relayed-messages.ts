@@ -1,5 +1,4 @@
 import type { Losses, Origin } from '../cluster-contract.js';
-import { addTallies } from '../stats.js';
 import { Fifo } from '../transport/fifo.js';
 import { Counter } from './traffic.js';
 
@@ -73,11 +72,14 @@ export class RelayedMessages {
   }
 }
 
-/** Losses without some of them. */
+/** Losses without some of them, which may have more bytes: of a message that was half written, all only tell the rest. */
 export function withoutLosses(all: Losses, some: Losses): Losses {
-  const minus = (tally: Losses['unknown']) => ({ messages: -tally.messages, bytes: -tally.bytes });
+  const minus = (from: Losses['unknown'], tally: Losses['unknown']) => ({
+    messages: from.messages - tally.messages,
+    bytes: Math.max(0, from.bytes - tally.bytes),
+  });
   return {
-    undelivered: addTallies(all.undelivered, minus(some.undelivered)),
-    unknown: addTallies(all.unknown, minus(some.unknown)),
+    undelivered: minus(all.undelivered, some.undelivered),
+    unknown: minus(all.unknown, some.unknown),
   };
 }

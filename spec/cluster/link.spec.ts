@@ -296,6 +296,22 @@ describe('a link', () => {
     expect(one.lost).toEqual([`${NAME} 0 1`]);
   });
 
+  it('hears that it is forgotten where all was acknowledged, and only reports are to come', async () => {
+    const [one, two] = pair();
+    two.isFast = false;
+    send(one, 0);
+    await expect.poll(() => numbersOf(two)).toEqual([0]);
+    // The acknowledgement is there, and the report never comes.
+    await expect.poll(() => (one.link.repeat(true), one.link.isSettled)).toBe(false);
+    two.forget();
+    await expect.poll(() => (one.link.repeat(false), one.link.isSettled)).toBe(true);
+    expect(one.lost).toEqual([`${NAME} 0 1`]);
+    two.isFast = true;
+    send(one, 1);
+    await one.link.settled();
+    expect(numbersOf(two)).toEqual([0, 1]);
+  });
+
   it('keeps requests to remove behind what was sent', async () => {
     const [one, two] = pair();
     send(one, 1, 5_000);
@@ -381,6 +397,35 @@ describe('a batch that is broken', () => {
     send(one, 2);
     await one.link.settled();
     expect([numbersOf(two), rejected]).toEqual([[2], 1]);
+  });
+
+  it('may have had reports behind it: what was on its way there is unknown, and the link goes on', async () => {
+    let isBroken = false;
+    const [one, two]: [Side, Side] = pair((batch) => {
+      if (isBroken && readHeader(batch).number > 0) batch[HEADER_BYTES] = 99;
+      return [batch];
+    });
+    const { link } = one;
+    const receive = link.receive.bind(link);
+    let rejected = 0;
+    link.receive = (batch) => {
+      try {
+        receive(batch);
+      } catch {
+        rejected += 1;
+        isBroken = false;
+      }
+    };
+    two.isFast = false;
+    send(one, 0);
+    await expect.poll(() => numbersOf(two)).toEqual([0]);
+    isBroken = true;
+    send(two, 7);
+    await expect.poll(() => [rejected, one.lost, one.link.isSettled]).toEqual([1, [`${NAME} 0 1`], true]);
+    two.isFast = true;
+    send(one, 1);
+    await one.link.settled();
+    expect(numbersOf(two)).toEqual([0, 1]);
   });
 
   it('of an unknown record is refused, as is a message on a channel that is not open', () => {
