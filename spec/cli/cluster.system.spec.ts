@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -134,15 +135,18 @@ describe('rxflare listen --workers', () => {
     const second = await RxflareProcess.run('listen', ANY, '--workers', '2', ...(await withOwnNats(store)));
     expect(second).toMatchObject({ exitCode: 2 });
     expect(second.stderr).toMatch(/--nats-store: process \d+ has .*: end it, or give another folder/);
+    const pidFile = join(store, 'rxflare-nats.pid');
+    const nats = Number(await readFile(pidFile, 'utf8'));
     expect(await hub.stop()).toMatchObject({ exitCode: 0, stderr: '' });
-    const left = await readFile(join(store, 'rxflare-nats.pid'), 'utf8');
-    expect(() => process.kill(Number(left), 0)).toThrow('ESRCH');
+    expect(() => process.kill(nats, 0)).toThrow('ESRCH');
+    expect(existsSync(pidFile)).toBe(false);
   });
 
   it('writes out on SIGTERM what was accepted for its sites, at all workers at once', async () => {
     const name = clusterName();
     await using hub = listen('--workers', '2', ...inCluster(name));
-    const [{ url }] = await bothListen(hub);
+    const started = await bothListen(hub);
+    const [{ url }] = started;
     const sender = await replica({ server, name });
     const names = ['site-1', 'site-2'];
     const received = new Map(names.map((each) => [each, [] as string[]]));
@@ -161,7 +165,11 @@ describe('rxflare listen --workers', () => {
         const hasRoom = sender.hub.send(to, 100, textMessage(`${number}`));
         accepted.get(to)?.push(`${number}`);
         if (!hasRoom || number % 100 === 0) await firstValueFrom(sender.hub.drained(to));
-        if (number === 5_000) hub.signal('SIGTERM');
+        if (number === 5_000) {
+          // Ctrl-C is for the whole group, so that the workers get a second signal.
+          for (const { pid } of started) process.kill(Number(pid), 'SIGINT');
+          hub.signal('SIGTERM');
+        }
         if (number % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     };
