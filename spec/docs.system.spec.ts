@@ -33,6 +33,10 @@ const ELSEWHERE = new Map([
   ],
   ['npm ci && npm test', 'this is a part of it'],
   ['npm run soak -- --seconds 120 --seed 1', 'spec/soak/soak.system.spec.ts runs it for five seconds'],
+  [
+    'npm run soak -- --cluster --seconds 300 --seed 1',
+    'spec/soak/cluster/cluster-soak.system.spec.ts runs each fault once',
+  ],
 ]);
 
 const CHECK_TIMEOUT_MS = 120_000;

@@ -16,7 +16,8 @@ try {
   const { Printer } = await import('./printer.js');
   const printer = new Printer(process.argv.includes('--json'));
   if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+    // The output may have failed meanwhile.
+    process.exitCode ??= error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
     if (error.message.startsWith('error: ')) printer.print(usageError(error));
   } else {
     const { printFailure } = await import('./failure.js');

@@ -7,7 +7,7 @@ import { cluster, type ClusterView } from '../../lib/cluster/index.js';
 import { Communicator, Endpoint, EndpointState, type LifecycleEvent, Mode } from '../../lib/index.js';
 import { isReady } from '../../lib/endpoint.js';
 import { CellTraffic } from './cell-traffic.js';
-import { handlesSince } from './handles.js';
+import { handlesNow, handlesSince } from './handles.js';
 import {
   APP_EVERY,
   APP_ONE,
@@ -48,7 +48,7 @@ process.on('message', (command: Command) => void perform(command));
 process.once('disconnect', () => process.exit(1));
 process.once('SIGTERM', () => void stop());
 // The channel to the test is open from the first listener on.
-const handlesBefore = process.getActiveResourcesInfo();
+const handlesBefore = handlesNow();
 
 for (const to of config.sendTo) traffic.sendTo(to);
 communicator.endpoints$.subscribe((now) => (endpoints = now));
