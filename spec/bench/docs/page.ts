@@ -119,7 +119,7 @@ ${cluster.length === 0 ? '' : renderClusterScale(cluster)}
 function renderHop(rows: readonly Row[]): string {
   return `\`npm run bench -- --only hop,replica\`. Hop: the application at one replica sends to a site at another one, whose answer comes back the same way. The two replicas keep to a core each, and all others go where they find room; so what is measured is the work of all of them together, and four processes share what three have under nats.js.
 
-- **rxflare**: two replicas, nats-server, and the site in a process of its own. It answers to every replica, as sites answer requests of cells.
+- **rxflare**: two replicas, nats-server, and the site in a process of its own. It answers to every replica, by the option \`deliver\`.
 - **nats.js**: two clients of one nats-server, with no replicas and no site: what a hop takes at least. Windows of 4 MiB are answered, since NATS drops a client that is far behind.
 - **socket.io**: two servers of version 4 with the Redis adapter, Valkey, and a client of socket.io on a WebSocket alone in a process of its own. It has no back pressure, so windows of 1 MiB are answered, by acknowledgements of socket.io.
 
