@@ -152,6 +152,11 @@ export class InboundStream implements IncomingStream {
     this.fail(ReturnCode.COMM_ERROR, `we refused it: ${quoted(reason)}`, reason);
   }
 
+  /** Its sender sends no more. Nothing is lost where all has come, though its reader is not done with it. */
+  lose(text: string): void {
+    if (this.#state === 'open') this.fail(ReturnCode.COMM_ERROR, text);
+  }
+
   /** Ends it with an error. `refusal` is for the sender, unless it knows. */
   fail(returnCode: ReturnCode, text: string, refusal?: string): void {
     if (this.#state === 'over') return;

@@ -92,7 +92,7 @@ export class InboundStreams implements InboundHost {
     const error = streamErrorOf(headers);
     const known = this.#streams.get(key);
     if (error !== undefined) {
-      known?.fail(ReturnCode.COMM_ERROR, `its sender aborted it: ${quoted(error)}`);
+      known?.lose(`its sender aborted it: ${quoted(error)}`);
       return true;
     }
     const stream = known ?? this.#begin(key, request);
@@ -122,7 +122,7 @@ export class InboundStreams implements InboundHost {
   lose(neighbour: string): void {
     for (const stream of this.#streams.values()) {
       if (stream.neighbour === neighbour && !stream.isReliable)
-        stream.fail(ReturnCode.COMM_ERROR, `${quoted(neighbour)} disconnected before it was whole`);
+        stream.lose(`${quoted(neighbour)} disconnected before it was whole`);
     }
   }
 

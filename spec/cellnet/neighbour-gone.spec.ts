@@ -1,5 +1,6 @@
 import {
   catchError,
+  delay,
   ignoreElements,
   map,
   NEVER,
@@ -107,6 +108,24 @@ describe('a stream of a neighbour that disconnects', () => {
         }),
       );
       expectObservable(bytes$, '^ 40ms !').toBe(expected, {}, new Error('error'));
+    });
+  });
+
+  it.each([false, true])('is not lost where all of it has come, though it is read later: %s', (reliable) => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler);
+      network.join('site-1', 'server', 'j 29ms l');
+      const streams = { chunkBytes: 10 };
+      const cell = (name: string) => new Cell(network.communicator(name), { scheduler, streams });
+      const [server, site] = [cell('server'), cell('site-1')];
+      later(site.sendStream('server', 'c', 't', [new Uint8Array(25)], { reliable })).subscribe();
+      const size$ = server.streams('c', 't').pipe(
+        delay(50),
+        switchMap(({ bytes$ }) => bytes$),
+        map(({ length }) => length),
+        codeOf,
+      );
+      expectObservable(size$, '^ 99ms !').toBe('60ms a', { a: 25 });
     });
   });
 });

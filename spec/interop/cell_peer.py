@@ -181,6 +181,7 @@ class Peer:
 
     def on_stream(self, future, stream, resume):
         name = future.headers["name"]
+        self.received[name + " begun"] = True
         note = lambda *_: self.received.setdefault(name + " failed", str(future.error))
         future.add_done_callback(note)
         # A future that has failed before calls nobody.
