@@ -50,7 +50,14 @@ export class PythonProcess implements AsyncDisposable {
   killAtOnce(): void {
     const { pid, exitCode, signalCode } = this.#process;
     if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    for (const each of [pid, ...descendants(pid)]) killOne(each);
+    // All are stopped before any ends: one that runs may start another, which nobody would find without its parent.
+    const stopped = new Set<number>();
+    for (let found = [pid]; found.length > 0; found = descendants(pid).filter((each) => !stopped.has(each)))
+      for (const each of found) {
+        signal(each, 'SIGSTOP');
+        stopped.add(each);
+      }
+    for (const each of stopped) signal(each, 'SIGKILL');
   }
 
   /** As {@link PythonProcess.killAtOnce}, and waits for its end. */
@@ -77,9 +84,9 @@ function descendants(root: number): number[] {
   return below(root);
 }
 
-function killOne(pid: number): void {
+function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
