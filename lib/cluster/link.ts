@@ -172,17 +172,23 @@ export class Link {
     return sink;
   }
 
-  /** The other replica has forgotten us: what was on its way may have arrived. */
+  /** The other replica has forgotten us. */
   #restart(): void {
     this.#out.restart();
-    const pending = [...this.#sinks.values()].map((sink) => [sink, sink.pending] as const);
-    this.#sinks.clear();
+    this.#giveUpPending();
+  }
+
+  /** What was on its way may have arrived, and late reports are of channels that nobody has any more. */
+  #giveUpPending(): void {
+    const unsettled = [...this.#sinks.values()].filter(({ isSettled }) => !isSettled);
+    const pending = unsettled.map((sink) => [sink, sink.pending] as const);
     // All channels first: who hears of a loss, or of room, sends at once.
-    for (const [sink] of pending) {
+    for (const sink of unsettled) {
+      this.#out.tell('CLOSE', sink.channel);
+      this.#sinks.delete(sink.channel);
       if (sink.isClosed) continue;
-      const channel = this.#context.nextChannel();
-      sink.moveTo(channel);
-      this.#sinks.set(channel, sink);
+      sink.moveTo(this.#context.nextChannel());
+      this.#sinks.set(sink.channel, sink);
     }
     for (const [sink, tally] of pending) sink.abandon(tally);
     this.#settledSome();
@@ -191,6 +197,7 @@ export class Link {
   #told(record: Parameters<IncomingHandler['tell']>[0]): void {
     if (record.type === 'written') this.#settle(record.channel, (sink) => sink.settle(record.written));
     else if (record.type === 'lost') this.#settle(record.channel, (sink) => sink.settle(NOTHING, record));
+    else if (record.type === 'unreported') this.#giveUpPending();
     else this.#context.told(record.type);
   }
 

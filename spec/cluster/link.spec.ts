@@ -312,6 +312,21 @@ describe('a link', () => {
     expect(numbersOf(two)).toEqual([0, 1]);
   });
 
+  it('waits for no reports that the other side made before it heard that it is forgotten', async () => {
+    const [one, two] = pair();
+    send(one, 0);
+    await one.link.settled();
+    one.forget();
+    for (const n of [1, 2, 3]) send(one, n);
+    // The report goes out in the epoch that has ended for this side.
+    await expect.poll(() => (two.link.repeat(false), one.link.isSettled)).toBe(true);
+    expect([numbersOf(two), one.lost]).toEqual([[0, 1, 2, 3], [`${NAME} 0 3`]]);
+    send(one, 4);
+    await one.link.settled();
+    expect([numbersOf(two), one.lost]).toEqual([[0, 1, 2, 3, 4], [`${NAME} 0 3`]]);
+    expect(one.link.sinkTo(NAME, 1).bufferedBytes).toBe(0);
+  });
+
   it('keeps requests to remove behind what was sent', async () => {
     const [one, two] = pair();
     send(one, 1, 5_000);
