@@ -14,7 +14,6 @@
  *     REMOVE      end the connection of the endpoint
  *     QUIESCE     channel 0: send nothing more to my endpoints
  *     QUIESCED    channel 0: nothing more comes for your endpoints
- *     UNREPORTED  channel 0: I have begun anew; what I had not reported before I never will
  */
 
 import { CommError, CommErrorCode } from '../comm-error.js';
@@ -43,7 +42,6 @@ export const RecordType = {
   QUIESCED: 9,
   OPEN_SPREAD: 10,
   OPEN_RETURN: 11,
-  UNREPORTED: 12,
 } as const;
 
 /** What is said before the records. */
@@ -82,7 +80,7 @@ export type BatchRecord =
   | { readonly type: 'written'; readonly channel: number; readonly written: Tally }
   | { readonly type: 'lost'; readonly channel: number; readonly undelivered: Tally; readonly unknown: Tally }
   | { readonly type: 'close' | 'remove'; readonly channel: number }
-  | { readonly type: 'quiesce' | 'quiesced' | 'unreported'; readonly channel: number };
+  | { readonly type: 'quiesce' | 'quiesced'; readonly channel: number };
 
 /** Writes the header of a batch, or writes it again. */
 export function writeHeader(batch: Uint8Array, header: BatchHeader): void {
@@ -170,9 +168,6 @@ export function* readRecords(batch: Uint8Array): Generator<BatchRecord> {
         break;
       case RecordType.QUIESCED:
         yield { type: 'quiesced', channel };
-        break;
-      case RecordType.UNREPORTED:
-        yield { type: 'unreported', channel };
         break;
       default:
         throw bad(`a record has the unknown type ${type}`);

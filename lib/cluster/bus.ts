@@ -13,6 +13,9 @@ import { isConnection, type ResolvedClusterOptions } from './options.js';
 
 const log = logger('cluster');
 
+/** How long what comes back over NATS may take. */
+const ECHO_MS = 5_000;
+
 /*
  *   idle --open--> attached --NATS goes--> away
  *     \             |   ^____NATS is back___/ |
@@ -133,6 +136,19 @@ export class Bus {
     return data;
   }
 
+  /** Resolves when what is published comes back. @throws CommError `REFUSED` where it does not; errors of NATS */
+  async requireEcho(self: string): Promise<void> {
+    const subject = this.subject('echo', self);
+    await new Promise<void>((resolve, reject) => {
+      const callback = (error: Error | null): void => {
+        if (error === null) resolve();
+        else reject(error.name === 'TimeoutError' ? silent(subject) : error);
+      };
+      this.nats.subscribe(subject, { max: 1, timeout: ECHO_MS, callback });
+      this.nats.publish(subject);
+    });
+  }
+
   /** What others send may be anything: it is counted, and goes no further. */
   reject(reason: string): void {
     this.#rejected += 1;
@@ -172,6 +188,15 @@ export class Bus {
       this.reject(messageOf(error));
     }
   }
+}
+
+/** NATS tells a publisher that lacks a right apart from what it publishes, and goes on. */
+function silent(subject: string): CommError {
+  return new CommError(
+    CommErrorCode.REFUSED,
+    `cluster: what is published on ${subject} does not come back: ` +
+      'let the user of NATS publish and subscribe what docs/cluster.md lists',
+  );
 }
 
 /** @throws CommError `NOT_SUPPORTED` where it is too old. A connection that is away does not say */

@@ -1,8 +1,8 @@
 import { StorageType } from '@nats-io/jetstream';
-import type { KV, KvWatchEntry } from '@nats-io/kv';
+import type { KV, KvStatus, KvWatchEntry } from '@nats-io/kv';
 import { Kvm } from '@nats-io/kv';
 
-import { CommError, messageOf } from '../comm-error.js';
+import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { Endpoint, EndpointState } from '../endpoint.js';
 import { logger } from '../log.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
@@ -83,6 +83,7 @@ export class Directory {
       replicas: storageReplicas,
       markerTTL: REMEMBER_FREE_MS,
     });
+    requireStatus(await bucket.status(), this.#options);
     this.#bucket = bucket;
     const entries = await bucket.watch();
     if (watch !== this.#watches) {
@@ -243,4 +244,23 @@ async function unlessConflict<T>(write: () => Promise<T>): Promise<T | undefined
       return undefined;
     throw error;
   }
+}
+
+/** An older bucket stays as it was made, whatever is asked for. @throws CommError `BAD_CONFIG` where it is another one */
+function requireStatus(
+  { bucket, markerTTL, storage, replicas }: KvStatus,
+  wanted: Pick<ResolvedClusterOptions, 'storage' | 'storageReplicas'>,
+): void {
+  const remedy = 'stop all replicas, delete it with `nats kv del`, and start them again';
+  if (!markerTTL)
+    throw new CommError(
+      CommErrorCode.BAD_CONFIG,
+      `cluster: the bucket ${bucket} forgets nothing, as one of an older @nats-io/kv: ${remedy}`,
+    );
+  if (storage === wanted.storage && replicas === wanted.storageReplicas) return;
+  throw new CommError(
+    CommErrorCode.BAD_CONFIG,
+    `cluster: the bucket ${bucket} has storage ${storage} and storageReplicas ${replicas}, ` +
+      `not ${wanted.storage} and ${wanted.storageReplicas}: give these options, or ${remedy}`,
+  );
 }

@@ -41,11 +41,15 @@ export class Link {
   #spread: RemoteSink | undefined;
   readonly #whenSettled = new Set<() => void>();
   #isAcknowledgementDue = false;
-  /** The epoch of the other replica that it must begin anew. */
+  /**
+   * The epoch of the other replica that must end. Each batch says so until a newer one begins: so that replica has begun
+   * anew before it takes anything of ours, and reports it in an epoch that we take.
+   */
   #resetDue: number | undefined;
 
   constructor(context: LinkContext) {
     this.#context = context;
+    if (context.lastEpoch > 0) this.#resetDue = context.lastEpoch;
     const publish = (batch: Uint8Array, number: number): void => this.#publish(batch, number);
     this.#out = new OutgoingLink(
       context.maxPayload,
@@ -86,13 +90,12 @@ export class Link {
     const header = readHeader(batch);
     if (header.isReset) {
       if (header.acknowledgedEpoch === this.#out.epoch) this.#restart();
-      return;
-    }
-    this.#out.acknowledged(header.acknowledgedEpoch, header.acknowledged);
+    } else this.#out.acknowledged(header.acknowledgedEpoch, header.acknowledged);
     if (header.number === 0) return;
     this.#acknowledgeSoon();
     try {
       if (!this.#in.take(header, batch)) this.#resetDue = header.epoch;
+      else if (header.epoch > (this.#resetDue ?? Infinity)) this.#resetDue = undefined;
     } catch (error) {
       this.#resetDue = header.epoch;
       // What it has reported is behind what cannot be read: we begin anew too.
@@ -172,23 +175,17 @@ export class Link {
     return sink;
   }
 
-  /** The other replica has forgotten us. */
+  /** The other replica has forgotten us: what was on its way may have arrived. */
   #restart(): void {
     this.#out.restart();
-    this.#giveUpPending();
-  }
-
-  /** What was on its way may have arrived, and late reports are of channels that nobody has any more. */
-  #giveUpPending(): void {
-    const unsettled = [...this.#sinks.values()].filter(({ isSettled }) => !isSettled);
-    const pending = unsettled.map((sink) => [sink, sink.pending] as const);
+    const pending = [...this.#sinks.values()].map((sink) => [sink, sink.pending] as const);
+    this.#sinks.clear();
     // All channels first: who hears of a loss, or of room, sends at once.
-    for (const sink of unsettled) {
-      this.#out.tell('CLOSE', sink.channel);
-      this.#sinks.delete(sink.channel);
+    for (const [sink] of pending) {
       if (sink.isClosed) continue;
-      sink.moveTo(this.#context.nextChannel());
-      this.#sinks.set(sink.channel, sink);
+      const channel = this.#context.nextChannel();
+      sink.moveTo(channel);
+      this.#sinks.set(channel, sink);
     }
     for (const [sink, tally] of pending) sink.abandon(tally);
     this.#settledSome();
@@ -197,7 +194,6 @@ export class Link {
   #told(record: Parameters<IncomingHandler['tell']>[0]): void {
     if (record.type === 'written') this.#settle(record.channel, (sink) => sink.settle(record.written));
     else if (record.type === 'lost') this.#settle(record.channel, (sink) => sink.settle(NOTHING, record));
-    else if (record.type === 'unreported') this.#giveUpPending();
     else this.#context.told(record.type);
   }
 
@@ -231,7 +227,7 @@ export class Link {
 
   #publish(batch: Uint8Array, number: number): void {
     const { epoch, number: acknowledged } = this.#in.acknowledgement;
-    const resetDue = number === 0 ? this.#resetDue : undefined;
+    const resetDue = this.#resetDue;
     writeHeader(batch, {
       isReset: resetDue !== undefined,
       epoch: this.#out.epoch,
@@ -240,8 +236,7 @@ export class Link {
       acknowledgedEpoch: resetDue ?? epoch,
       acknowledged,
     });
-    if (number === 0) this.#resetDue = undefined;
-    if (this.#resetDue === undefined) this.#isAcknowledgementDue = false;
+    this.#isAcknowledgementDue = false;
     this.#context.publish(batch);
   }
 }

@@ -7,7 +7,9 @@ export function natsError(thrown: unknown, doing: string): CommError {
   const text = messageOf(thrown);
   const cause = causeCode(new CommError(CommErrorCode.ERROR, text, { cause: thrown }));
   const [code, hint] = remedy(name, text, cause);
-  return new CommError(code, `cluster: ${doing}: ${text}${hint}`, { cause: thrown });
+  // That has the URL, and what is secret in it.
+  const details = cause === 'ERR_INVALID_URL' ? {} : { cause: thrown };
+  return new CommError(code, `cluster: ${doing}: ${text}${hint}`, details);
 }
 
 function remedy(name: string, text: string, cause: string): [CommErrorCode, string] {
@@ -26,6 +28,8 @@ function remedy(name: string, text: string, cause: string): [CommErrorCode, stri
       ': NATS does not answer, as one does that wants a certificate and gets none that it trusts',
     ];
   if (name === 'InvalidArgumentError') return [BAD_CONFIG, ''];
+  if (/replicas > 1 not supported/i.test(text))
+    return [BAD_CONFIG, ': storageReplicas needs a NATS cluster of as many servers'];
   if (text.includes("does not support 'tls'")) return [BAD_CONFIG, ': it has no TLS, so ask for none'];
   if (/^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_|ERR_TLS_CERT)/.test(cause))
     return [NOT_READY, ': check the CA certificate for NATS, and the name of its host'];

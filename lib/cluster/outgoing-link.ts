@@ -148,7 +148,6 @@ export class OutgoingLink {
    * has forgotten us would never report
    */
   repeat(isUrgent = false, isWaiting = false): void {
-    if (this.#length > HEADER_BYTES) this.schedule();
     const oldest = this.#sent.peek();
     const isStuck = oldest === undefined ? isWaiting : oldest.number === this.#oldestBefore;
     this.#oldestBefore = oldest?.number;
@@ -162,10 +161,7 @@ export class OutgoingLink {
     this.#publish(oldest.bytes, oldest.number);
   }
 
-  /**
-   * Begins anew: what was not acknowledged is forgotten, reports too. The other replica hears so with what goes there next,
-   * or at the next `repeat`: at once would be for ever where both sides break what they get.
-   */
+  /** Begins anew: what was not acknowledged is forgotten. */
   restart(): void {
     this.epoch = this.#nextEpoch();
     this.#number = 0;
@@ -175,7 +171,6 @@ export class OutgoingLink {
     this.#waiting.clear();
     this.#sent.clear();
     this.#sentBytes = 0;
-    this.#write(RecordType.UNREPORTED, 0, 0);
   }
 
   /** Sends nothing more. */
@@ -219,16 +214,12 @@ export class OutgoingLink {
 
   /** Begins a record, and returns where what follows is written. */
   #record(type: number, channel: number, bytes: number): number {
-    this.schedule();
-    return this.#write(type, channel, bytes);
-  }
-
-  #write(type: number, channel: number, bytes: number): number {
     if (this.#length + RECORD_BYTES + bytes > this.#batch.length) this.#seal();
     const at = this.#length;
     this.#view.setUint8(at, type);
     this.#view.setUint32(at + 1, channel);
     this.#length = at + RECORD_BYTES + bytes;
+    this.schedule();
     return at + RECORD_BYTES;
   }
 

@@ -15,13 +15,25 @@ interface Arrived {
  */
 export class RemoteConnection extends WirelessConnection {
   readonly #route: (received: ReceivedMessage) => void;
+  readonly #whenDone: () => void;
   readonly #waiting = new Fifo<Arrived>();
   #isDelivering = false;
+  /** Its replica is gone. */
+  #isLeft = false;
 
-  /** @param route - hands a message to the receivers of this replica */
-  constructor(self: string, replica: string, route: (received: ReceivedMessage) => void) {
+  /**
+   * @param route - hands a message to the receivers of this replica
+   * @param whenDone - its replica is gone, and all that had come of it is delivered
+   */
+  constructor(
+    self: string,
+    replica: string,
+    route: (received: ReceivedMessage) => void,
+    whenDone: () => void,
+  ) {
     super({ local_addr: self, peer_addr: replica });
     this.#route = route;
+    this.#whenDone = whenDone;
   }
 
   override get bufferedBytes(): number {
@@ -34,8 +46,15 @@ export class RemoteConnection extends WirelessConnection {
 
   /** Takes a message. Its origin hears when the receivers have it. */
   arrive(received: ReceivedMessage, origin: Origin): void {
+    this.#isLeft = false;
     this.#waiting.push({ received, origin });
     this.#deliver();
+  }
+
+  /** Its replica is gone. If that comes back while something waits, it goes on behind that. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#endIfDone();
   }
 
   override send(): boolean {
@@ -67,5 +86,12 @@ export class RemoteConnection extends WirelessConnection {
     } finally {
       this.#isDelivering = false;
     }
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (!this.#isLeft || this.#waiting.length > 0) return;
+    this.complete();
+    this.#whenDone();
   }
 }

@@ -173,7 +173,6 @@ export class RemoteSink implements Sink {
   /** What is sent from now on goes on another channel. */
   moveTo(channel: number): void {
     this.#channel = channel;
-    this.#openedIn = 0;
   }
 
   /** The endpoint is not there any more. What was sent is settled yet. */

@@ -31,7 +31,11 @@ export function answersToAsker(localName: string, others: () => readonly string[
 }
 
 /** The first bytes of a message for another replica: the name of the site, and the head of the frame. */
-export function encodeSpread({ endpoint, appId, message }: ReceivedMessage): Uint8Array {
+export function encodeSpread({
+  endpoint,
+  appId,
+  message,
+}: Pick<ReceivedMessage, 'endpoint' | 'appId' | 'message'>): Uint8Array {
   const { headers, payload } = message;
   const head = encodeHead({ type: FrameType.DATA, appId, streamId: 0, headers }, payload?.length ?? 0);
   const { name } = endpoint;

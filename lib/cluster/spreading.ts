@@ -77,10 +77,9 @@ export class Spreading {
     this.#isClosing = true;
   }
 
-  /** A replica is gone. What has arrived of it is delivered. */
+  /** A replica is gone. What has arrived of it is delivered first. */
   gone(replica: string): void {
-    this.#connections.get(replica)?.complete();
-    this.#connections.delete(replica);
+    this.#connections.get(replica)?.leave();
   }
 
   /** Ends all. */
@@ -131,7 +130,12 @@ export class Spreading {
     const known = this.#connections.get(replica);
     if (known !== undefined) return known;
     const { self, host } = this.#context;
-    const connection = new RemoteConnection(self, replica, (received) => host.route(received));
+    const connection = new RemoteConnection(
+      self,
+      replica,
+      (received) => host.route(received),
+      () => this.#connections.delete(replica),
+    );
     this.#connections.set(replica, connection);
     return connection;
   }

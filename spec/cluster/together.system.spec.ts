@@ -1,5 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Kvm } from '@nats-io/kv';
+import { connect } from '@nats-io/transport-node';
 import { concatMap, filter, firstValueFrom, from, map, race, take, timer, toArray } from 'rxjs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import {
   type Communicator,
@@ -374,6 +380,46 @@ describe('stop', () => {
 });
 
 describe('what cannot be', () => {
+  it('a bucket of another kind is refused, and the error says how it is', async () => {
+    const name = clusterName();
+    const shared = { server, name };
+    const first = await replica({ ...shared, cluster: { storage: 'memory' } });
+    await expect(replica(shared)).rejects.toMatchObject({
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining('has storage memory and storageReplicas 1, not file and 1') as string,
+    });
+    expect(first.view.isConnected).toBe(true);
+    await expect(
+      replica({ server, name: clusterName(), cluster: { storageReplicas: 3 } }),
+    ).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+    const older = clusterName();
+    const stranger = await connect({ servers: server.address });
+    onTestFinished(() => stranger.close());
+    await new Kvm(stranger).create(`rxflare_${older}`);
+    await expect(replica({ server, name: older })).rejects.toThrow('forgets nothing');
+  });
+
+  it.each([
+    ['publish', { publish: ['$JS.API.>', '$JS.FC.>', '$KV.>', '_INBOX.>'], subscribe: '>' }],
+    ['subscribe', { publish: '>', subscribe: ['_INBOX.>'] }],
+  ])('a replica that may not %s on the subjects of its cluster is refused', async (_, permissions) => {
+    const folder = await mkdtemp(join(tmpdir(), 'rxflare-nats-'));
+    const config = join(folder, 'nats.conf');
+    const users = [{ user: 'one', password: 'secret', permissions }];
+    await writeFile(config, JSON.stringify({ authorization: { users } }));
+    const strict = await NatsServer.start({ jetStream: true, args: ['--config', config] });
+    onTestFinished(async () => {
+      await strict.stop();
+      await rm(folder, { recursive: true });
+    });
+    const nats = { servers: strict.address, user: 'one', pass: 'secret' };
+    const joining = replica({ server: strict, name: clusterName(), cluster: { nats } });
+    await expect(joining).rejects.toMatchObject({
+      code: 'REFUSED',
+      message: expect.stringContaining('publish and subscribe what docs/cluster.md lists') as string,
+    });
+  });
+
   it('start says that NATS is not there, or has no JetStream', async () => {
     const bare = await NatsServer.start();
     try {
