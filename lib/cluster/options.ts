@@ -52,6 +52,8 @@ const RANGES: Readonly<Record<string, Range>> = {
 
 /** Fills in the defaults. @throws CommError `BAD_CONFIG` for an option that cannot be */
 export function resolveClusterOptions(options: ClusterOptions): ResolvedClusterOptions {
+  if (typeof (options as Partial<ClusterOptions> | undefined)?.nats === 'string')
+    throw badOption('nats', 'expected { servers: … } or a connection, got a string');
   requireOptions(options, DEFAULTS, 'cluster', RANGES);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedClusterOptions;
@@ -60,6 +62,8 @@ export function resolveClusterOptions(options: ClusterOptions): ResolvedClusterO
   if (!['file', 'memory'].includes(resolved.storage))
     throw badOption('storage', `expected 'file' or 'memory', got ${JSON.stringify(resolved.storage)}`);
   for (const [appId, rule] of Object.entries(resolved.deliver) as [string, unknown][]) {
+    if (!/^\d+$/.test(appId))
+      throw badOption('deliver', `expected app IDs as keys, got ${JSON.stringify(appId)}`);
     requireAppId(Number(appId));
     if (typeof rule !== 'function' && !['local', 'one', 'every'].includes(rule as string))
       throw badOption('deliver', `app ID ${appId}: expected 'local', 'one', 'every' or a function`);

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 
 import type { Origin } from '../../lib/cluster-contract.js';
 import { encodeSpread } from '../../lib/cluster/spread.js';
+import { type ClusterOptions, resolveClusterOptions } from '../../lib/cluster/options.js';
 import { Spreading } from '../../lib/cluster/spreading.js';
 import { Endpoint } from '../../lib/index.js';
 import type { ReceivedMessage } from '../../lib/received-message.js';
@@ -55,4 +56,13 @@ it('the connection of a replica that is gone ends behind what had come', () => {
   expect([numbers(), first?.isOpen]).toEqual([[1, 2], false]);
   arrive(3);
   expect(got[2]?.connection).not.toBe(first);
+});
+
+it.each([
+  [{ deliver: { tasks: 'one' } }, 'option deliver: expected app IDs as keys, got "tasks"'],
+  [{ deliver: { 100: 'all' } }, "option deliver: app ID 100: expected 'local', 'one', 'every' or a function"],
+  [{ nats: 'nats://user:secret@host' }, 'option nats: expected { servers: … } or a connection, got a string'],
+])('options that cannot be are refused by name: %o', (options, text) => {
+  const all = { nats: {}, name: 'fl', ...options } as unknown as ClusterOptions;
+  expect(() => resolveClusterOptions(all)).toThrow(`cluster: ${text}`);
 });
