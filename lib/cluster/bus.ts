@@ -2,6 +2,7 @@ import {
   connect,
   type Msg,
   type NatsConnection,
+  PermissionViolationError,
   type QueuedIterator,
   type Status,
 } from '@nats-io/transport-node';
@@ -12,9 +13,6 @@ import { logger } from '../log.js';
 import { isConnection, type ResolvedClusterOptions } from './options.js';
 
 const log = logger('cluster');
-
-/** How long what comes back over NATS may take. */
-const ECHO_MS = 5_000;
 
 /*
  *   idle --open--> attached --NATS goes--> away
@@ -36,6 +34,7 @@ export class Bus {
   /** Default: that of NATS servers. */
   #maxPayload = 1024 ** 2;
   #rejected = 0;
+  #violation: PermissionViolationError | undefined;
 
   constructor(options: ResolvedClusterOptions) {
     this.#options = options;
@@ -112,7 +111,7 @@ export class Bus {
     const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         if (error === null) this.#take(message, take);
-        else log('%s: %s', subject, error.message);
+        else this.#noteError(error);
       },
     });
     this.#listening.add(() => {
@@ -136,17 +135,13 @@ export class Bus {
     return data;
   }
 
-  /** Resolves when what is published comes back. @throws CommError `REFUSED` where it does not; errors of NATS */
-  async requireEcho(self: string): Promise<void> {
-    const subject = this.subject('echo', self);
-    await new Promise<void>((resolve, reject) => {
-      const callback = (error: Error | null): void => {
-        if (error === null) resolve();
-        else reject(error.name === 'TimeoutError' ? silent(subject) : error);
-      };
-      this.nats.subscribe(subject, { max: 1, timeout: ECHO_MS, callback });
-      this.nats.publish(subject);
-    });
+  /**
+   * What NATS refused of what we said until its last answer came.
+   *
+   * @throws PermissionViolationError where it was about a subject of ours: the others would not hear us, or we not them
+   */
+  requireRights(): void {
+    if (this.#violation !== undefined) throw this.#violation;
   }
 
   /** What others send may be anything: it is counted, and goes no further. */
@@ -165,10 +160,18 @@ export class Bus {
   async #watch(nats: NatsConnection): Promise<void> {
     const changes = nats.status() as QueuedIterator<Status>;
     this.#listening.add(() => changes.stop());
-    for await (const { type } of changes) {
-      if (type === 'disconnect' || type === 'close') this.#become('away');
-      else if (type === 'reconnect') this.#become('attached');
+    for await (const change of changes) {
+      if (change.type === 'disconnect' || change.type === 'close') this.#become('away');
+      else if (change.type === 'reconnect') this.#become('attached');
+      else if (change.type === 'error') this.#noteError(change.error);
     }
+  }
+
+  /** On a connection of the application there may be errors of others. */
+  #noteError(error: Error): void {
+    log('%s', error.message);
+    if (error instanceof PermissionViolationError && error.subject.startsWith(this.subject('')))
+      this.#violation ??= error;
   }
 
   /** The one place that changes the state. */
@@ -188,15 +191,6 @@ export class Bus {
       this.reject(messageOf(error));
     }
   }
-}
-
-/** NATS tells a publisher that lacks a right apart from what it publishes, and goes on. */
-function silent(subject: string): CommError {
-  return new CommError(
-    CommErrorCode.REFUSED,
-    `cluster: what is published on ${subject} does not come back: ` +
-      'let the user of NATS publish and subscribe what docs/cluster.md lists',
-  );
 }
 
 /** @throws CommError `NOT_SUPPORTED` where it is too old. A connection that is away does not say */

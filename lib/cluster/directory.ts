@@ -83,7 +83,8 @@ export class Directory {
       replicas: storageReplicas,
       markerTTL: REMEMBER_FREE_MS,
     });
-    requireStatus(await bucket.status(), this.#options);
+    // Later somebody may have changed it while replicas run.
+    if (this.#bucket === undefined) requireStatus(await bucket.status(), this.#options);
     this.#bucket = bucket;
     const entries = await bucket.watch();
     if (watch !== this.#watches) {

@@ -94,7 +94,8 @@ export class Link {
     if (header.number === 0) return;
     this.#acknowledgeSoon();
     try {
-      if (!this.#in.take(header, batch)) this.#resetDue = header.epoch;
+      // A late batch is of an earlier epoch than the one that must end.
+      if (!this.#in.take(header, batch)) this.#resetDue = Math.max(this.#resetDue ?? 0, header.epoch);
       else if (header.epoch > (this.#resetDue ?? Infinity)) this.#resetDue = undefined;
     } catch (error) {
       this.#resetDue = header.epoch;

@@ -260,7 +260,7 @@ export class NatsReplica implements Replica {
     try {
       if (!this.#bus.isOpen) await this.#open();
       await this.#sync.start();
-      await this.#bus.requireEcho(this.id);
+      this.#bus.requireRights();
     } catch (error) {
       // A connection that comes later tries again.
       this.#joining = undefined;

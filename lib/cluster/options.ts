@@ -21,7 +21,7 @@ export interface ClusterOptions {
   readonly replicaTimeoutMs?: number;
   /**
    * Where NATS keeps the names of the endpoints: `file` survives a restart of NATS; after one of `memory` each replica writes
-   * its own again. It counts for the replica that comes first. Default: `file`.
+   * its own again. Taken when the bucket is made: a replica that starts with another one is refused. Default: `file`.
    */
   readonly storage?: 'file' | 'memory';
   /**

@@ -90,7 +90,7 @@ export class RemoteConnection extends WirelessConnection {
   }
 
   #endIfDone(): void {
-    if (!this.#isLeft || this.#waiting.length > 0) return;
+    if (!this.#isLeft || this.#isDelivering || this.#waiting.length > 0) return;
     this.complete();
     this.#whenDone();
   }
