@@ -205,6 +205,8 @@ describe.skipIf(!isPossible)('the page of a federation', { timeout: 60_000 }, ()
   it('aborts a job, once that is confirmed, and gives the focus back', async () => {
     await submit(await writeLearningJob(directory, { name: 'long', rounds: 1_000, trainSeconds: 0.5 }));
     await page.locator('.head').getByText('running', { exact: true }).waitFor();
+    // The server calls it so before its sites have begun, and an abort that comes in between may take long.
+    await page.getByText(/^\s*[1-9]\d* of \S+ rounds done\s*$/).waitFor();
     await button('Abort …').focus();
     await page.keyboard.press('Enter');
     const dialog = page.getByRole('dialog', { name: 'Abort “long”?' });
