@@ -91,6 +91,8 @@ export class RemoteConnection extends WirelessConnection {
 
   #endIfDone(): void {
     if (!this.#isLeft || this.#isDelivering || this.#waiting.length > 0) return;
+    // Once: who kept it may resume it again.
+    this.#isLeft = false;
     this.complete();
     this.#whenDone();
   }

@@ -55,7 +55,12 @@ it('the connection of a replica that is gone ends behind what had come', () => {
   first?.resume();
   expect([numbers(), first?.isOpen]).toEqual([[1, 2], false]);
   arrive(3);
-  expect(got[2]?.connection).not.toBe(first);
+  const next = got[2]?.connection;
+  expect(next).not.toBe(first);
+  // A receiver that kept the old one takes nothing from the new one.
+  first?.resume();
+  arrive(4);
+  expect([got[3]?.connection, next?.isOpen]).toEqual([next, true]);
 });
 
 it.each([
