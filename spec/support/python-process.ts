@@ -1,13 +1,17 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 import { filter, firstValueFrom, ReplaySubject } from 'rxjs';
 
 const LINES_KEPT = 5_000;
+/** In the environment of a program, and so of all that it starts, also of what is left of parents that ended. */
+const MARK = 'RXFLARE_PROGRAM';
 
 /** A Python program whose output is read line by line. It is ended with all processes that it started. */
 export class PythonProcess implements AsyncDisposable {
+  readonly #mark = `${MARK}=${randomUUID()}`;
   readonly #process: ChildProcess;
   readonly #closed: Promise<unknown>;
   readonly #line$ = new ReplaySubject<string>(LINES_KEPT);
@@ -16,7 +20,9 @@ export class PythonProcess implements AsyncDisposable {
   constructor(python: string, args: readonly string[], cwd: string) {
     // Into one pipe, since a version logs to either.
     const command = ['-c', 'exec "$0" "$@" 2>&1', python, '-u', ...args];
-    const child = spawn('/bin/sh', command, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+    const [name = '', value] = this.#mark.split('=');
+    const env = { ...process.env, [name]: value };
+    const child = spawn('/bin/sh', command, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#process = child;
     this.#closed = once(child, 'close').finally(() => this.#line$.complete());
     // A dead child is noticed by its closing, not by a failed write.
@@ -46,17 +52,18 @@ export class PythonProcess implements AsyncDisposable {
     return line;
   }
 
-  /** Ends it and its descendants, which may have sessions of their own, before this returns and without a farewell. */
+  /** Ends it and all that it started, whoever is their parent now, before this returns and without a farewell. */
   killAtOnce(): void {
-    const { pid, exitCode, signalCode } = this.#process;
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    // All are stopped before any ends: one that runs may start another, which nobody would find without its parent.
+    // All are stopped before any ends: one that runs may start another meanwhile.
     const stopped = new Set<number>();
-    for (let found = [pid]; found.length > 0; found = descendants(pid).filter((each) => !stopped.has(each)))
+    for (;;) {
+      const found = processesWith(this.#mark).filter((each) => !stopped.has(each));
+      if (found.length === 0) break;
       for (const each of found) {
         signal(each, 'SIGSTOP');
         stopped.add(each);
       }
+    }
     for (const each of stopped) signal(each, 'SIGKILL');
   }
 
@@ -71,17 +78,16 @@ export class PythonProcess implements AsyncDisposable {
   }
 }
 
-/** The processes below one, told by the table of all. */
-function descendants(root: number): number[] {
-  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
-  const children = new Map<number, number[]>();
-  for (const line of table.trim().split('\n')) {
-    const [pid = 0, parent = 0] = line.trim().split(/\s+/).map(Number);
-    children.set(parent, [...(children.get(parent) ?? []), pid]);
-  }
-  const below = (pid: number): number[] =>
-    (children.get(pid) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(root);
+/** The processes that have this in their environment: `e` shows it behind the command. */
+function processesWith(mark: string): number[] {
+  const table = execFileSync('ps', ['axeww', '-o', 'pid=,command='], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
+  return table
+    .split('\n')
+    .filter((line) => line.includes(mark))
+    .map((line) => Number.parseInt(line, 10));
 }
 
 function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
