@@ -31,8 +31,6 @@ export interface IncomingHandler {
 class IncomingChannel implements Origin {
   readonly target: Target;
   readonly #changed: (channel: IncomingChannel) => void;
-  parts: Uint8Array[] = [];
-  partBytes = 0;
   #written = { messages: 0, bytes: 0 };
   #lost: Losses = { undelivered: NOTHING, unknown: NOTHING };
   #returned: EncodedMessage[] = [];
@@ -90,6 +88,10 @@ export class IncomingLink {
   readonly #changed: () => void;
   readonly #channels = new Map<number, IncomingChannel>();
   readonly #reports = new Map<IncomingChannel, number>();
+  /** Of the frame that is cut: its records follow each other. */
+  #parts: Uint8Array[] = [];
+  #partBytes = 0;
+  #partsOf: IncomingChannel | undefined;
   #epoch = 0;
   #number = 0;
   /** Nothing more is taken of this epoch, and of those before it. */
@@ -134,6 +136,7 @@ export class IncomingLink {
       for (const record of readRecords(batch)) this.#takeRecord(record);
     } catch (error) {
       this.#endedEpoch = epoch;
+      this.#takeParts();
       throw error;
     }
     this.#number = number;
@@ -151,6 +154,7 @@ export class IncomingLink {
     this.#number = 0;
     this.#channels.clear();
     this.#reports.clear();
+    this.#takeParts();
   }
 
   #takeRecord(record: BatchRecord): void {
@@ -183,22 +187,26 @@ export class IncomingLink {
   }
 
   #takeData(channel: IncomingChannel, bytes: Uint8Array, isPart: boolean): void {
-    if (!isPart && channel.parts.length === 0) {
+    const isFirst = this.#partsOf === undefined;
+    if (!isPart && isFirst) {
       this.#accept(channel, bytes);
       return;
     }
-    channel.partBytes += bytes.length;
-    if (channel.partBytes > this.#maxFrameBytes) {
-      channel.parts = [];
-      channel.partBytes = 0;
+    if (!isFirst && this.#partsOf !== channel) throw bad('another message comes between the parts of one');
+    this.#partsOf = channel;
+    this.#partBytes += bytes.length;
+    if (this.#partBytes > this.#maxFrameBytes)
       throw bad(`a message has more than ${this.#maxFrameBytes} bytes`);
-    }
-    channel.parts.push(bytes);
-    if (isPart) return;
-    const frame = concatenated(channel.parts);
-    channel.parts = [];
-    channel.partBytes = 0;
-    this.#accept(channel, frame);
+    this.#parts.push(bytes);
+    if (!isPart) this.#accept(channel, concatenated(this.#takeParts()));
+  }
+
+  #takeParts(): readonly Uint8Array[] {
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#partBytes = 0;
+    this.#partsOf = undefined;
+    return parts;
   }
 
   #accept(channel: IncomingChannel, frame: Uint8Array): void {

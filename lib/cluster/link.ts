@@ -40,6 +40,8 @@ export class Link {
   readonly #open = new Map<string, RemoteSink>();
   #spread: RemoteSink | undefined;
   readonly #whenSettled = new Set<() => void>();
+  /** What must be told again. It waits for `repeat`, so that two sides that begin anew do not drive each other. */
+  #untold: (() => void)[] = [];
   #isAcknowledgementDue = false;
   /**
    * The epoch of the other replica that must end. Each batch says so until a newer one begins: so that replica has begun
@@ -136,6 +138,9 @@ export class Link {
 
   /** Sends again what was not acknowledged, and what came back. */
   repeat(isUrgent: boolean): void {
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const tell of untold) tell();
     this.#out.repeat(isUrgent, !this.isSettled);
     for (const sink of this.#open.values()) sink.tryAgain();
   }
@@ -178,7 +183,11 @@ export class Link {
 
   /** The other replica has forgotten us: what was on its way may have arrived. */
   #restart(): void {
-    this.#out.restart();
+    for (const { type, channel } of this.#out.restart()) {
+      const sink = this.#sinks.get(channel);
+      if (type !== 'REMOVE') this.#untold.push(() => this.#out.tell(type));
+      else if (sink !== undefined) this.#untold.push(() => !sink.isClosed && sink.remove());
+    }
     const pending = [...this.#sinks.values()].map((sink) => [sink, sink.pending] as const);
     this.#sinks.clear();
     // All channels first: who hears of a loss, or of room, sends at once.

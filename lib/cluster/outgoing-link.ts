@@ -18,6 +18,14 @@ const TALLY_BYTES = 12;
 /** The most calls of `repeat` between two that send a batch again. */
 const MAX_CALLS_BETWEEN = 8;
 
+/** What must arrive though the link begins anew. */
+export interface Told {
+  readonly type: 'REMOVE' | 'QUIESCE' | 'QUIESCED';
+  readonly channel: number;
+  /** The batch that it is in. */
+  readonly number: number;
+}
+
 interface SentBatch {
   readonly number: number;
   readonly bytes: Uint8Array;
@@ -42,6 +50,8 @@ export class OutgoingLink {
   readonly #waiting = new Fifo<Uint8Array>();
   readonly #sent = new Fifo<SentBatch>();
   #sentBytes = 0;
+  /** What was told, and is not acknowledged. */
+  readonly #told = new Fifo<Told>();
   /** The oldest batch when `repeat` was last called. */
   #oldestBefore: number | undefined;
   /** The batch that was sent again, until it is known whether those behind it have arrived. */
@@ -125,8 +135,9 @@ export class OutgoingLink {
   }
 
   /** A record that only has a type. */
-  tell(type: 'CLOSE' | 'REMOVE' | 'QUIESCE' | 'QUIESCED', channel = 0): void {
+  tell(type: 'CLOSE' | Told['type'], channel = 0): void {
     this.#record(RecordType[type], channel, 0);
+    if (type !== 'CLOSE') this.#told.push({ type, channel, number: this.#number + this.#waiting.length + 1 });
   }
 
   /** The other replica has all batches of this epoch up to a number. */
@@ -134,6 +145,7 @@ export class OutgoingLink {
     if (epoch !== this.epoch || number > this.#number) return;
     while ((this.#sent.peek()?.number ?? Infinity) <= number)
       this.#sentBytes -= this.#sent.shift()?.bytes.length ?? 0;
+    while ((this.#told.peek()?.number ?? Infinity) <= number) this.#told.shift();
     // It was missing, so the others were of no use there.
     if (number === this.#repeated) this.#repeatAll();
     if (number >= (this.#repeated ?? Infinity)) this.#repeated = undefined;
@@ -161,8 +173,10 @@ export class OutgoingLink {
     this.#publish(oldest.bytes, oldest.number);
   }
 
-  /** Begins anew: what was not acknowledged is forgotten. */
-  restart(): void {
+  /** Begins anew: what was not acknowledged is forgotten. @returns what must be told again */
+  restart(): readonly Told[] {
+    const untold: Told[] = [];
+    for (let told = this.#told.shift(); told !== undefined; told = this.#told.shift()) untold.push(told);
     this.epoch = this.#nextEpoch();
     this.#number = 0;
     this.#oldestBefore = undefined;
@@ -171,6 +185,7 @@ export class OutgoingLink {
     this.#waiting.clear();
     this.#sent.clear();
     this.#sentBytes = 0;
+    return untold;
   }
 
   /** Sends nothing more. */

@@ -85,6 +85,9 @@ function send({ link }: Side, n: number, payloadBytes = 10): boolean {
   return link.sinkTo(NAME, 1).sendMessage(head, payload);
 }
 
+const u32 = (value: number): number[] => [value >>> 24, value >>> 16, value >>> 8, value].map((n) => n & 255);
+const f64 = (value: number): Uint8Array => new Uint8Array(new Float64Array([value]).buffer).reverse();
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 const numbersOf = ({ got }: Side): number[] => got.map(({ n }) => n);
 
@@ -337,6 +340,63 @@ describe('a link', () => {
   });
 });
 
+describe('what a link was told to say', () => {
+  /** The first batches of one side are broken on their way, until the other side has rejected one. */
+  function brokenPair(): [Side, Side] {
+    const sides: [Side, Side] = pair((batch) => {
+      if (isBroken && readHeader(batch).number > 0) batch[HEADER_BYTES] = 99;
+      return [batch];
+    });
+    let isBroken = true;
+    const { link } = sides[1];
+    const receive = link.receive.bind(link);
+    link.receive = (batch) => {
+      try {
+        receive(batch);
+      } catch (error) {
+        expect(error).toEqual(badData);
+        isBroken = false;
+      }
+    };
+    return sides;
+  }
+
+  it('is said again after it has begun anew', async () => {
+    const [one, two] = brokenPair();
+    send(one, 1);
+    one.link.sinkTo(NAME, 1).remove();
+    one.link.tell('QUIESCE');
+    one.link.tell('QUIESCED');
+    await expect.poll(() => one.link.isSettled).toBe(true);
+    const again = (): readonly string[] => {
+      one.link.repeat(false);
+      return two.told;
+    };
+    await expect.poll(again).toEqual([`remove ${NAME}`, 'quiesce', 'quiesced']);
+  });
+
+  it('is not said again where it had arrived, or where the endpoint has gone meanwhile', async () => {
+    const [one, two] = pair();
+    one.link.sinkTo(NAME, 1).remove();
+    await expect.poll(() => two.told).toEqual([`remove ${NAME}`]);
+    send(one, 1);
+    await one.link.settled();
+    const [three, four] = brokenPair();
+    send(three, 1);
+    three.link.sinkTo(NAME, 1).remove();
+    three.link.closeSink(NAME);
+    two.forget();
+    await expect.poll(() => three.link.isSettled).toBe(true);
+    for (const n of upTo(3)) {
+      send(one, n + 2);
+      await expect
+        .poll(() => (one.link.repeat(true), three.link.repeat(true), one.link.isSettled))
+        .toBe(true);
+    }
+    expect([two.told, four.told]).toEqual([[`remove ${NAME}`], []]);
+  });
+});
+
 describe('a batch that is broken', () => {
   it.each([
     ['nothing', new Uint8Array(0)],
@@ -377,6 +437,33 @@ describe('a batch that is broken', () => {
         return numbersOf(two).at(-1);
       })
       .toBe(1);
+  });
+
+  it('has a record of another message between the parts of one, or more parts than a message may have', () => {
+    const names = ['site-1', 'site-2'];
+    const opened = names.map((name, n) => [1, ...u32(n + 1), ...f64(1), 0, name.length, ...ascii(name)]);
+    const part = (channel: number, bytes: number) => [3, ...u32(channel), ...u32(bytes), ...upTo(bytes)];
+    const records = [
+      [...part(1, 10), ...part(2, 10)],
+      [...part(1, 60), ...part(1, 60)],
+    ];
+    for (const bad of records) {
+      const side = new Side((batch) => [batch], { maxFrameBytes: 100 });
+      const batch = Uint8Array.from([
+        ...Array.from({ length: HEADER_BYTES }, () => 0),
+        ...opened.flat(),
+        ...bad,
+      ]);
+      writeHeader(batch, {
+        isReset: false,
+        epoch: 1,
+        number: 1,
+        oldest: 1,
+        acknowledgedEpoch: 0,
+        acknowledged: 0,
+      });
+      expect(() => side.link.receive(batch)).toThrow(badData);
+    }
   });
 
   it('makes the sender begin anew, even if it does not hear so the first time', async () => {
