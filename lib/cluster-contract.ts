@@ -1,6 +1,7 @@
 import { EMPTY, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { Endpoint } from './endpoint.js';
+import type { ClusterEvent } from './lifecycle.js';
 import type { ReceivedMessage } from './received-message.js';
 import type { ClusterStats, Tally } from './stats.js';
 import type { EncodedMessage, Sink } from './sink.js';
@@ -31,7 +32,8 @@ export type ClusterInput =
   /** A replica is about to stop: nothing more is sent to its endpoints. */
   | { readonly type: 'replica-closing'; readonly replica: string }
   /** What was on its way to an endpoint of another replica when it went. */
-  | ({ readonly type: 'lost'; readonly name: string } & Losses);
+  | ({ readonly type: 'lost'; readonly name: string } & Losses)
+  | { readonly type: 'report'; readonly event: ClusterEvent };
 
 /** What is left of accepted messages when their connection ends. */
 export interface Losses {

@@ -12,6 +12,7 @@ export type { Monitor, StartedListener } from './communicator.js';
 export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
 export type {
   CallbackErrorEvent,
+  ClusterEvent,
   ConnectedEvent,
   DisconnectedEvent,
   DroppedEvent,

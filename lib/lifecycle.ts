@@ -112,6 +112,21 @@ export interface CallbackErrorEvent {
   readonly error: CommError;
 }
 
+/** The cluster of this replica changes. Nothing comes while it joins, and after it has left. */
+export interface ClusterEvent {
+  readonly type: 'cluster';
+  /**
+   * - `disconnected`, `connected`: NATS goes, or is back and all endpoints of the others are known again
+   * - `replica-joined`, `replica-gone`: another replica is there, or has left or been silent for too long
+   * - `replica-differs`: another replica has options that must be the same at all; told once for each
+   */
+  readonly change: 'disconnected' | 'connected' | 'replica-joined' | 'replica-gone' | 'replica-differs';
+  /** The ID of the other replica. */
+  readonly replica?: string;
+  /** What it means, in plain words. */
+  readonly message: string;
+}
+
 /** Everything that happens to connectors, connections and endpoints, in order. */
 export type LifecycleEvent =
   | ConnectorEvent
@@ -121,4 +136,5 @@ export type LifecycleEvent =
   | RefusedEvent
   | EvictedEvent
   | DroppedEvent
-  | CallbackErrorEvent;
+  | CallbackErrorEvent
+  | ClusterEvent;

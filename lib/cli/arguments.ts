@@ -17,6 +17,13 @@ export function pair(text: string, before: Readonly<Record<string, string>>): Re
   throw new InvalidArgumentError('Expected key=value.');
 }
 
+/** Who keeps a name that two connections want. */
+export function duplicateNameOption(): Option {
+  return new Option('--duplicate-name <who>', 'who keeps a name that is connected when a second one comes')
+    .choices(['newcomer', 'incumbent'])
+    .default('newcomer');
+}
+
 /** What a number without a unit is in. */
 type TimeUnit = 'ms' | 's';
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-import { pair, timeOption } from './arguments.js';
+import { duplicateNameOption, pair, timeOption } from './arguments.js';
 import { addClusterOptions } from './cluster-options.js';
 import { size } from './cells-options.js';
 import type { AskOptions } from './cells-ask.js';
@@ -50,6 +50,7 @@ function addServe(add: AddCommand): void {
     ),
   )
     .option('--echo', 'answer with what was asked', false)
+    .addOption(duplicateNameOption())
     .option('--diagnostics', 'tell others, as rxflare cells, who is connected here', false)
     .option(...PAYLOAD)
     .option(...VALUE)

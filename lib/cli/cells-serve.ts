@@ -3,7 +3,7 @@ import { filter, firstValueFrom, type Observable } from 'rxjs';
 import { Cell, CellDiagnostics } from '../cellnet/index.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
-import { Communicator } from '../index.js';
+import { Communicator, type DuplicateName } from '../index.js';
 import { Mode } from '../transport/driver.js';
 import { type CellCommandOptions, payloadOf, type PayloadOptions, type Place } from './cells-options.js';
 import { tellCellMessage } from './cells-request.js';
@@ -22,6 +22,8 @@ import { requirePorts, runsWorkers, runWorkers } from './workers.js';
 export interface PlaceOptions extends CellCommandOptions, ClusterOptions {
   /** The cell to connect to, which we are a child of. Default: listen. */
   readonly parent?: string;
+  /** Default: that of the communicator. */
+  readonly duplicateName?: DuplicateName;
 }
 
 /** The options of `rxflare serve`. */
@@ -86,7 +88,12 @@ export async function standAsCell(
   requirePorts(urls);
   const view = command === 'serve' && parent === undefined ? await replicaOf(options, printer) : undefined;
   const local = new Endpoint(name, { ...options.property, fqcn: name });
-  const site = new Communicator(local, { identityMap, ...(view === undefined ? {} : { cluster: view }) });
+  const { duplicateName } = asked;
+  const site = new Communicator(local, {
+    identityMap,
+    ...(duplicateName === undefined ? {} : { duplicateName }),
+    ...(view === undefined ? {} : { cluster: view }),
+  });
   const mode = parent === undefined ? Mode.PASSIVE : Mode.ACTIVE;
   for (const url of urls) site.addConnector(url, mode, asksForTls(options), tlsResources(options, role));
   const cell = new Cell(site, { dialect: options.dialect });

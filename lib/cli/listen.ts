@@ -2,7 +2,7 @@ import { filter, firstValueFrom, merge, startWith, takeUntil } from 'rxjs';
 
 import { CommError } from '../comm-error.js';
 import { Endpoint } from '../endpoint.js';
-import { Communicator } from '../index.js';
+import { Communicator, type DuplicateName } from '../index.js';
 import { serveStats } from '../monitor/serve-stats.js';
 import { Mode } from '../transport/driver.js';
 import { checkClusterOptions, type ClusterOptions } from './cluster-options.js';
@@ -20,6 +20,7 @@ import { requirePorts, runsWorkers, runWorkers } from './workers.js';
 export interface ListenOptions extends KitOptions, ClusterOptions {
   readonly app: number;
   readonly echo: boolean;
+  readonly duplicateName: DuplicateName;
   readonly stats: boolean;
   readonly dashboard: boolean;
   readonly dashboardPort: number;
@@ -37,11 +38,12 @@ export async function listenCommand(given: readonly string[], asked: ListenOptio
     return;
   }
   const { urls, options, identityMap } = completeServerFromKit(given, asked, printer, DEFAULT_NAME);
-  const { name = DEFAULT_NAME, app, echo, stats, dashboardPort } = options;
+  const { name = DEFAULT_NAME, app, echo, stats, dashboardPort, duplicateName } = options;
   requirePorts(urls);
   const view = await replicaOf(options, printer);
   const hub = new Communicator(new Endpoint(name, options.property), {
     identityMap,
+    duplicateName,
     ...(view === undefined ? {} : { cluster: view }),
   });
   for (const url of urls)

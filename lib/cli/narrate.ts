@@ -15,7 +15,7 @@ import { ConnectionLimitError } from '../transport/connection-limiter.js';
 import { factsOf, type Noticed } from './notice-facts.js';
 import type { Output } from './printer.js';
 import { textOfPayload } from './text-of-payload.js';
-import { isWorker } from './worker.js';
+import { isWorker, workerNumber } from './worker.js';
 
 /** The lifecycle of a communicator in the words of the command. */
 export function narrate({ lifecycle$ }: Pick<Communicator, 'lifecycle$'>): Observable<Output> {
@@ -83,6 +83,8 @@ function outputOf(event: LifecycleEvent, seen: Seen): Output | undefined {
         return replica === undefined || !isWorker() ? tellEndpoint(endpoint, replica) : undefined;
       })
       .with({ type: P.union('handshake-failed', 'limited', 'refused', 'evicted', 'dropped') }, tellNotice)
+      // All workers hear of it, and the first one tells.
+      .with({ type: 'cluster' }, (event) => ((workerNumber() ?? 1) === 1 ? tellNotice(event) : undefined))
       .with({ type: 'retrying', error: P.nonNullable }, ({ error, handle, attemptedAt, delayMs }) => ({
         ...tellAttempt(
           attemptedAt === undefined && seen.hasJoined(handle) ? new ProbeError('ping', error) : error,

@@ -1,14 +1,14 @@
 import { match } from 'ts-pattern';
 
 import type { CommErrorCode, CommErrorDetail } from '../comm-error.js';
-import type { LifecycleEvent } from '../lifecycle.js';
+import type { ClusterEvent, LifecycleEvent } from '../lifecycle.js';
 import type { Tally } from '../stats.js';
 import type { ConnectionLimit } from '../transport/connection-limiter.js';
 
 /** The events of which `rxflare` prints a notice. */
 export type Noticed = Extract<
   LifecycleEvent,
-  { readonly type: 'handshake-failed' | 'limited' | 'refused' | 'evicted' | 'dropped' }
+  { readonly type: 'handshake-failed' | 'limited' | 'refused' | 'evicted' | 'dropped' | 'cluster' }
 >;
 
 /** What a notice says, for programs. */
@@ -29,6 +29,10 @@ export interface NoticeFacts {
   readonly limit?: ConnectionLimit;
   /** Where the connection came from that was closed for the newcomer. */
   readonly evictedAddr?: string;
+  /** Of the cluster. */
+  readonly change?: ClusterEvent['change'];
+  /** The ID of another replica. */
+  readonly replica?: string;
   readonly app?: number;
   /** Of the messages that no receiver took. */
   readonly bytes?: number;
@@ -63,9 +67,14 @@ export function factsOf(event: Noticed): NoticeFacts {
     }))
     .with({ type: 'evicted' }, ({ endpointName, evicted, newcomer, replica, count }) => ({
       endpointName,
-      ...(newcomer === undefined ? { replica } : { peerAddr: newcomer.properties.peer_addr }),
+      ...(newcomer === undefined ? {} : { peerAddr: newcomer.properties.peer_addr }),
+      ...(replica === undefined ? {} : { replica }),
       evictedAddr: evicted.properties.peer_addr,
       count,
+    }))
+    .with({ type: 'cluster' }, ({ change, replica }) => ({
+      change,
+      ...(replica === undefined ? {} : { replica }),
     }))
     .with({ type: 'dropped', reason: 'disconnected' }, ({ endpointName, undelivered, unknown }) => ({
       endpointName,

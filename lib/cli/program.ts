@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 
-import { integer, pair, timeOption } from './arguments.js';
+import { duplicateNameOption, integer, pair, timeOption } from './arguments.js';
 import { addCellCommands } from './cells-program.js';
 import { addClusterOptions } from './cluster-options.js';
 import { completionScript, SHELLS } from './completion.js';
@@ -52,6 +52,7 @@ function addListen(program: Command): void {
     .option('--name <name>', 'own endpoint name; by default hub, or server with --kit')
     .option('--app <id>', 'application ID to listen to', integer(0), APP_ID)
     .option('--echo', 'send each message back', false)
+    .addOption(duplicateNameOption())
     .option('--stats', 'let every endpoint watch this hub, with rxflare top for example', false)
     .option('--dashboard', 'serve a page that shows this hub, to browsers on this machine', false)
     .option('--dashboard-port <port>', 'the port of that page; 0 takes a free one', integer(0, 65_535), 8010)

@@ -2,6 +2,7 @@ import {
   connect,
   type Msg,
   type NatsConnection,
+  type NodeConnectionOptions,
   PermissionViolationError,
   type QueuedIterator,
   type Status,
@@ -10,6 +11,8 @@ import { type Observable, Subject, Subscription } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { logger } from '../log.js';
+import { oneLine } from '../quoted.js';
+import { natsError } from './nats-error.js';
 import { isConnection, type ResolvedClusterOptions } from './options.js';
 
 const log = logger('cluster');
@@ -77,7 +80,7 @@ export class Bus {
     const { name, nats: given, replicaTimeoutMs } = this.#options;
     const nats = isConnection(given)
       ? given
-      : await connect({
+      : await connectTo({
           maxReconnectAttempts: -1,
           // A login that NATS does not take for a while must not end the replica.
           ignoreAuthErrorAbort: true,
@@ -191,6 +194,23 @@ export class Bus {
       this.reject(messageOf(error));
     }
   }
+}
+
+/** Errors of the system do not always say where. @throws errors of NATS; CommError `NOT_READY` where nothing is reachable */
+async function connectTo(options: NodeConnectionOptions): Promise<NatsConnection> {
+  try {
+    return await connect(options);
+  } catch (error) {
+    throw natsError(error, `cannot join at ${placesOf(options.servers)}`);
+  }
+}
+
+/** The servers, without what may be secret in their URLs. */
+function placesOf(servers: NodeConnectionOptions['servers'] = 'localhost'): string {
+  return [servers]
+    .flat()
+    .map((server) => oneLine(server.replace(/^.*@/s, '').replace(/^[a-z]+:\/\//i, '')))
+    .join(', ');
 }
 
 /** @throws CommError `NOT_SUPPORTED` where it is too old. A connection that is away does not say */

@@ -27,7 +27,8 @@ export interface ClusterView extends Cluster {
  *
  * `start` joins the cluster first, and rejects with a CommError where it cannot: `NOT_READY` where NATS is not reachable,
  * `NOT_SUPPORTED` where it has no JetStream or is older than 2.11, `REFUSED` where it does not let us in, `BAD_CONFIG` where
- * it does not take the options, `TIMEOUT` where it does not answer, `CLOSED` where `stop` comes first.
+ * it does not take the options, or another replica has others, `TIMEOUT` where it does not answer, `CLOSED` where `stop`
+ * comes first.
  *
  * @throws CommError `BAD_CONFIG` for an option that cannot be
  */

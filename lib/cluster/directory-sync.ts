@@ -17,6 +17,7 @@ const AGAIN_MS = 500;
 /** What keeps us and the directory in step needs these. */
 export interface DirectorySyncContext {
   readonly self: string;
+  readonly localName: string;
   readonly directory: Directory;
   readonly names: Names;
   readonly members: Membership;
@@ -26,6 +27,8 @@ export interface DirectorySyncContext {
   readonly reject: (reason: string) => void;
   /** All endpoints of the others are known. */
   readonly whenRead: () => void;
+  /** Hears when `isConnected` changes. */
+  readonly changed: (isConnected: boolean) => void;
 }
 
 /*
@@ -105,8 +108,11 @@ export class DirectorySync {
 
   /** The one place that changes the state. */
   #become(type: State['type']): State {
-    this.#state = { type };
-    return this.#state;
+    const { isConnected: before } = this;
+    const state = { type };
+    this.#state = state;
+    if (before !== this.isConnected) this.#context.changed(!before);
+    return state;
   }
 
   async #read(reading: State): Promise<void> {
@@ -136,17 +142,18 @@ export class DirectorySync {
       if (this.#state !== reading) return;
       names.endReplay();
       this.#wasRead = true;
-      this.#become('connected');
       whenRead();
+      this.#become('connected');
     } finally {
       seeing.unsubscribe();
     }
   }
 
   #take(event: DirectoryEvent): void {
-    const { names, members, reject } = this.#context;
+    const { localName, names, members, reject } = this.#context;
     if (event.type === 'broken') reject('an entry of the directory cannot be read');
     else if (event.type === 'marker') this.#takeMarker(event);
+    else if (event.name === localName) reject('an entry of the directory has the local name');
     else {
       // What is written now, a living replica has written; what was there may be left of a dead one.
       if (event.entry !== undefined) members.seen(event.entry.replica, this.isConnected || !this.#wasRead);

@@ -1,7 +1,9 @@
 import { type Observable, Subject } from 'rxjs';
 
+import { CommError, CommErrorCode } from '../comm-error.js';
 import { logger } from '../log.js';
-import { decodeBeat, encodeBeat } from './beat.js';
+import { quoted } from '../quoted.js';
+import { type Common, decodeBeat, encodeBeat } from './beat.js';
 import type { Hops } from './hops.js';
 import { Lives } from './lives.js';
 
@@ -13,8 +15,8 @@ export const MAX_REPLICAS = 1_000;
 /** What the membership needs of its replica. */
 export interface MembershipContext {
   readonly self: string;
-  /** A replica that is silent for this time is gone. */
-  readonly timeoutMs: number;
+  /** What must be the same at all replicas. One that is silent for `replicaTimeoutMs` is gone. */
+  readonly common: Common;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** What signs of life tell beside that. */
@@ -23,11 +25,10 @@ export interface MembershipContext {
   readonly publish: (beat: Uint8Array) => void;
 }
 
-/** Another replica is there, or gone. */
-export interface MembershipChange {
-  readonly replica: string;
-  readonly isAlive: boolean;
-}
+/** Another replica is there, or gone, or has other options, in words. */
+export type MembershipChange =
+  | { readonly type: 'joined' | 'gone'; readonly replica: string }
+  | { readonly type: 'differs'; readonly replica: string; readonly difference: string };
 
 /** Which other replicas there are: each gives a sign of life now and then, its beat. */
 export class Membership {
@@ -38,11 +39,13 @@ export class Membership {
   readonly #changes = new Subject<MembershipChange>();
   /** Those that are about to stop. */
   readonly #closing = new Set<string>();
+  /** Those that have other options, and which. */
+  readonly #differing = new Map<string, string>();
   #isLeaving = false;
 
   constructor(context: MembershipContext) {
     this.#context = context;
-    this.#lives = new Lives(context.timeoutMs);
+    this.#lives = new Lives(context.common.replicaTimeoutMs);
     this.changes$ = this.#changes.asObservable();
   }
 
@@ -82,8 +85,8 @@ export class Membership {
 
   /** Gives a sign of life, the last one when we leave. */
   beat(): void {
-    const { self, hops, publish } = this.#context;
-    publish(encodeBeat({ replica: self, isLeaving: this.#isLeaving, sentTo: hops.summary }));
+    const { self, common, hops, publish } = this.#context;
+    publish(encodeBeat({ replica: self, isLeaving: this.#isLeaving, common, sentTo: hops.summary }));
   }
 
   /** Says that we leave, now and to whoever comes. */
@@ -94,13 +97,21 @@ export class Membership {
 
   /** Takes a sign of life. @throws CommError `BAD_DATA` where it is broken */
   takeBeat(beat: Uint8Array): void {
-    const { replica, isLeaving, sentTo } = decodeBeat(beat);
+    const { replica, isLeaving, common, sentTo } = decodeBeat(beat);
     if (isLeaving) {
-      if (this.#lives.left(replica, this.#context.now())) this.#changes.next({ replica, isAlive: false });
+      if (this.#lives.left(replica, this.#context.now())) this.#changes.next({ type: 'gone', replica });
       return;
     }
     this.seen(replica, true);
-    if (this.isAlive(replica)) this.#context.hops.take(replica, sentTo);
+    if (!this.isAlive(replica)) return;
+    this.#context.hops.take(replica, sentTo);
+    this.#noteCommon(replica, common);
+  }
+
+  /** @throws CommError `BAD_CONFIG` where another replica has other options */
+  requireFit(): void {
+    const [difference] = this.#differing.values();
+    if (difference !== undefined) throw new CommError(CommErrorCode.BAD_CONFIG, `cluster: ${difference}`);
   }
 
   /**
@@ -114,7 +125,7 @@ export class Membership {
     if (replica === this.#context.self || (!isProof && (isAlive || lives.isGone(replica)))) return;
     if (!isAlive && lives.alive.length >= MAX_REPLICAS) return;
     if (!lives.seen(replica, this.#context.now())) return;
-    this.#changes.next({ replica, isAlive: true });
+    this.#changes.next({ type: 'joined', replica });
     // So that it knows us at once too.
     this.beat();
   }
@@ -133,6 +144,7 @@ export class Membership {
   forget(replica: string): void {
     this.#lives.forget(replica);
     this.#closing.delete(replica);
+    this.#differing.delete(replica);
   }
 
   /** Gives all a whole time again, since it was us who could not hear, and a sign of life. */
@@ -146,7 +158,25 @@ export class Membership {
     this.beat();
     for (const replica of this.#lives.sweep(this.#context.now())) {
       log('replica %s is silent', replica);
-      this.#changes.next({ replica, isAlive: false });
+      this.#changes.next({ type: 'gone', replica });
     }
   }
+
+  #noteCommon(replica: string, common: Common | undefined): void {
+    if (common === undefined || this.#differing.has(replica)) return;
+    const difference = differenceOf(replica, common, this.#context.common);
+    if (difference === undefined) return;
+    this.#differing.set(replica, difference);
+    this.#changes.next({ type: 'differs', replica, difference });
+  }
+}
+
+function differenceOf(replica: string, theirs: Common, ours: Common): string | undefined {
+  const needed = 'all replicas of a cluster need the same';
+  if (theirs.localName !== ours.localName)
+    return `replica ${replica} is ${quoted(theirs.localName)}, and this one ${quoted(ours.localName)}: ${needed} name`;
+  const [there, here] = [theirs.replicaTimeoutMs, ours.replicaTimeoutMs];
+  if (there !== here)
+    return `replica ${replica} has replicaTimeoutMs ${there}, and this one ${here}: ${needed}`;
+  return undefined;
 }

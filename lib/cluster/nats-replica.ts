@@ -23,6 +23,7 @@ import { clockOf } from '../clock-of.js';
 import type { ClusterInput, Replica, ReplicaHost } from '../cluster-contract.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
+import type { ClusterEvent } from '../lifecycle.js';
 import { logger } from '../log.js';
 import type { ReceivedMessage } from '../received-message.js';
 import type { Sink } from '../sink.js';
@@ -47,6 +48,12 @@ const log = logger('cluster');
 
 /** How often what is not acknowledged is sent again. */
 const REPEAT_MS = 500;
+
+/** The part of its handshake that a newcomer waits for its name: what the names themselves wait for is less. */
+const PATIENCE = 3 / 4;
+
+/** What became of a replica, in words. */
+const HAPPENED = { joined: 'joins the cluster', gone: 'is gone: it has left, or is silent' } as const;
 
 /*
  *   idle --start--> joining --all endpoints known--> joined --quiesce--> leaving --leave--> left
@@ -98,7 +105,7 @@ export class NatsReplica implements Replica {
     this.#hops = new Hops(self, this.#links);
     this.#members = new Membership({
       self,
-      timeoutMs: options.replicaTimeoutMs,
+      common: { localName: host.localName, replicaTimeoutMs: options.replicaTimeoutMs },
       now,
       hops: this.#hops,
       publish: (beat) => this.#bus.publish(this.#bus.subject('beat'), beat),
@@ -122,12 +129,14 @@ export class NatsReplica implements Replica {
     });
     this.#sync = new DirectorySync({
       self,
+      localName: host.localName,
       directory,
       names: this.#names,
       members: this.#members,
       after,
       reject: (reason) => this.#bus.reject(reason),
       whenRead: () => this.#changes.show(),
+      changed: (isConnected) => this.#noteConnected(isConnected),
     });
     this.#spreading = new Spreading({
       self,
@@ -187,7 +196,7 @@ export class NatsReplica implements Replica {
         () => subscriber.complete(),
       ).catch((error: unknown) => subscriber.error(undecided(error)));
       return () => (isWanted = false);
-    });
+    }).pipe(takeUntil(this.#overdue(endpoint)));
   }
 
   release(name: string): void {
@@ -255,12 +264,31 @@ export class NatsReplica implements Replica {
     this.#state = state;
   }
 
+  /** Errors before the handshake of a newcomer is over, which would end without the reason. */
+  #overdue({ name }: Endpoint): Observable<never> {
+    const { handshakeTimeoutMs, scheduler } = this.#host.settings;
+    return timer(handshakeTimeoutMs * PATIENCE, scheduler).pipe(
+      map(() => {
+        const reason = !this.#bus.isAttached
+          ? 'NATS is away'
+          : this.isConnected
+            ? 'NATS gives no answer'
+            : 'the endpoints of the other replicas are being read';
+        throw new CommError(
+          CommErrorCode.ERROR,
+          `cluster: nobody can tell whether the name ${name} is free: ${reason}`,
+        );
+      }),
+    );
+  }
+
   async #join(): Promise<void> {
     this.#become('joining');
     try {
       if (!this.#bus.isOpen) await this.#open();
       await this.#sync.start();
       this.#bus.requireRights();
+      this.#members.requireFit();
     } catch (error) {
       // A connection that comes later tries again.
       this.#joining = undefined;
@@ -313,9 +341,13 @@ export class NatsReplica implements Replica {
     void this.#sync.resume();
   }
 
-  #noteMember({ replica, isAlive }: MembershipChange): void {
+  #noteMember(change: MembershipChange): void {
+    const { type, replica } = change;
+    const message = type === 'differs' ? change.difference : `replica ${replica} ${HAPPENED[type]}`;
+    this.#report({ change: `replica-${type}`, replica, message });
+    if (type === 'differs') return;
     this.#changes.noteReplica(replica);
-    if (isAlive) {
+    if (type === 'joined') {
       if (this.#state === 'leaving') this.#links.to(replica).tell('QUIESCE');
       return;
     }
@@ -324,6 +356,21 @@ export class NatsReplica implements Replica {
     this.#spreading.gone(replica);
     this.#hops.forget(replica);
     this.#quieter.next();
+  }
+
+  #noteConnected(isConnected: boolean): void {
+    const message = isConnected
+      ? 'NATS is back, and all endpoints of the other replicas are known'
+      : this.#bus.isAttached
+        ? 'the endpoints of the other replicas are read again: the bucket is gone, or NATS has ended the watch'
+        : 'NATS is away: nobody new gets in, and after a time the endpoints of other replicas are DISCONNECTED';
+    this.#report({ change: isConnected ? 'connected' : 'disconnected', message });
+  }
+
+  /** While we join, and when we have left, `start` and `stop` tell. */
+  #report(event: Omit<ClusterEvent, 'type'>): void {
+    if (this.#state !== 'joined' && this.#state !== 'leaving') return;
+    this.#inputs.next({ type: 'report', event: { type: 'cluster', ...event } });
   }
 
   async #untilQuiet(): Promise<void> {

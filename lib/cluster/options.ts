@@ -16,7 +16,7 @@ export interface ClusterOptions {
   readonly name: string;
   /**
    * A replica that is silent for this time is gone: its endpoints are DISCONNECTED at the others, and may connect there.
-   * The same at all replicas. Default: 10,000. Range: 100 to 2^31 - 1.
+   * The same at all replicas: another one is refused. Default: 10,000. Range: 100 to 2^31 - 1.
    */
   readonly replicaTimeoutMs?: number;
   /**

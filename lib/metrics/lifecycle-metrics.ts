@@ -18,6 +18,7 @@ const TYPES: Readonly<Record<LifecycleEvent['type'], true>> = {
   'handshake-failed': true,
   dropped: true,
   'callback-error': true,
+  cluster: true,
 };
 
 /** From a second to a day. */

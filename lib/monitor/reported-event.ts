@@ -1,4 +1,4 @@
-import { match } from 'ts-pattern';
+import { match, P } from 'ts-pattern';
 
 import type { CommError } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
@@ -58,7 +58,7 @@ export function describeEvent(event: LifecycleEvent): string {
       ({ error, connections }) => `${error.message} (${connections} so far)`,
     )
     .with({ type: 'limited' }, ({ message, connections }) => `${message} (${connections} so far)`)
-    .with({ type: 'evicted' }, ({ message }) => message)
+    .with({ type: P.union('evicted', 'cluster') }, ({ message }) => message)
     .with({ type: 'dropped', reason: 'disconnected' }, describeUndelivered)
     .with(
       { type: 'dropped', reason: 'no-receiver' },

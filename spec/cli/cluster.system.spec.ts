@@ -264,8 +264,9 @@ describe('what keeps a replica from its cluster', () => {
   };
 
   it('is a NATS that is not reachable', async () => {
-    expect(await fails('--cluster', `nats://127.0.0.1:${await freePort()}`)).toContain(
-      '3: rxflare: [NOT_READY] cluster: cannot join: connection refused: is nats-server there, and reachable?',
+    const port = await freePort();
+    expect(await fails('--cluster', `nats://fl:secret@127.0.0.1:${port}`)).toContain(
+      `3: rxflare: [NOT_READY] cluster: cannot join at 127.0.0.1:${port}: connection refused: is nats-server there, and reachable?`,
     );
     expect(await fails('--cluster', 'nats://nowhere.invalid')).toMatch(/^3: .*ENOTFOUND nowhere.invalid/);
   });
@@ -311,7 +312,7 @@ describe('what keeps a replica from its cluster', () => {
       /5: [^]*: check the CA certificate for NATS, and the name of its host\n$/,
     );
     expect(await fails('--cluster', `nats://${nats.address}`, '--nats-ca-cert', ca)).toMatch(
-      /4: [^]*rxflare: \[REFUSED\] cluster: cannot join: .*: check the credentials for NATS\n$/,
+      /4: [^]*rxflare: \[REFUSED\] cluster: cannot join at .*: .*: check the credentials for NATS\n$/,
     );
   });
 

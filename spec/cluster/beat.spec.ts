@@ -9,23 +9,33 @@ const LONG_ID = 'x'.repeat(80);
 const hops = (count: number) =>
   Array.from({ length: count }, () => ({ to: LONG_ID, messages: 2 ** 52, bytes: 2 ** 53 - 1 }));
 
+const common = { localName: 'server', replicaTimeoutMs: 500 };
+
 describe('a sign of life', () => {
   it.each([0, 1, MAX_HOPS])('tells of %i hops, however long the IDs and large the figures are', (count) => {
-    const beat = { replica: LONG_ID, isLeaving: false, sentTo: hops(count) };
+    const beat = { replica: LONG_ID, isLeaving: false, common, sentTo: hops(count) };
     expect(decodeBeat(encodeBeat(beat))).toEqual(beat);
   });
 
   it('tells of no more hops than the limit', () => {
-    const beat = { replica: 'a', isLeaving: true, sentTo: hops(MAX_HOPS + 1) };
+    const beat = { replica: 'a', isLeaving: true, common, sentTo: hops(MAX_HOPS + 1) };
     expect(decodeBeat(encodeBeat(beat))).toEqual({ ...beat, sentTo: hops(MAX_HOPS) });
   });
 
-  it('is understood without hops, as the first version sends it, and with fields of a later one', () => {
+  it('is understood without hops and options, as the first version sends it, and with fields of a later one', () => {
     const old = encodeMap({ replica: 'a', isLeaving: false }).slice();
-    expect(decodeBeat(old)).toEqual({ replica: 'a', isLeaving: false, sentTo: [] });
+    expect(decodeBeat(old)).toEqual({ replica: 'a', isLeaving: false, common: undefined, sentTo: [] });
     const later = encodeMap({ replica: 'a', isLeaving: true, hops: [], load: { cpu: 0.5 } }).slice();
-    expect(decodeBeat(later)).toEqual({ replica: 'a', isLeaving: true, sentTo: [] });
+    expect(decodeBeat(later)).toEqual({ replica: 'a', isLeaving: true, common: undefined, sentTo: [] });
   });
+
+  it.each([{}, { localName: 7, replicaTimeoutMs: 500 }, { localName: 'server' }])(
+    'tells no options where they are missing, or of another type: %j',
+    (told) => {
+      const beat = encodeMap({ replica: 'a', isLeaving: false, ...told }).slice();
+      expect(decodeBeat(beat).common).toBe(undefined);
+    },
+  );
 
   it.each<[string, unknown]>([
     ['no list', 'b'],

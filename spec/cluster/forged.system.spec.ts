@@ -117,7 +117,10 @@ it('garbage in the bucket is counted, and disturbs nothing', async () => {
     const place = encodeMap({ replica, generation, connection: {} }).slice();
     await bucket.put('e.forged', Buffer.concat([Buffer.of(0, 0, 0, place.length), place, encodeMap({})]));
   }
-  await expect.poll(() => [one.view.rejected, two.view.rejected]).toEqual([7, 7]);
+  const place = encodeMap({ replica: two.view.replica ?? '', generation: 1, connection: {} }).slice();
+  await bucket.put('e.server', Buffer.concat([Buffer.of(0, 0, 0, place.length), place, encodeMap({})]));
+  await expect.poll(() => [one.view.rejected, two.view.rejected]).toEqual([8, 8]);
+  expect(one.hub.findEndpoint('server')).toBeUndefined();
   expect(one.view.replicas).toEqual([two.view.replica]);
   expect(one.hub.findEndpoint('bad')).toBeUndefined();
   await expectUndisturbed();
