@@ -21,6 +21,8 @@ export interface Common {
 /** A sign of life of a replica. */
 export interface Beat {
   readonly replica: string;
+  /** Whether it has not joined yet, and may be refused. Beats of an earlier version do not say so. */
+  readonly isJoining: boolean;
   readonly isLeaving: boolean;
   /** Beats of an earlier version do not have it. */
   readonly common: Common | undefined;
@@ -36,19 +38,26 @@ const HOPS = P.array([P.when(isReplicaId), COUNT, COUNT]);
 const COMMON = { localName: P.string, replicaTimeoutMs: P.number };
 
 /** A sign of life as it travels. */
-export function encodeBeat({ replica, isLeaving, common, sentTo }: Beat): Uint8Array {
+export function encodeBeat({ replica, isJoining, isLeaving, common, sentTo }: Beat): Uint8Array {
   const hops = sentTo.slice(0, MAX_HOPS).map(({ to, messages, bytes }) => [to, messages, bytes]);
-  return encodeMap({ replica, isLeaving, ...common, hops }).slice();
+  return encodeMap({ replica, isJoining, isLeaving, ...common, hops }).slice();
 }
 
 /** Reads a sign of life. @throws CommError `BAD_DATA` where it is none, or too large */
 export function decodeBeat(bytes: Uint8Array): Beat {
   if (bytes.length > MAX_BEAT_BYTES) throw bad(`it has more than ${MAX_BEAT_BYTES} bytes`);
-  const { replica, isLeaving, hops = [], ...rest }: Readonly<Record<string, unknown>> = decodeMap(bytes);
+  const {
+    replica,
+    isJoining,
+    isLeaving,
+    hops = [],
+    ...rest
+  }: Readonly<Record<string, unknown>> = decodeMap(bytes);
   if (!isReplicaId(replica)) throw bad('it has no valid replica ID');
   if (!isMatching(HOPS, hops) || hops.length > MAX_HOPS) throw bad('its hops cannot be read');
   return {
     replica,
+    isJoining: isJoining === true,
     isLeaving: isLeaving === true,
     common: isMatching(COMMON, rest) ? commonOf(rest) : undefined,
     sentTo: hops.map(([to, messages, count]) => ({ to, messages, bytes: count })),

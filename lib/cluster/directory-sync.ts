@@ -61,9 +61,15 @@ export class DirectorySync {
     return this.#state.type === 'connected' || this.#state.type === 'checking';
   }
 
-  /** Reads the directory for the first time. @throws CommError `TIMEOUT` where it takes too long; errors of NATS */
+  /**
+   * Reads the directory for the first time.
+   *
+   * @throws CommError `TIMEOUT` where it takes too long, `NOT_READY` where NATS goes away meanwhile; errors of NATS
+   */
   async start(): Promise<void> {
     await this.#read(this.#become('reading'));
+    if (!this.isConnected)
+      throw new CommError(CommErrorCode.NOT_READY, 'cluster: NATS went away while the endpoints were read');
   }
 
   /** Reads it again, as often as it takes: what has changed meanwhile is not known. */
@@ -153,8 +159,9 @@ export class DirectorySync {
     const { localName, names, members, reject } = this.#context;
     if (event.type === 'broken') reject('an entry of the directory cannot be read');
     else if (event.type === 'marker') this.#takeMarker(event);
-    else if (event.name === localName) reject('an entry of the directory has the local name');
     else {
+      if (event.name === localName && event.entry !== undefined)
+        reject('an entry of the directory has the local name');
       // What is written now, a living replica has written; what was there may be left of a dead one.
       if (event.entry !== undefined) members.seen(event.entry.replica, this.isConnected || !this.#wasRead);
       names.take(event);

@@ -33,20 +33,26 @@ export type MembershipChange =
 /** Which other replicas there are: each gives a sign of life now and then, its beat. */
 export class Membership {
   readonly changes$: Observable<MembershipChange>;
+  /** Emits at each beat of another replica. */
+  readonly beats$: Observable<void>;
 
   readonly #context: MembershipContext;
   readonly #lives: Lives;
   readonly #changes = new Subject<MembershipChange>();
+  readonly #beats = new Subject<void>();
   /** Those that are about to stop. */
   readonly #closing = new Set<string>();
   /** Those that have other options, and which. */
   readonly #differing = new Map<string, string>();
-  #isLeaving = false;
+  /** Those that have given a beat, and whether they were joining then. */
+  readonly #heard = new Map<string, boolean>();
+  #state: 'joining' | 'joined' | 'leaving' = 'joining';
 
   constructor(context: MembershipContext) {
     this.#context = context;
     this.#lives = new Lives(context.common.replicaTimeoutMs);
     this.changes$ = this.#changes.asObservable();
+    this.beats$ = this.#beats.asObservable();
   }
 
   /** How often to {@link Membership.sweep}, in milliseconds. */
@@ -59,10 +65,17 @@ export class Membership {
     return this.#lives.alive;
   }
 
-  /** Those of them that take messages: they are not about to stop. */
+  /** Those of them that take messages: they are not about to stop, and have the same options. */
   get open(): readonly string[] {
     const { alive } = this.#lives;
-    return this.#closing.size === 0 ? alive : alive.filter((replica) => !this.#closing.has(replica));
+    if (this.#closing.size + this.#differing.size === 0) return alive;
+    return alive.filter((replica) => !this.#closing.has(replica) && !this.#differing.has(replica));
+  }
+
+  /** Whether all that may live have given a beat. */
+  get hasHeardAll(): boolean {
+    const gone = this.#lives.gone(this.#context.now()).map(([replica]) => replica);
+    return [...this.#lives.alive, ...gone].every((replica) => this.#heard.has(replica));
   }
 
   /** Those that are gone and ours to clean up: one replica does it at a time, and the next one where that did not. */
@@ -86,32 +99,46 @@ export class Membership {
   /** Gives a sign of life, the last one when we leave. */
   beat(): void {
     const { self, common, hops, publish } = this.#context;
-    publish(encodeBeat({ replica: self, isLeaving: this.#isLeaving, common, sentTo: hops.summary }));
+    const state = { isJoining: this.#state === 'joining', isLeaving: this.#state === 'leaving' };
+    publish(encodeBeat({ replica: self, ...state, common, sentTo: hops.summary }));
+  }
+
+  /** Says that we have joined. */
+  join(): void {
+    this.#state = 'joined';
+    this.beat();
   }
 
   /** Says that we leave, now and to whoever comes. */
   leave(): void {
-    this.#isLeaving = true;
+    this.#state = 'leaving';
     this.beat();
   }
 
   /** Takes a sign of life. @throws CommError `BAD_DATA` where it is broken */
   takeBeat(beat: Uint8Array): void {
-    const { replica, isLeaving, common, sentTo } = decodeBeat(beat);
+    const { replica, isJoining, isLeaving, common, sentTo } = decodeBeat(beat);
     if (isLeaving) {
-      if (this.#lives.left(replica, this.#context.now())) this.#changes.next({ type: 'gone', replica });
+      if (this.#lives.left(replica, this.#context.now())) this.#noteGone(replica);
       return;
     }
     this.seen(replica, true);
     if (!this.isAlive(replica)) return;
     this.#context.hops.take(replica, sentTo);
-    this.#noteCommon(replica, common);
+    this.#heard.set(replica, isJoining);
+    if (common !== undefined) this.#noteCommon(replica, common);
+    this.#beats.next();
   }
 
-  /** @throws CommError `BAD_CONFIG` where another replica has other options */
+  /**
+   * Of two that differ and both join, the first one stays.
+   *
+   * @throws CommError `BAD_CONFIG` where another replica has other options
+   */
   requireFit(): void {
-    const [difference] = this.#differing.values();
-    if (difference !== undefined) throw new CommError(CommErrorCode.BAD_CONFIG, `cluster: ${difference}`);
+    for (const [replica, difference] of this.#differing)
+      if (this.#heard.get(replica) !== true || replica < this.#context.self)
+        throw new CommError(CommErrorCode.BAD_CONFIG, `cluster: ${difference}`);
   }
 
   /**
@@ -144,7 +171,7 @@ export class Membership {
   forget(replica: string): void {
     this.#lives.forget(replica);
     this.#closing.delete(replica);
-    this.#differing.delete(replica);
+    this.#heard.delete(replica);
   }
 
   /** Gives all a whole time again, since it was us who could not hear, and a sign of life. */
@@ -158,12 +185,17 @@ export class Membership {
     this.beat();
     for (const replica of this.#lives.sweep(this.#context.now())) {
       log('replica %s is silent', replica);
-      this.#changes.next({ type: 'gone', replica });
+      this.#noteGone(replica);
     }
   }
 
-  #noteCommon(replica: string, common: Common | undefined): void {
-    if (common === undefined || this.#differing.has(replica)) return;
+  #noteGone(replica: string): void {
+    this.#differing.delete(replica);
+    this.#changes.next({ type: 'gone', replica });
+  }
+
+  #noteCommon(replica: string, common: Common): void {
+    if (this.#differing.has(replica)) return;
     const difference = differenceOf(replica, common, this.#context.common);
     if (difference === undefined) return;
     this.#differing.set(replica, difference);

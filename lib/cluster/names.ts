@@ -115,16 +115,12 @@ export class Names {
    * Takes a name for a newcomer, and calls `whenOurs` when it is ours.
    *
    * @param isWanted - whether the newcomer is still there
-   * @returns rejects with the CommError that refuses it
+   * @returns rejects with the CommError that refuses it, or an error of NATS
    */
   claim(endpoint: Endpoint, isWanted: () => boolean, whenOurs: () => void): Promise<void> {
     return this.#inTurn(endpoint.name, async () => {
       if (!isWanted()) return;
-      try {
-        await this.#take(endpoint, isWanted);
-      } catch (error) {
-        throw CommError.from(error);
-      }
+      await this.#take(endpoint, isWanted);
       if (isWanted()) whenOurs();
       else await this.#letGo(endpoint.name);
     });

@@ -49,6 +49,9 @@ const log = logger('cluster');
 /** How often what is not acknowledged is sent again. */
 const REPEAT_MS = 500;
 
+/** How long to wait for a beat of all that may live. Where one is dead, each start takes so much longer. */
+const HEAR_MS = 500;
+
 /** The part of its handshake that a newcomer waits for its name: what the names themselves wait for is less. */
 const PATIENCE = 3 / 4;
 
@@ -89,6 +92,7 @@ export class NatsReplica implements Replica {
   readonly #quiet = new Set<string>();
   readonly #quieter = new Subject<void>();
   #state: State = 'idle';
+  #hasJoined = false;
   #joining: Promise<void> | undefined;
 
   constructor(options: ResolvedClusterOptions, host: ReplicaHost) {
@@ -122,6 +126,7 @@ export class NatsReplica implements Replica {
     });
     this.#changes = new RemoteChanges({
       self,
+      localName: host.localName,
       names: this.#names,
       members: this.#members,
       links: this.#links,
@@ -194,7 +199,7 @@ export class NatsReplica implements Replica {
         endpoint,
         () => isWanted,
         () => subscriber.complete(),
-      ).catch((error: unknown) => subscriber.error(undecided(error)));
+      ).catch((error: unknown) => subscriber.error(this.#undecided(endpoint.name, error)));
       return () => (isWanted = false);
     }).pipe(takeUntil(this.#overdue(endpoint)));
   }
@@ -269,17 +274,22 @@ export class NatsReplica implements Replica {
     const { handshakeTimeoutMs, scheduler } = this.#host.settings;
     return timer(handshakeTimeoutMs * PATIENCE, scheduler).pipe(
       map(() => {
-        const reason = !this.#bus.isAttached
-          ? 'NATS is away'
-          : this.isConnected
-            ? 'NATS gives no answer'
-            : 'the endpoints of the other replicas are being read';
-        throw new CommError(
-          CommErrorCode.ERROR,
-          `cluster: nobody can tell whether the name ${name} is free: ${reason}`,
-        );
+        throw this.#undecided(name, new Error('NATS gives no answer'));
       }),
     );
+  }
+
+  /** Where NATS fails, nobody has decided on a newcomer: it is not told that it is refused, and tries again. */
+  #undecided(name: string, error: unknown): CommError {
+    const isTold = this.isConnected || !this.#is('joined');
+    if (error instanceof CommError && (isTold || error.detail === 'name-taken')) return error;
+    const doing = `nobody can tell whether the name ${name} is free`;
+    const message = !this.#bus.isAttached
+      ? `cluster: ${doing}: NATS is away`
+      : this.isConnected
+        ? natsError(error, doing).message
+        : `cluster: ${doing}: the endpoints of the other replicas are being read`;
+    return new CommError(CommErrorCode.ERROR, message, { cause: error });
   }
 
   async #join(): Promise<void> {
@@ -288,6 +298,7 @@ export class NatsReplica implements Replica {
       if (!this.#bus.isOpen) await this.#open();
       await this.#sync.start();
       this.#bus.requireRights();
+      await this.#until(this.#members.beats$, () => this.#members.hasHeardAll, HEAR_MS);
       this.#members.requireFit();
     } catch (error) {
       // A connection that comes later tries again.
@@ -295,7 +306,10 @@ export class NatsReplica implements Replica {
       if (this.#is('joining')) throw natsError(error, 'cannot join');
       throw new CommError(CommErrorCode.CLOSED, 'cluster: stopped before it had joined');
     }
-    if (this.#is('joining')) this.#become('joined');
+    if (!this.#is('joining')) return;
+    this.#become('joined');
+    this.#hasJoined = true;
+    this.#members.join();
   }
 
   async #open(): Promise<void> {
@@ -362,27 +376,32 @@ export class NatsReplica implements Replica {
     const message = isConnected
       ? 'NATS is back, and all endpoints of the other replicas are known'
       : this.#bus.isAttached
-        ? 'the endpoints of the other replicas are read again: the bucket is gone, or NATS has ended the watch'
+        ? 'the endpoints of the other replicas are read again: the bucket is gone, or cannot be read'
         : 'NATS is away: nobody new gets in, and after a time the endpoints of other replicas are DISCONNECTED';
     this.#report({ change: isConnected ? 'connected' : 'disconnected', message });
   }
 
   /** While we join, and when we have left, `start` and `stop` tell. */
   #report(event: Omit<ClusterEvent, 'type'>): void {
-    if (this.#state !== 'joined' && this.#state !== 'leaving') return;
+    if (!this.#hasJoined || this.#state === 'left') return;
     this.#inputs.next({ type: 'report', event: { type: 'cluster', ...event } });
   }
 
   async #untilQuiet(): Promise<void> {
     const isQuiet = (): boolean => this.#members.alive.every((replica) => this.#quiet.has(replica));
     for (const replica of this.#members.alive) this.#links.to(replica).tell('QUIESCE');
-    const quiet$ = this.#quieter.pipe(
+    await this.#until(this.#quieter, isQuiet, this.#host.settings.drainTimeoutMs);
+  }
+
+  /** Resolves when something is so, or has not become so in time. @param changes$ - emits when it may have become so */
+  async #until(changes$: Observable<void>, isSo: () => boolean, timeoutMs: number): Promise<void> {
+    const waiting$ = changes$.pipe(
       startWith(undefined),
-      map(isQuiet),
+      map(isSo),
       takeWhile((is) => !is),
-      takeUntil(timer(this.#host.settings.drainTimeoutMs, this.#host.settings.scheduler)),
+      takeUntil(timer(timeoutMs, this.#host.settings.scheduler)),
     );
-    await lastValueFrom(quiet$, { defaultValue: undefined });
+    await lastValueFrom(waiting$, { defaultValue: undefined });
   }
 
   async #sayFarewell(): Promise<void> {
@@ -454,11 +473,4 @@ export class NatsReplica implements Replica {
       this.#running.add(waiting);
     });
   }
-}
-
-/** Where NATS fails, nobody has decided on a newcomer: it is not told that it is refused, and tries again. */
-function undecided(error: unknown): CommError {
-  if (error instanceof CommError && error.detail === 'name-taken') return error;
-  const { message } = natsError(error, 'a name cannot be taken');
-  return new CommError(CommErrorCode.ERROR, message, { cause: error });
 }

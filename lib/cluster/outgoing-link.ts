@@ -112,8 +112,9 @@ export class OutgoingLink {
       if (payload !== undefined) this.#batch.set(payload, at + 4 + head.length);
       return;
     }
-    this.#part(channel, head, false);
-    if (payload !== undefined) this.#part(channel, payload, true);
+    const hasPayload = payload !== undefined && payload.length > 0;
+    this.#part(channel, head, !hasPayload);
+    if (hasPayload) this.#part(channel, payload, true);
   }
 
   /** What the other replica sent on a channel is with the system. */

@@ -7,6 +7,7 @@ import type { Names } from './names.js';
 /** What the changes are made of. */
 export interface RemoteChangesContext {
   readonly self: string;
+  readonly localName: string;
   readonly names: Pick<Names, 'get' | 'of' | 'others'>;
   readonly members: Pick<Membership, 'isAlive' | 'isClosing'>;
   readonly links: Pick<Links, 'find'>;
@@ -52,7 +53,9 @@ export class RemoteChanges {
   }
 
   #changeOf(name: string, before: string): RemoteChange | undefined {
-    const { self, names, members, links } = this.#context;
+    const { self, localName, names, members, links } = this.#context;
+    // It is forged, or a site had it that is gone: those that go to it stay here.
+    if (name === localName) return undefined;
     const entry = names.get(name);
     if (before !== entry?.replica) links.find(before)?.closeSink(name);
     if (entry !== undefined && entry.replica !== self && members.isAlive(entry.replica)) {

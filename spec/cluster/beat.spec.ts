@@ -13,20 +13,32 @@ const common = { localName: 'server', replicaTimeoutMs: 500 };
 
 describe('a sign of life', () => {
   it.each([0, 1, MAX_HOPS])('tells of %i hops, however long the IDs and large the figures are', (count) => {
-    const beat = { replica: LONG_ID, isLeaving: false, common, sentTo: hops(count) };
+    const beat = { replica: LONG_ID, isJoining: true, isLeaving: false, common, sentTo: hops(count) };
     expect(decodeBeat(encodeBeat(beat))).toEqual(beat);
   });
 
   it('tells of no more hops than the limit', () => {
-    const beat = { replica: 'a', isLeaving: true, common, sentTo: hops(MAX_HOPS + 1) };
+    const beat = { replica: 'a', isJoining: false, isLeaving: true, common, sentTo: hops(MAX_HOPS + 1) };
     expect(decodeBeat(encodeBeat(beat))).toEqual({ ...beat, sentTo: hops(MAX_HOPS) });
   });
 
   it('is understood without hops and options, as the first version sends it, and with fields of a later one', () => {
     const old = encodeMap({ replica: 'a', isLeaving: false }).slice();
-    expect(decodeBeat(old)).toEqual({ replica: 'a', isLeaving: false, common: undefined, sentTo: [] });
+    expect(decodeBeat(old)).toEqual({
+      replica: 'a',
+      isJoining: false,
+      isLeaving: false,
+      common: undefined,
+      sentTo: [],
+    });
     const later = encodeMap({ replica: 'a', isLeaving: true, hops: [], load: { cpu: 0.5 } }).slice();
-    expect(decodeBeat(later)).toEqual({ replica: 'a', isLeaving: true, common: undefined, sentTo: [] });
+    expect(decodeBeat(later)).toEqual({
+      replica: 'a',
+      isJoining: false,
+      isLeaving: true,
+      common: undefined,
+      sentTo: [],
+    });
   });
 
   it.each([{}, { localName: 7, replicaTimeoutMs: 500 }, { localName: 'server' }])(

@@ -104,6 +104,20 @@ describe('a link', () => {
     expect(one.lost).toEqual([]);
   });
 
+  it.each([undefined, new Uint8Array(0)])(
+    'carries headers that fill several batches, without a payload: %s',
+    async (payload) => {
+      const [one, two] = pair();
+      const headers = { blob: 'x'.repeat(5_000) };
+      const head = encodeHead({ type: FrameType.DATA, appId: 100, streamId: 1, headers }, 0).slice();
+      one.link.sinkTo(NAME, 1).sendMessage(head, payload);
+      send(one, 2);
+      await one.link.settled();
+      expect(numbersOf(two)).toEqual([1, 2]);
+      expect(two.got[0]?.bytes).toEqual(Buffer.from(head));
+    },
+  );
+
   it.each([1, 2, 3, 4])(
     'loses nothing and repeats nothing where NATS loses and repeats, seed %i',
     async (seed) => {
