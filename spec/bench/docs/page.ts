@@ -117,7 +117,7 @@ ${cluster.length === 0 ? '' : renderClusterScale(cluster)}
 }
 
 function renderHop(rows: readonly Row[]): string {
-  return `\`npm run bench -- --only hop,replica\`. Hop: the application at one replica sends to a site at another one, whose answer comes back the same way. The two replicas keep to a core each, and all others go where they find room; so what is measured is the work of all of them together, and four processes share what three have under nats.js.
+  return `\`npm run bench -- --only hop,replica\`. Hop: the application at one replica sends to a site at another one, whose answer comes back the same way. The two replicas keep to a core each, and all others go where they find room; so what is measured is the work of all of them together, and four processes share what three have under nats.js. Five times as many messages as are measured go before them, of every system: many processes get warm slowly.
 
 - **rxflare**: two replicas, nats-server, and the site in a process of its own. It answers to every replica, by the option \`deliver\`.
 - **nats.js**: two clients of one nats-server, with no replicas and no site: what a hop takes at least. Windows of 4 MiB are answered, since NATS drops a client that is far behind.

@@ -53,6 +53,7 @@ async function measureAt(
     await Promise.all(whole);
   });
   const joined = await memoryOf(replicas, nats);
+  tell(`all have joined after ${joinSeconds.toFixed(1)} s`);
   const perEndpoint = (of: (memory: Memory) => number): number => (of(joined) - of(before)) / endpoints;
 
   const [first, ...others] = replicas;
