@@ -13,7 +13,7 @@ const log = logger('cluster');
 /** How long to wait before a holder that did not answer is asked again, and before an entry is read again. */
 const AGAIN_MS = 50;
 
-/** The longest such wait for a holder, twice the one before: of one that has died, thousands of newcomers want names. */
+/** The longest such wait for a holder, twice the one before; and for its answer then. */
 const MAX_AGAIN_MS = 800;
 
 /** An entry with its revision. */
@@ -47,6 +47,14 @@ interface Writing {
   latest: number;
 }
 
+/** A holder that gave no answer. */
+interface Silence {
+  /** How long to wait before it is asked again. */
+  againMs: number;
+  /** Somebody waits for that, and asks: resolves when that one knows more. */
+  asking: Promise<void> | undefined;
+}
+
 type EntryEvent = Extract<DirectoryEvent, { type: 'entry' }>;
 
 /**
@@ -70,6 +78,7 @@ export class Names {
   readonly #amiss = new Set<string>();
   /** What is done about a name waits for what was begun before. */
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #silences = new Map<string, Silence>();
   #generation = 0;
 
   constructor(context: NamesContext) {
@@ -151,6 +160,8 @@ export class Names {
 
   /** Does again what failed. To be called now and then, while NATS is there. */
   retry(): void {
+    for (const replica of this.#silences.keys())
+      if (!this.#context.isAlive(replica)) this.#silences.delete(replica);
     if (this.#replay !== undefined) return;
     const names = [...this.#amiss];
     this.#amiss.clear();
@@ -243,18 +254,50 @@ export class Names {
     deadline: number,
     isWanted: () => boolean,
   ): Promise<void> {
-    const { self, host, now, after, requestRelease, isAlive } = this.#context;
+    const { self, host, now, isAlive } = this.#context;
     const { duplicateName: rule } = host.settings;
     const { replica } = entry;
-    for (let again = AGAIN_MS; isAlive(replica) && isWanted(); again = Math.min(2 * again, MAX_AGAIN_MS)) {
+    while (isAlive(replica) && isWanted()) {
       const left = deadline - now();
       if (left <= 0) throw notFree(name, `replica ${replica}, which has it, gives no answer`);
-      const request = { name, revision, by: self, rule };
-      const answer = await requestRelease(replica, request, left).catch(() => undefined);
-      if (answer === undefined) await after(again);
-      else if (answer.isReleased) return;
-      else throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
+      const answer = await this.#ask(replica, { name, revision, by: self, rule }, left);
+      if (answer?.isReleased === true) return;
+      if (answer !== undefined)
+        throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
     }
+  }
+
+  /**
+   * Asks a holder. Of one that has died thousands of newcomers want names: once it gave no answer, one at a time asks it, and
+   * the others wait for what that one hears.
+   *
+   * @returns `undefined` where it is not answered yet
+   */
+  async #ask(
+    replica: string,
+    request: ReleaseRequest,
+    timeoutMs: number,
+  ): Promise<ReleaseAnswer | undefined> {
+    const { after, requestRelease } = this.#context;
+    const ask = (ms: number) => requestRelease(replica, request, ms).catch(() => undefined);
+    const silence = this.#silences.get(replica);
+    if (silence === undefined) {
+      const answer = await ask(timeoutMs);
+      if (answer === undefined && !this.#silences.has(replica))
+        this.#silences.set(replica, { againMs: AGAIN_MS, asking: undefined });
+      return answer;
+    }
+    if (silence.asking !== undefined) {
+      await silence.asking;
+      return undefined;
+    }
+    const asked = after(silence.againMs).then(() => ask(Math.min(timeoutMs, MAX_AGAIN_MS)));
+    silence.asking = asked.then((answer) => {
+      silence.asking = undefined;
+      silence.againMs = Math.min(2 * silence.againMs, MAX_AGAIN_MS);
+      if (answer !== undefined) this.#silences.delete(replica);
+    });
+    return asked;
   }
 
   async #letGo(name: string): Promise<void> {

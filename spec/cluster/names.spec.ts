@@ -56,6 +56,8 @@ class Place {
   isSilent = false;
   /** How long it waited, each time. */
   readonly waits: number[] = [];
+  /** How often it asked a holder to let go. */
+  asked = 0;
   /** How many writes fail from now on. */
   failures = 0;
   /** What was told to have changed. */
@@ -99,6 +101,7 @@ class Place {
       isAlive: (replica) =>
         !world.replicas.some(({ id, isFrozen, isDead }) => id === replica && (isFrozen || isDead)),
       requestRelease: async (replica, request) => {
+        this.asked += 1;
         await this.#awake();
         const holder = world.replicas.find(({ id }) => id === replica);
         if (holder === undefined || holder.isDead || holder.isFrozen || holder.isSilent)
@@ -244,6 +247,28 @@ describe('names', () => {
     expect(b.waits.slice(0, 7)).toEqual([50, 100, 200, 400, 800, 800, 800]);
     expect(await settled(world, 'site')).toEqual(['b', ['b']]);
   });
+
+  it.each(['is gone', 'answers'])(
+    'are asked for by one at a time while their replica does not answer, until it %s',
+    async (end) => {
+      const world = new World(1);
+      const [a, b] = places(world);
+      const names = Array.from({ length: 100 }, (_, n) => `site-${n}`);
+      for (const name of names) await a.connect(name);
+      await settled(world, 'site-99');
+      a.isSilent = true;
+      const connecting = names.map((name) => b.connect(name));
+      const turns = 200;
+      for (let n = 0; n < turns; n += 1) await turn();
+      // Each once, before it was known, and one at a time since.
+      expect(b.asked).toBeGreaterThan(names.length);
+      expect(b.asked).toBeLessThan(names.length + turns);
+      if (end === 'answers') a.isSilent = false;
+      else a.isDead = true;
+      await Promise.all(connecting);
+      for (const name of names) expect(await settled(world, name)).toEqual(['b', ['b']]);
+    },
+  );
 
   it('that somebody deleted of a connection that lives are written again', async () => {
     const world = new World(2);
