@@ -156,7 +156,7 @@ function renderClusterScale(reports: readonly ClusterScaleReport[]): string {
       ({ replicaTimeoutMs }) => `${tenths(replicaTimeoutMs / 1_000)} s`,
     ),
   ]);
-  return `\`npm run bench:scale -- --replicas 4 --endpoints 100000\`: that many sites, in four processes, join the replicas through a stand-in of a load balancer, which takes the next replica each time. One replica sends to each endpoint; then each replica to each. Then one is killed, and its sites come in at the others. All of that is on the same cores: sites, replicas and nats-server.
+  return `\`npm run bench:scale -- --replicas 4 --endpoints 20000 --replica-timeout-ms 5000\`: that many sites, in four processes, join the replicas through a stand-in of a load balancer, which takes the next replica each time. One replica sends to each endpoint; then each replica to each. Then one is killed, and its sites come in at the others. All of that is on the same cores: sites, replicas and nats-server.
 
 ${lines}`;
 }
