@@ -12,7 +12,6 @@ export type { Monitor, StartedListener } from './communicator.js';
 export { Endpoint, type EndpointMonitor, type EndpointProperties, EndpointState } from './endpoint.js';
 export type {
   CallbackErrorEvent,
-  ClusterEvent,
   ConnectedEvent,
   DisconnectedEvent,
   DroppedEvent,

@@ -131,13 +131,16 @@ export class Membership {
   }
 
   /**
-   * Of two that differ and both join, the first one stays.
+   * One that joins too keeps nobody out: those that have joined refuse it. Where none has, the first one of two stays.
    *
    * @throws CommError `BAD_CONFIG` where another replica has other options
    */
   requireFit(): void {
+    const isMember = (replica: string): boolean =>
+      this.#heard.get(replica) === false && !this.#differing.has(replica);
+    const hasMembers = this.#lives.alive.some(isMember);
     for (const [replica, difference] of this.#differing)
-      if (this.#heard.get(replica) !== true || replica < this.#context.self)
+      if (this.#heard.get(replica) !== true || (!hasMembers && replica < this.#context.self))
         throw new CommError(CommErrorCode.BAD_CONFIG, `cluster: ${difference}`);
   }
 

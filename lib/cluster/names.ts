@@ -1,3 +1,4 @@
+import { RequestError } from '@nats-io/transport-node';
 import { lastValueFrom } from 'rxjs';
 
 import type { ReplicaHost } from '../cluster-contract.js';
@@ -13,7 +14,7 @@ const log = logger('cluster');
 /** How long to wait before a holder that did not answer is asked again, and before an entry is read again. */
 const AGAIN_MS = 50;
 
-/** The longest such wait for a holder, twice the one before; and for its answer then. */
+/** The longest such wait for a holder, twice the one before. */
 const MAX_AGAIN_MS = 800;
 
 /** An entry with its revision. */
@@ -47,7 +48,7 @@ interface Writing {
   latest: number;
 }
 
-/** A holder that gave no answer. */
+/** A holder that is not at NATS. One that is there and slow is no such. */
 interface Silence {
   /** How long to wait before it is asked again. */
   againMs: number;
@@ -268,8 +269,8 @@ export class Names {
   }
 
   /**
-   * Asks a holder. Of one that has died thousands of newcomers want names: once it gave no answer, one at a time asks it, and
-   * the others wait for what that one hears.
+   * Asks a holder. Of one that has died thousands of newcomers want names: once NATS says that it is not there, one at a time
+   * asks it, and the others wait for what that one hears.
    *
    * @returns `undefined` where it is not answered yet
    */
@@ -279,11 +280,17 @@ export class Names {
     timeoutMs: number,
   ): Promise<ReleaseAnswer | undefined> {
     const { after, requestRelease } = this.#context;
-    const ask = (ms: number) => requestRelease(replica, request, ms).catch(() => undefined);
+    const ask = async () => {
+      try {
+        return { answer: await requestRelease(replica, request, timeoutMs), isThere: true };
+      } catch (error) {
+        return { answer: undefined, isThere: !(error instanceof RequestError && error.isNoResponders()) };
+      }
+    };
     const silence = this.#silences.get(replica);
     if (silence === undefined) {
-      const answer = await ask(timeoutMs);
-      if (answer === undefined && !this.#silences.has(replica))
+      const { answer, isThere } = await ask();
+      if (!isThere && !this.#silences.has(replica))
         this.#silences.set(replica, { againMs: AGAIN_MS, asking: undefined });
       return answer;
     }
@@ -291,13 +298,13 @@ export class Names {
       await silence.asking;
       return undefined;
     }
-    const asked = after(silence.againMs).then(() => ask(Math.min(timeoutMs, MAX_AGAIN_MS)));
-    silence.asking = asked.then((answer) => {
+    const asked = after(silence.againMs).then(ask);
+    silence.asking = asked.then(({ isThere }) => {
       silence.asking = undefined;
       silence.againMs = Math.min(2 * silence.againMs, MAX_AGAIN_MS);
-      if (answer !== undefined) this.#silences.delete(replica);
+      if (isThere) this.#silences.delete(replica);
     });
-    return asked;
+    return (await asked).answer;
   }
 
   async #letGo(name: string): Promise<void> {

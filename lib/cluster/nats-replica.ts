@@ -282,7 +282,10 @@ export class NatsReplica implements Replica {
   /** Where NATS fails, nobody has decided on a newcomer: it is not told that it is refused, and tries again. */
   #undecided(name: string, error: unknown): CommError {
     const isTold = this.isConnected || !this.#is('joined');
-    if (error instanceof CommError && (isTold || error.detail === 'name-taken')) return error;
+    if (error instanceof CommError && error.detail === 'name-taken') return error;
+    // Any other code would tell the newcomer that it is refused.
+    if (error instanceof CommError && isTold)
+      return new CommError(CommErrorCode.ERROR, error.message, { cause: error });
     const doing = `nobody can tell whether the name ${name} is free`;
     const message = !this.#bus.isAttached
       ? `cluster: ${doing}: NATS is away`

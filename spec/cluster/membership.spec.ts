@@ -30,11 +30,14 @@ function membership() {
 describe('a replica that other ones differ from', () => {
   it('is refused by one that has joined, and by a smaller one that joins too', () => {
     const { members, hear } = membership();
-    hear('a');
     hear('b', { isJoining: true });
     hear('z', { isJoining: true, common: misfit });
     expect(() => members.requireFit()).not.toThrow();
     hear('c', { isJoining: true, common: misfit });
+    expect(() => members.requireFit()).toThrow(badConfig);
+    hear('a');
+    expect(() => members.requireFit()).not.toThrow();
+    hear('a', { isLeaving: true });
     expect(() => members.requireFit()).toThrow(badConfig);
     hear('c', { isLeaving: true });
     expect(() => members.requireFit()).not.toThrow();

@@ -1,3 +1,4 @@
+import { NoRespondersError, RequestError } from '@nats-io/transport-node';
 import { EMPTY, from, ignoreElements, type Observable, throwError } from 'rxjs';
 import { asyncScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -105,7 +106,7 @@ class Place {
         await this.#awake();
         const holder = world.replicas.find(({ id }) => id === replica);
         if (holder === undefined || holder.isDead || holder.isFrozen || holder.isSilent)
-          throw new Error('no responders');
+          throw new RequestError('', { cause: new NoRespondersError(replica) });
         const answer = await holder.names.answerRelease(request);
         await this.#awake();
         return answer;
