@@ -79,6 +79,22 @@ function pair(mangle: (batch: Uint8Array) => readonly Uint8Array[] = (batch) => 
   return [one, two];
 }
 
+/** The header of the first batch of a link. */
+const FIRST = { isReset: false, epoch: 1, number: 1, oldest: 1, acknowledgedEpoch: 0, acknowledged: 0 };
+
+/** Bears batches that a side rejects, and tells of each. */
+function whenRejected({ link }: Side, note: () => void): void {
+  const receive = link.receive.bind(link);
+  link.receive = (batch) => {
+    try {
+      receive(batch);
+    } catch (error) {
+      expect(error).toEqual(badData);
+      note();
+    }
+  };
+}
+
 function send({ link }: Side, n: number, payloadBytes = 10): boolean {
   const payload = new Uint8Array(payloadBytes).fill(n);
   const head = encodeHead({ type: FrameType.DATA, appId: 100, streamId: n }, payloadBytes);
@@ -362,16 +378,7 @@ describe('what a link was told to say', () => {
       return [batch];
     });
     let isBroken = true;
-    const { link } = sides[1];
-    const receive = link.receive.bind(link);
-    link.receive = (batch) => {
-      try {
-        receive(batch);
-      } catch (error) {
-        expect(error).toEqual(badData);
-        isBroken = false;
-      }
-    };
+    whenRejected(sides[1], () => (isBroken = false));
     return sides;
   }
 
@@ -468,14 +475,7 @@ describe('a batch that is broken', () => {
         ...opened.flat(),
         ...bad,
       ]);
-      writeHeader(batch, {
-        isReset: false,
-        epoch: 1,
-        number: 1,
-        oldest: 1,
-        acknowledgedEpoch: 0,
-        acknowledged: 0,
-      });
+      writeHeader(batch, FIRST);
       expect(() => side.link.receive(batch)).toThrow(badData);
     }
   });
@@ -490,17 +490,8 @@ describe('a batch that is broken', () => {
       if (isBroken && number === 1) batch[HEADER_BYTES] = 99;
       return [batch];
     });
-    const { link } = two;
-    const receive = link.receive.bind(link);
     let rejected = 0;
-    link.receive = (batch) => {
-      try {
-        receive(batch);
-      } catch (error) {
-        expect(error).toEqual(badData);
-        rejected += 1;
-      }
-    };
+    whenRejected(two, () => (rejected += 1));
     send(one, 1);
     await expect.poll(() => resets).toBe(1);
     isBroken = false;
@@ -521,17 +512,11 @@ describe('a batch that is broken', () => {
       if (isBroken && readHeader(batch).number > 0) batch[HEADER_BYTES] = 99;
       return [batch];
     });
-    const { link } = one;
-    const receive = link.receive.bind(link);
     let rejected = 0;
-    link.receive = (batch) => {
-      try {
-        receive(batch);
-      } catch {
-        rejected += 1;
-        isBroken = false;
-      }
-    };
+    whenRejected(one, () => {
+      rejected += 1;
+      isBroken = false;
+    });
     two.isFast = false;
     send(one, 0);
     await expect.poll(() => numbersOf(two)).toEqual([0]);
@@ -546,14 +531,7 @@ describe('a batch that is broken', () => {
 
   it('of an unknown record is refused, as is a message on a channel that is not open', () => {
     const batch = new Uint8Array(HEADER_BYTES + 5);
-    writeHeader(batch, {
-      isReset: false,
-      epoch: 1,
-      number: 1,
-      oldest: 1,
-      acknowledgedEpoch: 0,
-      acknowledged: 0,
-    });
+    writeHeader(batch, FIRST);
     batch[HEADER_BYTES] = 99;
     expect(() => [...readRecords(batch)]).toThrow(badData);
     expect(readHeader(batch)).toMatchObject({ epoch: 1, number: 1, isReset: false });
