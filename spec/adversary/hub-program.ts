@@ -1,5 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 
+import { filter, firstValueFrom } from 'rxjs';
+
 import { Communicator, type CommunicatorOptions, Endpoint, Mode } from '../../lib/index.js';
 
 /** The app IDs of the hub, by what it does with a message. */
@@ -22,7 +24,7 @@ export interface HubSettings {
 
 /** What it tells of itself. */
 export interface HubReport {
-  /** Where it listens. */
+  /** Where it listens: `url`, then `also`. */
   readonly urls: readonly string[];
   /** After a collection. */
   readonly heapBytes: number;
@@ -54,7 +56,6 @@ async function run({ url, also, options, connProps }: HubSettings): Promise<void
     return new Promise(() => undefined);
   });
   hub.addConnector(url, Mode.PASSIVE);
-  if (also !== undefined) hub.addConnector(also, Mode.PASSIVE);
   const report = (): void => {
     globalThis.gc?.();
     // Unlike `process.memoryUsage` it opens no file, so it works where there are no more to be had.
@@ -74,6 +75,12 @@ async function run({ url, also, options, connProps }: HubSettings): Promise<void
   process.on('message', report);
   process.once('disconnect', () => process.exit());
   await hub.start();
+  if (also !== undefined) {
+    // Only now, so that its URL comes second: two that start together are told in any order.
+    const listens = firstValueFrom(hub.lifecycle$.pipe(filter(({ type }) => type === 'listening')));
+    hub.addConnector(also, Mode.PASSIVE);
+    await listens;
+  }
   report();
 }
 
