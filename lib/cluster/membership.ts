@@ -103,10 +103,12 @@ export class Membership {
     publish(encodeBeat({ replica: self, ...state, common, sentTo: hops.summary }));
   }
 
-  /** Says that we have joined. */
+  /** Says that we have joined, and tells again of those that differ: while one joins, nobody hears of changes. */
   join(): void {
     this.#state = 'joined';
     this.beat();
+    for (const [replica, difference] of this.#differing)
+      this.#changes.next({ type: 'differs', replica, difference });
   }
 
   /** Says that we leave, now and to whoever comes. */

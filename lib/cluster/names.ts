@@ -102,11 +102,13 @@ export class Names {
       if (entry.replica === replica) yield [name, revision];
   }
 
-  /** How many endpoints each replica has, watchers apart. */
+  /** How many endpoints each replica has, watchers apart. Under the local name there is none: such an entry is forged. */
   count(): ReadonlyMap<string, number> {
+    const { localName } = this.#context.host;
     const counts = new Map<string, number>();
-    for (const { entry } of this.#table.values())
-      if (!isWatcher(entry.endpoint)) counts.set(entry.replica, (counts.get(entry.replica) ?? 0) + 1);
+    for (const [name, { entry }] of this.#table)
+      if (name !== localName && !isWatcher(entry.endpoint))
+        counts.set(entry.replica, (counts.get(entry.replica) ?? 0) + 1);
     return counts;
   }
 
@@ -298,7 +300,7 @@ export class Names {
       await silence.asking;
       return undefined;
     }
-    const asked = after(silence.againMs).then(ask);
+    const asked = after(Math.min(silence.againMs, timeoutMs)).then(ask);
     silence.asking = asked.then(({ isThere }) => {
       silence.asking = undefined;
       silence.againMs = Math.min(2 * silence.againMs, MAX_AGAIN_MS);

@@ -434,7 +434,9 @@ function close(session: Session, reason?: CommError): Effect {
 }
 
 function overdue(session: Session, { handshakeTimeoutMs }: Rules): CommError {
-  const what = session.isVerifying ? 'verifyEndpoint gave no answer' : 'no handshake';
+  const what = session.isVerifying
+    ? 'verifyEndpoint, or the claim of its name, gave no answer'
+    : 'no handshake';
   return new CommError(CommErrorCode.TIMEOUT, `${place(session)}: ${what} within ${handshakeTimeoutMs} ms`);
 }
 

@@ -60,6 +60,17 @@ describe('a replica that other ones differ from', () => {
     expect(() => members.requireFit()).not.toThrow();
   });
 
+  it('tells of it again once it has joined itself: while it joins, nobody hears', () => {
+    const { members, changes, hear } = membership();
+    hear('a');
+    hear('z', { isJoining: true, common: misfit });
+    hear('y', { isJoining: true, common: misfit });
+    hear('y', { isLeaving: true });
+    const before = changes.length;
+    members.join();
+    expect(changes.slice(before)).toEqual(['z differs']);
+  });
+
   it('takes one of an earlier version, which does not say, for one that fits', () => {
     const { members } = membership();
     members.takeBeat(encodeMap({ replica: 'old', isLeaving: false }).slice());

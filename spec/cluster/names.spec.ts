@@ -314,6 +314,20 @@ describe('names', () => {
     expect(b.changes[0]).toEqual(['site', 'a']);
   });
 
+  it('are counted for each replica, but for a forged one, that of the hub', async () => {
+    const world = new World(4);
+    const [a, b] = places(world);
+    await a.connect('site-1');
+    await b.connect('site-2');
+    await b.connect('site-3');
+    world.change('server', { replica: 'b', generation: 9, endpoint: new Endpoint('server') }, 0);
+    await settled(world, 'site-1');
+    expect([...a.names.count()].sort()).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+  });
+
   it('that are asked for while the answer to our own write is on its way are let go of behind that', async () => {
     const world = new World(6);
     const [a] = places(world);

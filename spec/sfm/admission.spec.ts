@@ -179,7 +179,9 @@ describe('verifyEndpoint', () => {
       at(2_999, () => expect([connection.isOpen, answer.observed]).toEqual([true, true]));
       at(3_001, () => expect([connection.isOpen, answer.observed]).toEqual([false, false]));
     });
-    const message = expect.stringContaining('verifyEndpoint gave no answer within 3000 ms') as unknown;
+    const message = expect.stringContaining(
+      'verifyEndpoint, or the claim of its name, gave no answer within 3000 ms',
+    ) as unknown;
     expect(ofType('disconnected')).toMatchObject([{ error: { code: CommErrorCode.TIMEOUT, message } }]);
   });
 

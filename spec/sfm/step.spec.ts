@@ -667,7 +667,7 @@ describe('a session that ends', () => {
 describe('a handshake that is overdue', () => {
   it.each([
     [false, 'no handshake within 10000 ms'],
-    [true, 'verifyEndpoint gave no answer within 10000 ms'],
+    [true, 'verifyEndpoint, or the claim of its name, gave no answer within 10000 ms'],
   ])('says what was missing: verifying %s', (isVerifying, text) => {
     plain('A').isVerifying = isVerifying;
     const message = expect.stringContaining(`A (A:1): ${text}`) as unknown;
