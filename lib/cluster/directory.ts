@@ -120,15 +120,17 @@ export class Directory {
    * Takes a name.
    *
    * @param revision - of the entry that is replaced; 0 where there must be none
-   * @returns the new revision; `undefined` where the entry has changed in between
+   * @param isWanted - asked when its turn comes: of thousands that come at once some have gone by then
+   * @returns the new revision; `undefined` where the entry has changed in between, or is not wanted
    */
-  async write(entry: Entry, revision: number): Promise<number | undefined> {
+  async write(entry: Entry, revision: number, isWanted: () => boolean): Promise<number | undefined> {
     const key = keyOf(entry.endpoint.name);
     const value = encodeEntry(entry);
     return this.#inTurn(() =>
-      unlessConflict(() =>
-        revision === 0 ? this.#opened.create(key, value) : this.#opened.update(key, value, revision),
-      ),
+      unlessConflict(async () => {
+        if (!isWanted()) return undefined;
+        return revision === 0 ? this.#opened.create(key, value) : this.#opened.update(key, value, revision);
+      }),
     );
   }
 

@@ -237,8 +237,8 @@ export class Names {
       if (!isWanted()) return;
       const generation = this.#own.get(name)?.entry.generation ?? (this.#generation += 1);
       const entry = { replica: self, generation, endpoint };
-      const written = await this.#write(entry, before);
-      if (written === 'ours') return;
+      const written = await this.#write(entry, before, isWanted);
+      if (written === 'ours' || !isWanted()) return;
       if (written === 'overtaken') throw notFree(name, 'a newer connection at another replica has it');
       if (now() > deadline) throw notFree(name, 'others want it too');
       const read = await directory.read(name);
@@ -336,7 +336,7 @@ export class Names {
         this.#own.delete(name);
         return;
       }
-      if ((await this.#write(own.entry, 0)) === 'ours') return;
+      if ((await this.#write(own.entry, 0, () => true)) === 'ours') return;
       const { revision, entry } = await directory.read(name);
       if (entry !== undefined && entry.replica !== self) {
         this.#own.delete(name);
@@ -372,13 +372,18 @@ export class Names {
   /**
    * Writes an entry of ours.
    *
-   * @returns `conflict` where the entry before has changed; `overtaken` where ours was written, and replaced by now
+   * @returns `conflict` where the entry before has changed, or ours is not wanted any more; `overtaken` where ours was
+   * written, and replaced by now
    */
-  async #write(entry: Entry, before: number): Promise<'ours' | 'conflict' | 'overtaken'> {
+  async #write(
+    entry: Entry,
+    before: number,
+    isWanted: () => boolean,
+  ): Promise<'ours' | 'conflict' | 'overtaken'> {
     const { name } = entry.endpoint;
     const { self, directory, changed } = this.#context;
     const replaced = this.get(name)?.replica;
-    const writing: Writing = { answer: directory.write(entry, before), latest: 0 };
+    const writing: Writing = { answer: directory.write(entry, before, isWanted), latest: 0 };
     this.#writing.set(name, writing);
     try {
       const revision = await writing.answer;

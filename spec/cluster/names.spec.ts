@@ -81,9 +81,10 @@ class Place {
           const known = world.entries.get(name);
           return { revision: known?.revision ?? 0, entry: known?.entry };
         },
-        write: async (entry, revision) => {
+        write: async (entry, revision, isWanted) => {
           await this.#awake();
           this.#fail();
+          if (!isWanted()) return undefined;
           const written = world.change(entry.endpoint.name, entry, revision);
           await this.#awake();
           return written;
@@ -326,6 +327,24 @@ describe('names', () => {
       ['a', 1],
       ['b', 2],
     ]);
+  });
+
+  it('of newcomers that have gone before their turn came are written by nobody', async () => {
+    const world = new World(5);
+    const [a] = places(world);
+    let isThere = true;
+    a.isFrozen = true;
+    const claiming = a.names.claim(
+      new Endpoint('site', {}, {}, EndpointState.READY),
+      () => isThere,
+      () => a.sessions.add('site'),
+    );
+    await turn();
+    isThere = false;
+    a.isFrozen = false;
+    await claiming;
+    expect(await settled(world, 'site')).toEqual([undefined, []]);
+    expect(world.entries.has('site')).toBe(false);
   });
 
   it('that are asked for while the answer to our own write is on its way are let go of behind that', async () => {
