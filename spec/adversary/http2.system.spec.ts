@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { untilClosed } from '../../lib/drivers/node/until-closed.js';
 import { CommErrorCode, type CommunicatorOptions, QueueFullError, textOf } from '../../lib/index.js';
 import { FrameType } from '../../lib/wire/prefix.js';
 import { framed, rawCall, rawStream, statusOf } from '../drivers/grpc/raw-call.js';
@@ -94,7 +95,7 @@ describe.each(['grpc', 'grpcs'])('an HTTP/2 peer on %s', (scheme) => {
     const ends = all.map(async ([name, frames], index) => {
       const socket = sockets[index];
       if (socket === undefined) return;
-      const closed = new Promise((resolve) => socket.once('close', resolve));
+      const closed = untilClosed(socket);
       socket.write(Buffer.concat([call(1, hello({ endpoint_name: `raw-${index}` })), ...frames]));
       const drip = setInterval(() => socket.write(UNREAD.PING), DRIP_MS);
       await closed;
@@ -119,7 +120,7 @@ describe('an HTTP/2 peer', () => {
     for (const [index, socket] of sockets.entries()) {
       socket.write(stages[index] ?? '');
       socket.resetAndDestroy();
-      await once(socket, 'close');
+      await untilClosed(socket);
     }
     await stage.expectUndisturbed();
   });
@@ -127,7 +128,7 @@ describe('an HTTP/2 peer', () => {
   it.each(Object.entries(UNREAD))('that floods with %s and reads nothing is let go', async (_name, flood) => {
     const [stage, socket] = await openSession('grpc');
     socket.pause();
-    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const closed = untilClosed(socket);
     socket.write(call(1, hello()));
     const batch = Buffer.concat(Array.from({ length: 2_000 }, () => flood));
     let sent = 0;
@@ -140,7 +141,7 @@ describe('an HTTP/2 peer', () => {
 
   it('that opens streams and resets them at once is let go', async () => {
     const [stage, socket] = await openSession('grpc');
-    const closed = once(socket, 'close');
+    const closed = untilClosed(socket);
     for (let id = 1; id < 20_000 && socket.writable; id += 2) {
       const bytes = Buffer.concat([h2(Type.HEADERS, id, CALL, END_HEADERS), h2(Type.RST_STREAM, id, u32(8))]);
       if (!socket.write(bytes)) await new Promise(setImmediate);
@@ -179,7 +180,7 @@ describe('an HTTP/2 peer', () => {
       for (let n = 0; n < 100; n += 1) send();
     }).toThrow(QueueFullError);
     await stage.expectUndisturbed();
-    const closed = once(socket, 'close');
+    const closed = untilClosed(socket);
     await stage.hub.stop();
     await closed;
   });

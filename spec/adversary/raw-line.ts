@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 
+import { untilClosed } from '../../lib/drivers/node/until-closed.js';
 import { framed, rawStream } from '../drivers/grpc/raw-call.js';
 import { upgradeRequest } from '../drivers/websocket/raw-client.js';
 import { grpcFrame } from '../support/grpc-frame.js';
@@ -70,7 +71,7 @@ export function wsFrame(opcode: number, payload: Uint8Array = new Uint8Array(0),
 }
 
 function lineOf(stream: Duplex, wrap: (frame: Uint8Array) => Uint8Array): RawLine {
-  const closed = new Promise((resolve) => stream.once('close', resolve));
+  const closed = untilClosed(stream);
   let received = 0;
   stream.on('error', () => undefined);
   stream.on('data', (chunk: Uint8Array) => (received += chunk.length));

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it } from 'vitest';
@@ -60,8 +58,8 @@ describe('a peer that sends its greeting byte by byte', () => {
     const left = new Set(Object.keys(SLOW));
     const slow = Object.entries(SLOW).map(async ([scheme, bytes]) => {
       const stage = await open(scheme);
-      const { socket } = await RawPeer.connect(stage.url);
-      await drip(socket, bytes);
+      using peer = await RawPeer.connect(stage.url);
+      await drip(peer, bytes);
       left.delete(scheme);
       await stage.expectUndisturbed();
     });
@@ -71,10 +69,10 @@ describe('a peer that sends its greeting byte by byte', () => {
 });
 
 /** Writes slowly; resolves when the other side has closed. */
-async function drip(socket: Socket, bytes: Uint8Array): Promise<void> {
-  const closed = once(socket, 'close').then(() => true);
+async function drip(peer: RawPeer, bytes: Uint8Array): Promise<void> {
+  const closed = peer.closed().then(() => true);
   for (const byte of bytes) {
-    socket.write(Uint8Array.of(byte));
+    peer.send(Uint8Array.of(byte));
     if (await Promise.race([closed, sleep(DRIP_MS, false)])) return;
   }
   await closed;

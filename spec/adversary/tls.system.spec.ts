@@ -3,6 +3,7 @@ import { connect } from 'node:tls';
 
 import { afterEach, describe, it } from 'vitest';
 
+import { untilClosed } from '../../lib/drivers/node/until-closed.js';
 import { testCertificates } from '../support/certificates.js';
 import { stopAll } from '../support/communicators.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -37,7 +38,7 @@ describe.each(SECURE)('a TLS peer on %s', (scheme) => {
   it('that negotiates again and again is closed, alone', async () => {
     const stage = await open(scheme);
     const socket = tlsTo(stage);
-    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const closed = untilClosed(socket);
     await once(socket, 'secureConnect');
     // Node allows three in ten minutes.
     for (let n = 0; n < 10 && !socket.destroyed; n += 1)
@@ -53,7 +54,7 @@ describe.each(SECURE)('a TLS peer on %s', (scheme) => {
     const stage = await open(scheme);
     for (const bytes of [0, 3, 5, 11, 200]) {
       const { socket } = await RawPeer.connect(stage.url);
-      const closed = once(socket, 'close');
+      const closed = untilClosed(socket);
       socket.write(START.subarray(0, bytes), () => socket.resetAndDestroy());
       await closed;
     }

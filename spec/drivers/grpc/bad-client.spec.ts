@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { untilClosed } from '../../../lib/drivers/node/until-closed.js';
 import { GrpcDriver } from '../../../lib/drivers/grpc/grpc-driver.js';
 import { STREAM_PATH } from '../../../lib/drivers/grpc/http2.js';
 import { CommErrorCode } from '../../../lib/index.js';
@@ -64,7 +65,7 @@ describe('a gRPC listener', () => {
     const socket = connectTcp({ ...(host === undefined ? {} : { host }), port });
     socket.on('error', () => undefined).resume();
     socket.write(junk);
-    await once(socket, 'close');
+    await untilClosed(socket);
     const received = firstValueFrom(connection.frames$);
     client.stream.write(framed(grpcFrame(1, frameOf(2, 2))));
     expect(await received).toEqual(frameOf(2, 2));

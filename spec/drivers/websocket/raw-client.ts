@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
+import { untilClosed } from '../../../lib/drivers/node/until-closed.js';
+
 /** Everything that a server answers to some bytes, until it closes. */
 export async function answerTo(url: string, bytes: string | Uint8Array): Promise<string> {
   const socket = await open(url);
@@ -9,7 +11,7 @@ export async function answerTo(url: string, bytes: string | Uint8Array): Promise
   // A server that closes while it is being written to resets the connection, which is an answer too.
   socket.on('error', () => undefined);
   socket.write(bytes);
-  await once(socket, 'close');
+  await untilClosed(socket);
   return Buffer.concat(chunks).toString('latin1');
 }
 
