@@ -13,6 +13,8 @@ import { type Child, ChildEnd, childRun } from './child-run.js';
 const log = logger('nats');
 
 const HOST = '127.0.0.1';
+/** The name of the file with its settings, which it is started with. */
+const SETTINGS = 'rxflare-nats.conf';
 /** NATS takes a free one. */
 const ANY_PORT = -1;
 
@@ -64,7 +66,7 @@ function pidFileIn(store: string): string {
 
 /** The token is in a file, since other users can see arguments. */
 function writeSettings(store: string, port: number, token: string): string {
-  const path = join(store, 'rxflare-nats.conf');
+  const path = join(store, SETTINGS);
   const pidFile = pidFileIn(store);
   requireFree(store, pidFile);
   const lines = [
@@ -86,11 +88,20 @@ function writeSettings(store: string, port: number, token: string): string {
 /** Two servers would destroy what is in one folder. One that has lost its command still has it. */
 function requireFree(store: string, pidFile: string): void {
   const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
-  if (pid > 0 && isAlive(pid))
+  if (pid > 0 && isAlive(pid) && mayBeOurs(pid))
     throw new CommError(
       CommErrorCode.BAD_CONFIG,
       `--nats-store: process ${pid} has ${store}: end it, or give another folder`,
     );
+}
+
+/** After a power loss the number may be that of any process. Linux tells what it was started with. */
+function mayBeOurs(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(SETTINGS);
+  } catch {
+    return true;
+  }
 }
 
 function isAlive(pid: number): boolean {

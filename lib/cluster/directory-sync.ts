@@ -1,4 +1,4 @@
-import { firstValueFrom, Subject } from 'rxjs';
+import { firstValueFrom, from, lastValueFrom, mergeMap, Subject } from 'rxjs';
 
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { logger } from '../log.js';
@@ -13,6 +13,9 @@ const READ_TIMEOUT_MS = 60_000;
 
 /** How long to wait before it is read again. */
 const AGAIN_MS = 500;
+
+/** How many entries that others have left are deleted at a time: newcomers write too, and would wait behind all. */
+const REMOVALS = 16;
 
 /** What keeps us and the directory in step needs these. */
 export interface DirectorySyncContext {
@@ -50,7 +53,6 @@ export class DirectorySync {
   /** Gone replicas whose entries are being deleted. */
   readonly #cleaning = new Set<string>();
   #state: State = { type: 'away' };
-  #wasRead = false;
 
   constructor(context: DirectorySyncContext) {
     this.#context = context;
@@ -147,7 +149,6 @@ export class DirectorySync {
       while (seen < mark) await firstValueFrom(this.#markers);
       if (this.#state !== reading) return;
       names.endReplay();
-      this.#wasRead = true;
       whenRead();
       this.#become('connected');
     } finally {
@@ -162,8 +163,8 @@ export class DirectorySync {
     else {
       if (event.name === localName && event.entry !== undefined)
         reject('an entry of the directory has the local name');
-      // What is written now, a living replica has written; what was there may be left of a dead one.
-      if (event.entry !== undefined) members.seen(event.entry.replica, this.isConnected || !this.#wasRead);
+      // An entry may be left of a dead one: after a crash NATS shows even some that were deleted.
+      if (event.entry !== undefined) members.noteTrace(event.entry.replica);
       names.take(event);
     }
   }
@@ -178,10 +179,7 @@ export class DirectorySync {
       if (!isGone) this.#markers.next(revision);
       // Somebody took us for gone.
       else directory.mark(self).catch(() => undefined);
-    } else if (isGone) return;
-    else if (this.isConnected) members.seen(replica, true);
-    // Of those that were there before us, some may be dead.
-    else members.noteTrace(replica);
+    } else if (!isGone) members.noteTrace(replica);
   }
 
   #cleanUp(): void {
@@ -198,8 +196,12 @@ export class DirectorySync {
   }
 
   async #removeAll(replica: string, left: readonly (readonly [string, number])[]): Promise<void> {
-    const { directory } = this.#context;
-    await Promise.all(left.map(([name, revision]) => directory.remove(name, revision)));
+    const { directory, names } = this.#context;
+    const remove = async ([name, revision]: readonly [string, number]): Promise<void> => {
+      // Most of them come in elsewhere meanwhile.
+      if (names.get(name)?.replica === replica) await directory.remove(name, revision);
+    };
+    await lastValueFrom(from(left).pipe(mergeMap(remove, REMOVALS)), { defaultValue: undefined });
     await directory.unmark(replica);
   }
 

@@ -30,8 +30,10 @@ export class Lives {
     return this.#seenAt.has(replica);
   }
 
-  isGone(replica: string): boolean {
-    return this.#goneSince.has(replica);
+  /** For how long a replica has been gone; `undefined` where it is not, or nothing is left of it. */
+  goneForMs(replica: string, now: number): number | undefined {
+    const since = this.#goneSince.get(replica);
+    return since === undefined ? undefined : now - since;
   }
 
   /** A sign of life. @returns whether the replica was not taken for alive before */

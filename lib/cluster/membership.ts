@@ -3,7 +3,7 @@ import { type Observable, Subject } from 'rxjs';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { logger } from '../log.js';
 import { quoted } from '../quoted.js';
-import { type Common, decodeBeat, encodeBeat } from './beat.js';
+import { type Beat, type Common, decodeBeat, encodeBeat } from './beat.js';
 import type { Hops } from './hops.js';
 import { Lives } from './lives.js';
 
@@ -44,9 +44,13 @@ export class Membership {
   readonly #closing = new Set<string>();
   /** Those that have other options, and which. */
   readonly #differing = new Map<string, string>();
-  /** Those that have given a beat, and whether they were joining then. */
-  readonly #heard = new Map<string, boolean>();
+  /** The latest beats. */
+  readonly #heard = new Map<string, Pick<Beat, 'isJoining' | 'common'>>();
   #state: 'joining' | 'joined' | 'leaving' = 'joining';
+  /** When our latest beat came back, as it does but on a connection with `noEcho`. */
+  #echoedAt: number | undefined;
+  /** When beats of ours came back again, after a time in which none did. */
+  #hearingSince = -Infinity;
 
   constructor(context: MembershipContext) {
     this.#context = context;
@@ -84,12 +88,24 @@ export class Membership {
     const rank = [...alive, this.#context.self].sort().indexOf(this.#context.self);
     return this.#lives
       .gone(this.#context.now())
-      .filter(([, goneForMs]) => goneForMs >= (rank * 4 + 1) * periodMs)
+      .filter(([replica, goneForMs]) => goneForMs >= (rank * 4 + 1) * periodMs && !this.mayLive(replica))
       .map(([replica]) => replica);
   }
 
   isAlive(replica: string): boolean {
     return this.#lives.isAlive(replica);
+  }
+
+  /**
+   * Whether a replica may have connections, though it is silent: while our own beats do not come back, it is NATS that is
+   * silent, and behind that all get a whole time again, as does one that was never heard. Until then nobody takes what it
+   * has.
+   */
+  mayLive(replica: string): boolean {
+    const now = this.#context.now();
+    const isInTime = (forMs: number): boolean => forMs < this.#context.common.replicaTimeoutMs;
+    if (this.isAlive(replica) || this.#isDeafAt(now) || isInTime(now - this.#hearingSince)) return true;
+    return !this.#heard.has(replica) && isInTime(this.#lives.goneForMs(replica, now) ?? Infinity);
   }
 
   isClosing(replica: string): boolean {
@@ -120,42 +136,53 @@ export class Membership {
   /** Takes a sign of life. @throws CommError `BAD_DATA` where it is broken */
   takeBeat(beat: Uint8Array): void {
     const { replica, isJoining, isLeaving, common, sentTo } = decodeBeat(beat);
+    if (replica === this.#context.self) {
+      this.#noteEcho();
+      return;
+    }
     if (isLeaving) {
       if (this.#lives.left(replica, this.#context.now())) this.#noteGone(replica);
       return;
     }
-    this.seen(replica, true);
+    this.seen(replica);
     if (!this.isAlive(replica)) return;
     this.#context.hops.take(replica, sentTo);
-    this.#heard.set(replica, isJoining);
+    this.#heard.set(replica, { isJoining, common });
     if (common !== undefined) this.#noteCommon(replica, common);
     this.#beats.next();
   }
 
   /**
-   * One that joins too keeps nobody out: those that have joined refuse it. Where none has, the first one of two stays.
+   * One of those that have joined has to have the same options. Where none has joined, most of those that join decide,
+   * and of as many the first one.
    *
-   * @throws CommError `BAD_CONFIG` where another replica has other options
+   * @throws CommError `BAD_CONFIG` where we may not join
    */
   requireFit(): void {
-    const isMember = (replica: string): boolean =>
-      this.#heard.get(replica) === false && !this.#differing.has(replica);
-    const hasMembers = this.#lives.alive.some(isMember);
-    for (const [replica, difference] of this.#differing)
-      if (this.#heard.get(replica) !== true || (!hasMembers && replica < this.#context.self))
-        throw new CommError(CommErrorCode.BAD_CONFIG, `cluster: ${difference}`);
+    const { self, common } = this.#context;
+    const heard = this.#lives.alive.flatMap((replica) => {
+      const beat = this.#heard.get(replica);
+      return beat === undefined
+        ? []
+        : [{ replica, isJoining: beat.isJoining, common: beat.common ?? common }];
+    });
+    const members = heard.filter(({ isJoining }) => !isJoining);
+    const fits = ({ replica }: { readonly replica: string }): boolean => !this.#differing.has(replica);
+    const others = members.length > 0 ? members : heard;
+    const isFit =
+      members.length > 0
+        ? members.some(fits)
+        : same(mostCommon([...others, { replica: self, common }]), common);
+    const misfit = others.find((each) => !fits(each));
+    if (isFit || misfit === undefined) return;
+    throw new CommError(CommErrorCode.BAD_CONFIG, `cluster: ${this.#differing.get(misfit.replica)}`);
   }
 
-  /**
-   * Something is there of a replica.
-   *
-   * @param isProof - it lives now, even if it was taken for gone
-   */
-  seen(replica: string, isProof: boolean): void {
+  /** A replica lives, even if it was taken for gone. */
+  seen(replica: string): void {
     const lives = this.#lives;
-    const isAlive = lives.isAlive(replica);
-    if (replica === this.#context.self || (!isProof && (isAlive || lives.isGone(replica)))) return;
-    if (!isAlive && lives.alive.length >= MAX_REPLICAS) return;
+    if (replica === this.#context.self) return;
+    if (!lives.isAlive(replica) && lives.alive.length >= MAX_REPLICAS) return;
     if (!lives.seen(replica, this.#context.now())) return;
     this.#changes.next({ type: 'joined', replica });
     // So that it knows us at once too.
@@ -164,7 +191,7 @@ export class Membership {
 
   /** Something is left of a replica, which may be dead. */
   noteTrace(replica: string): void {
-    this.#lives.noteTrace(replica, this.#context.now());
+    if (replica !== this.#context.self) this.#lives.noteTrace(replica, this.#context.now());
   }
 
   /** A replica is about to stop. */
@@ -194,6 +221,17 @@ export class Membership {
     }
   }
 
+  #noteEcho(): void {
+    const now = this.#context.now();
+    if (this.#isDeafAt(now)) this.#hearingSince = now;
+    this.#echoedAt = now;
+  }
+
+  /** Our beats do not come back. Where they never did, that says nothing. */
+  #isDeafAt(now: number): boolean {
+    return this.#echoedAt !== undefined && now - this.#echoedAt > 2 * this.periodMs;
+  }
+
   #noteGone(replica: string): void {
     this.#differing.delete(replica);
     this.#changes.next({ type: 'gone', replica });
@@ -206,6 +244,18 @@ export class Membership {
     this.#differing.set(replica, difference);
     this.#changes.next({ type: 'differs', replica, difference });
   }
+}
+
+function same(one: Common, other: Common): boolean {
+  return one.localName === other.localName && one.replicaTimeoutMs === other.replicaTimeoutMs;
+}
+
+/** The options that most have, and of as many those of the first one, in the order of the IDs. */
+function mostCommon(all: readonly { readonly replica: string; readonly common: Common }[]): Common {
+  const inOrder = [...all].sort((one, other) => (one.replica < other.replica ? -1 : 1));
+  const votes = ({ common }: { readonly common: Common }): number =>
+    inOrder.filter((each) => same(each.common, common)).length;
+  return inOrder.reduce((best, each) => (votes(each) > votes(best) ? each : best)).common;
 }
 
 function differenceOf(replica: string, theirs: Common, ours: Common): string | undefined {

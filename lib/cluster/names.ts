@@ -17,6 +17,9 @@ const AGAIN_MS = 50;
 /** The longest such wait for a holder, twice the one before. */
 const MAX_AGAIN_MS = 800;
 
+/** The part of its handshake that a newcomer waits for a holder. */
+const PATIENCE = 5 / 8;
+
 /** An entry with its revision. */
 export interface Known {
   readonly entry: Entry;
@@ -30,7 +33,8 @@ export interface NamesContext {
   readonly directory: Pick<Directory, 'read' | 'write' | 'remove'>;
   readonly now: () => number;
   readonly after: (ms: number) => Promise<void>;
-  readonly isAlive: (replica: string) => boolean;
+  /** Whether a replica may have connections: then it is asked to let go. */
+  readonly mayLive: (replica: string) => boolean;
   /** Asks the holder of a name to let go of it. Rejects where it does not answer. */
   readonly requestRelease: (
     replica: string,
@@ -164,7 +168,7 @@ export class Names {
   /** Does again what failed. To be called now and then, while NATS is there. */
   retry(): void {
     for (const replica of this.#silences.keys())
-      if (!this.#context.isAlive(replica)) this.#silences.delete(replica);
+      if (!this.#context.mayLive(replica)) this.#silences.delete(replica);
     if (this.#replay !== undefined) return;
     const names = [...this.#amiss];
     this.#amiss.clear();
@@ -227,8 +231,8 @@ export class Names {
   async #take(endpoint: Endpoint, isWanted: () => boolean): Promise<void> {
     const { name } = endpoint;
     const { self, host, directory, now, after } = this.#context;
-    // Both sides time the handshake: half of it leaves room for the rest.
-    const deadline = now() + host.settings.handshakeTimeoutMs / 2;
+    // A holder may take half of the time of a handshake to hear whether its site lives.
+    const deadline = now() + host.settings.handshakeTimeoutMs * PATIENCE;
     let known = this.#replay?.get(name) ?? this.#table.get(name);
     let before = known?.revision ?? 0;
     for (;;) {
@@ -257,10 +261,10 @@ export class Names {
     deadline: number,
     isWanted: () => boolean,
   ): Promise<void> {
-    const { self, host, now, isAlive } = this.#context;
+    const { self, host, now, mayLive } = this.#context;
     const { duplicateName: rule } = host.settings;
     const { replica } = entry;
-    while (isAlive(replica) && isWanted()) {
+    while (mayLive(replica) && isWanted()) {
       const left = deadline - now();
       if (left <= 0) throw notFree(name, `replica ${replica}, which has it, gives no answer`);
       const answer = await this.#ask(replica, { name, revision, by: self, rule }, left);

@@ -28,6 +28,8 @@ function remedy(name: string, text: string, cause: string): [CommErrorCode, stri
       ': NATS does not answer, as one does that wants a certificate and gets none that it trusts',
     ];
   if (name === 'InvalidArgumentError') return [BAD_CONFIG, ''];
+  if (/insufficient (storage )?resources|resource limits exceeded|maximum bytes exceeded/i.test(text))
+    return [NOT_READY, ': its JetStream has no room left: give it more, or delete what nobody needs'];
   if (/replicas > 1 not supported/i.test(text))
     return [BAD_CONFIG, ': storageReplicas needs a NATS cluster of as many servers'];
   if (text.includes("does not support 'tls'")) return [BAD_CONFIG, ': it has no TLS, so ask for none'];

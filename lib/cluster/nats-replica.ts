@@ -120,7 +120,7 @@ export class NatsReplica implements Replica {
       directory,
       now,
       after,
-      isAlive: (replica) => this.#members.isAlive(replica),
+      mayLive: (replica) => this.#members.mayLive(replica),
       requestRelease: (...request) => requestRelease(this.#bus, ...request),
       changed: (name, before) => this.#changes.note(name, before),
     });
@@ -148,6 +148,7 @@ export class NatsReplica implements Replica {
       host,
       rules: options.deliver,
       others: () => this.#members.open,
+      isConnected: () => this.isConnected,
       sinkTo: (replica) => this.#links.to(replica).spread,
     });
     this.spread = (received) => this.#spreading.spread(received);
@@ -272,9 +273,11 @@ export class NatsReplica implements Replica {
   /** Errors before the handshake of a newcomer is over, which would end without the reason. */
   #overdue({ name }: Endpoint): Observable<never> {
     const { handshakeTimeoutMs, scheduler } = this.#host.settings;
-    return timer(handshakeTimeoutMs * PATIENCE, scheduler).pipe(
+    const ms = handshakeTimeoutMs * PATIENCE;
+    const text = `cluster: nobody could tell within ${ms} ms whether the name ${name} is free: NATS is slow, or others want it too`;
+    return timer(ms, scheduler).pipe(
       map(() => {
-        throw this.#undecided(name, new Error('NATS gives no answer'));
+        throw this.#undecided(name, new CommError(CommErrorCode.TIMEOUT, text));
       }),
     );
   }
@@ -303,6 +306,7 @@ export class NatsReplica implements Replica {
       this.#bus.requireRights();
       await this.#until(this.#members.beats$, () => this.#members.hasHeardAll, HEAR_MS);
       this.#members.requireFit();
+      this.#changes.show();
     } catch (error) {
       // A connection that comes later tries again.
       this.#joining = undefined;
@@ -461,7 +465,7 @@ export class NatsReplica implements Replica {
   #takeBatch(replica: string, batch: Uint8Array): void {
     // A stranger gives a sign of life first; what it sent comes again.
     if (!this.#members.isAlive(replica)) return;
-    this.#members.seen(replica, true);
+    this.#members.seen(replica);
     this.#links.to(replica).receive(batch);
   }
 

@@ -2,6 +2,7 @@ import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-n
 
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { requireAppId } from '../message.js';
+import { quoted } from '../quoted.js';
 import type { DeliverRule } from './spread.js';
 import { type Range, requireOptions } from '../require-options.js';
 
@@ -12,7 +13,7 @@ export interface ClusterOptions {
    * connection that the cluster opens and closes; or a connection of yours, which stays open.
    */
   readonly nats: NatsConnection | NodeConnectionOptions;
-  /** The name of the cluster: `A-Z a-z 0-9 _ -`. All replicas have the same. Clusters of other names do not meet. */
+  /** The name of the cluster: at most 200 of `A-Z a-z 0-9 _ -`. All replicas have the same. Clusters of other names do not meet. */
   readonly name: string;
   /**
    * A replica that is silent for this time is gone: its endpoints are DISCONNECTED at the others, and may connect there.
@@ -57,8 +58,8 @@ export function resolveClusterOptions(options: ClusterOptions): ResolvedClusterO
   requireOptions(options, DEFAULTS, 'cluster', RANGES);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedClusterOptions;
-  if (!/^[A-Za-z0-9_-]+$/.test(resolved.name))
-    throw badOption('name', `expected A-Z a-z 0-9 _ -, got ${JSON.stringify(resolved.name)}`);
+  if (!/^[A-Za-z0-9_-]{1,200}$/.test(resolved.name))
+    throw badOption('name', `expected at most 200 of A-Z a-z 0-9 _ -, got ${quoted(resolved.name)}`);
   if (!['file', 'memory'].includes(resolved.storage))
     throw badOption('storage', `expected 'file' or 'memory', got ${JSON.stringify(resolved.storage)}`);
   for (const [appId, rule] of Object.entries(resolved.deliver) as [string, unknown][]) {

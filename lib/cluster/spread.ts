@@ -1,3 +1,5 @@
+import { isMatching, P } from 'ts-pattern';
+
 import { addresseeOf } from '../cellnet/addressee.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { endpointNameFault } from '../endpoint.js';
@@ -12,8 +14,16 @@ import { markOf } from './replica-id.js';
  */
 export type Deliver = 'local' | 'one' | 'every' | { readonly replica: string };
 
-/** Decides for each message of an app ID. Where a function throws, its message is `local`, and the log has the reason. */
+/**
+ * Decides for each message of an app ID. Where a function throws, or answers with anything else, its message is `local`,
+ * and the log has the reason.
+ */
 export type DeliverRule = Deliver | ((received: ReceivedMessage) => Deliver);
+
+/** Whether a function of the application has answered as it should. */
+export function isDeliver(value: unknown): value is Deliver {
+  return isMatching(P.union('local', 'one', 'every', { replica: P.string }), value);
+}
 
 /**
  * The rule for cells: what answers the cell of the hub goes to the replica that asked, sent or offered. What acknowledges a

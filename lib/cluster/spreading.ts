@@ -9,7 +9,14 @@ import type { ReceivedMessage } from '../received-message.js';
 import { NOTHING } from '../stats.js';
 import { RemoteConnection } from './remote-connection.js';
 import type { RemoteSink } from './remote-sink.js';
-import { answersToAsker, decodeSpread, type Deliver, type DeliverRule, encodeSpread } from './spread.js';
+import {
+  answersToAsker,
+  decodeSpread,
+  type Deliver,
+  type DeliverRule,
+  encodeSpread,
+  isDeliver,
+} from './spread.js';
 
 const log = logger('cluster');
 
@@ -21,6 +28,8 @@ export interface SpreadingContext {
   readonly rules: Readonly<Record<number, DeliverRule>>;
   /** The replicas that live, without us, and those that are about to stop. */
   readonly others: () => readonly string[];
+  /** Whether NATS is there. */
+  readonly isConnected: () => boolean;
   /** What carries messages of our endpoints to the receivers of another replica. */
   readonly sinkTo: (replica: string) => RemoteSink;
 }
@@ -93,16 +102,23 @@ export class Spreading {
     if (rule === undefined || received.endpoint.name === this.#context.host.localName) return 'local';
     if (typeof rule !== 'function') return rule;
     try {
-      return rule(received);
+      const deliver: unknown = rule(received);
+      if (isDeliver(deliver)) return deliver;
+      log('deliver says neither of local, one, every and { replica } for app ID %d', received.appId);
+      return 'local';
     } catch (error) {
       log('deliver failed for app ID %d: %s', received.appId, messageOf(error));
       return 'local';
     }
   }
 
-  /** In turn; one that has no room is passed over. @returns whether another replica has it */
+  /**
+   * In turn; one that has no room is passed over. While NATS is away, nobody else gets any.
+   *
+   * @returns whether another replica has it
+   */
   #spreadToOne(received: ReceivedMessage): boolean {
-    const others = this.#context.others();
+    const others = this.#context.isConnected() ? this.#context.others() : [];
     for (let tries = 0; tries <= others.length; tries += 1) {
       this.#turn = (this.#turn + 1) % (others.length + 1);
       const replica = others[this.#turn];

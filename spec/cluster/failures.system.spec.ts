@@ -2,7 +2,16 @@ import { connect } from '@nats-io/transport-node';
 import { filter, firstValueFrom, map, take, timer, toArray } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Communicator, EndpointState, type LifecycleEvent, Mode, textMessage } from '../../lib/index.js';
+import { Directory } from '../../lib/cluster/directory.js';
+import { resolveClusterOptions } from '../../lib/cluster/options.js';
+import {
+  type Communicator,
+  Endpoint,
+  EndpointState,
+  type LifecycleEvent,
+  Mode,
+  textMessage,
+} from '../../lib/index.js';
 import { communicator, stopAll, untilState } from '../support/communicators.js';
 import { NatsServer } from '../support/nats-server.js';
 import { clusterName, replica, site, type TestReplica } from './cluster-of.js';
@@ -276,4 +285,61 @@ describe('NATS that is out of reach for longer than the bound, and is not closed
       await own.stop();
     }
   });
+
+  it('takes no name from a site that lives, though its replica counts as gone', async () => {
+    const own = await NatsServer.start({ jetStream: true });
+    try {
+      const options = { duplicateName: 'incumbent', handshakeTimeoutMs: 1_000 } as const;
+      const shared = { server: own, name: clusterName(), cluster: { replicaTimeoutMs: 500 }, options };
+      const [one, two] = await Promise.all([replica(shared), replica(shared)]);
+      const first = await site('site-1', one);
+      await untilState(two.hub, 'site-1');
+      const ended: LifecycleEvent[] = [];
+      first.lifecycle$
+        .pipe(filter(({ type }) => type === 'disconnected'))
+        .subscribe((event) => ended.push(event));
+      own.freeze();
+      await untilState(two.hub, 'site-1', DISCONNECTED);
+      const rival = communicator('site-1', { reconnectDelayMs: 100, maxReconnectDelayMs: 100 });
+      rival.addConnector(two.url, Mode.ACTIVE);
+      let refusals = 0;
+      rival.lifecycle$
+        .pipe(filter(({ type }) => type === 'disconnected' || type === 'refused'))
+        .subscribe(() => (refusals += 1));
+      await rival.start();
+      await expect.poll(() => refusals).toBeGreaterThan(1);
+      own.thaw();
+      await untilState(two.hub, 'site-1');
+      expect(where(two, 'site-1')).toEqual([READY, one.view.replica]);
+      const before = refusals;
+      await expect.poll(() => refusals).toBeGreaterThan(before + 1);
+      expect(where(two, 'site-1')).toEqual([READY, one.view.replica]);
+      expect(ended).toEqual([]);
+    } finally {
+      own.thaw();
+      await stopAll();
+      await own.stop();
+    }
+  });
+});
+
+it('an entry of a replica that nobody has heard is no endpoint, and goes', async () => {
+  const name = clusterName();
+  const { hub } = await replica({ server, name, cluster: { replicaTimeoutMs: 500 } });
+  const nats = await connect({ servers: server.address });
+  const directory = new Directory({ nats }, resolveClusterOptions({ nats, name }), 100);
+  await directory.watch(
+    () => undefined,
+    () => undefined,
+  );
+  const told: string[] = [];
+  hub.lifecycle$.subscribe((event) => {
+    if (event.type === 'endpoint') told.push(event.endpoint.name);
+  });
+  const entry = { replica: 'dead-1', generation: 1, endpoint: new Endpoint('ghost') };
+  expect(await directory.write(entry, 0, () => true)).toBeGreaterThan(0);
+  await expect.poll(async () => (await directory.read('ghost')).entry, { timeout: 5_000 }).toBe(undefined);
+  expect(told).toEqual([]);
+  directory.close();
+  await nats.close();
 });

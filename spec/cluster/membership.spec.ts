@@ -28,21 +28,24 @@ function membership() {
 }
 
 describe('a replica that other ones differ from', () => {
-  it('is refused by one that has joined, and by a smaller one that joins too', () => {
+  it('is refused where none that has joined fits it, and where most that join differ', () => {
     const { members, hear } = membership();
-    hear('b', { isJoining: true });
     hear('z', { isJoining: true, common: misfit });
     expect(() => members.requireFit()).not.toThrow();
     hear('c', { isJoining: true, common: misfit });
     expect(() => members.requireFit()).toThrow(badConfig);
+    hear('b', { isJoining: true });
+    expect(() => members.requireFit()).not.toThrow();
+    hear('b', { isLeaving: true });
     hear('a');
     expect(() => members.requireFit()).not.toThrow();
     hear('a', { isLeaving: true });
-    expect(() => members.requireFit()).toThrow(badConfig);
     hear('c', { isLeaving: true });
     expect(() => members.requireFit()).not.toThrow();
     hear('z', { common: misfit });
     expect(() => members.requireFit()).toThrow(/replica z has replicaTimeoutMs 2000, and this one 1000/);
+    hear('b');
+    expect(() => members.requireFit()).not.toThrow();
   });
 
   it('tells of each once, gives it no messages, and forgets it when it is gone', () => {
@@ -79,11 +82,69 @@ describe('a replica that other ones differ from', () => {
   });
 });
 
+/** Lets time pass, in which our own beats come back, and those of others. */
+function pass(
+  { members, clock, hear }: ReturnType<typeof membership>,
+  ms: number,
+  ...heard: readonly string[]
+): void {
+  for (const end = clock.now + ms; clock.now < end;) {
+    clock.now += 250;
+    members.sweep();
+    for (const replica of heard) hear(replica);
+  }
+}
+
+describe('what a silent replica has', () => {
+  it('is free once it counts as gone', () => {
+    const stage = membership();
+    pass(stage, 1_000, 'm', 'a');
+    expect(stage.members.mayLive('a')).toBe(true);
+    pass(stage, 1_500, 'm');
+    expect(stage.changes).toEqual(['a joined', 'a gone']);
+    expect(stage.members.mayLive('a')).toBe(false);
+    pass(stage, 1_000, 'm');
+    expect(stage.members.abandoned).toEqual(['a']);
+  });
+
+  it('is free to nobody where NATS is as silent, nor right behind that', () => {
+    const stage = membership();
+    pass(stage, 1_000, 'm', 'a');
+    pass(stage, 5_000);
+    expect(stage.changes).toEqual(['a joined', 'a gone']);
+    expect(stage.members.mayLive('a')).toBe(true);
+    expect(stage.members.abandoned).toEqual([]);
+    pass(stage, 750, 'm');
+    expect(stage.members.mayLive('a')).toBe(true);
+    pass(stage, 750, 'm');
+    expect(stage.members.mayLive('a')).toBe(false);
+    expect(stage.members.abandoned).toEqual(['a']);
+  });
+
+  it('is free after a whole time where it was never heard: its entries may be of one that has not spoken yet', () => {
+    const stage = membership();
+    stage.members.noteTrace('a');
+    expect(stage.members.alive).toEqual([]);
+    pass(stage, 750, 'm');
+    expect(stage.members.mayLive('a')).toBe(true);
+    pass(stage, 500, 'm');
+    expect(stage.members.mayLive('a')).toBe(false);
+    expect(stage.changes).toEqual([]);
+  });
+
+  it('is free as before on a connection that gives our beats back to nobody', () => {
+    const stage = membership();
+    pass(stage, 1_000, 'a');
+    pass(stage, 1_500);
+    expect(stage.members.mayLive('a')).toBe(false);
+  });
+});
+
 it('all were heard once each that may live has given a beat', () => {
   const { members, hear } = membership();
   expect(members.hasHeardAll).toBe(true);
   members.noteTrace('a');
-  members.seen('b', true);
+  members.seen('b');
   hear('b');
   expect(members.hasHeardAll).toBe(false);
   hear('a');

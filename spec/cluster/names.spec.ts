@@ -100,7 +100,7 @@ class Place {
         this.waits.push(ms);
         return turn();
       },
-      isAlive: (replica) =>
+      mayLive: (replica) =>
         !world.replicas.some(({ id, isFrozen, isDead }) => id === replica && (isFrozen || isDead)),
       requestRelease: async (replica, request) => {
         this.asked += 1;

@@ -23,6 +23,7 @@ function setUp() {
     },
     rules: {},
     others: () => [],
+    isConnected: () => true,
     sinkTo: () => {
       throw new Error('nothing is passed on');
     },
