@@ -117,10 +117,12 @@ export interface ClusterEvent {
   readonly type: 'cluster';
   /**
    * - `disconnected`, `connected`: NATS goes, or is back and all endpoints of the others are known again
-   * - `replica-joined`, `replica-gone`: another replica is there, or has left or been silent for too long
+   * - `replica-joined`: another replica is there
+   * - `replica-left`, `replica-gone`: it has said that it leaves, or been silent for too long
    * - `replica-differs`: another replica has options that must be the same at all; told once for each
    */
-  readonly change: 'disconnected' | 'connected' | 'replica-joined' | 'replica-gone' | 'replica-differs';
+  readonly change:
+    'disconnected' | 'connected' | 'replica-joined' | 'replica-left' | 'replica-gone' | 'replica-differs';
   /** The ID of the other replica. */
   readonly replica?: string;
   /** What it means, in plain words. */

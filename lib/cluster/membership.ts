@@ -25,9 +25,9 @@ export interface MembershipContext {
   readonly publish: (beat: Uint8Array) => void;
 }
 
-/** Another replica is there, or gone, or has other options, in words. */
+/** Another replica is there, has said that it leaves, is silent for too long, or has other options, in words. */
 export type MembershipChange =
-  | { readonly type: 'joined' | 'gone'; readonly replica: string }
+  | { readonly type: 'joined' | 'left' | 'gone'; readonly replica: string }
   | { readonly type: 'differs'; readonly replica: string; readonly difference: string };
 
 /** Which other replicas there are: each gives a sign of life now and then, its beat. */
@@ -141,7 +141,7 @@ export class Membership {
       return;
     }
     if (isLeaving) {
-      if (this.#lives.left(replica, this.#context.now())) this.#noteGone(replica);
+      if (this.#lives.left(replica, this.#context.now())) this.#noteEnd(replica, 'left');
       return;
     }
     this.seen(replica);
@@ -217,7 +217,7 @@ export class Membership {
     this.beat();
     for (const replica of this.#lives.sweep(this.#context.now())) {
       log('replica %s is silent', replica);
-      this.#noteGone(replica);
+      this.#noteEnd(replica, 'gone');
     }
   }
 
@@ -232,9 +232,9 @@ export class Membership {
     return this.#echoedAt !== undefined && now - this.#echoedAt > 2 * this.periodMs;
   }
 
-  #noteGone(replica: string): void {
+  #noteEnd(replica: string, type: 'left' | 'gone'): void {
     this.#differing.delete(replica);
-    this.#changes.next({ type: 'gone', replica });
+    this.#changes.next({ type, replica });
   }
 
   #noteCommon(replica: string, common: Common): void {

@@ -56,7 +56,7 @@ const HEAR_MS = 500;
 const PATIENCE = 3 / 4;
 
 /** What became of a replica, in words. */
-const HAPPENED = { joined: 'joins the cluster', gone: 'is gone: it has left, or is silent' } as const;
+const HAPPENED = { joined: 'joins the cluster', left: 'has left', gone: 'is gone: it is silent' } as const;
 
 /*
  *   idle --start--> joining --all endpoints known--> joined --quiesce--> leaving --leave--> left
@@ -383,7 +383,7 @@ export class NatsReplica implements Replica {
     const message = isConnected
       ? 'NATS is back, and all endpoints of the other replicas are known'
       : this.#bus.isAttached
-        ? 'the endpoints of the other replicas are read again: the bucket is gone, or cannot be read'
+        ? 'the endpoints of the other replicas are read again: NATS gave no answer, or the bucket is gone'
         : 'NATS is away: nobody new gets in, and after a time the endpoints of other replicas are DISCONNECTED';
     this.#report({ change: isConnected ? 'connected' : 'disconnected', message });
   }
@@ -423,6 +423,7 @@ export class NatsReplica implements Replica {
   async #claim(endpoint: Endpoint, isWanted: () => boolean, whenOurs: () => void): Promise<void> {
     if (this.#state === 'idle' || this.#state === 'joining') await this.start();
     if (this.#state !== 'joined') throw new CommError(CommErrorCode.ERROR, 'cluster: this replica leaves');
+    if (!this.#bus.isAttached) throw new CommError(CommErrorCode.ERROR, 'cluster: NATS is away');
     await this.#names.claim(endpoint, isWanted, whenOurs);
   }
 

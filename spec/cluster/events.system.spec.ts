@@ -37,7 +37,7 @@ function nextOf({ lifecycle$ }: Communicator, change: ClusterEvent['change']): P
   );
 }
 
-it('a replica tells that another one has joined and gone, and nothing of its own coming and going', async () => {
+it('a replica tells that another one has joined and left, and nothing of its own coming and going', async () => {
   const shared = { server, name: clusterName() };
   const one = await replica(shared);
   const told = toldBy(one.hub);
@@ -45,13 +45,13 @@ it('a replica tells that another one has joined and gone, and nothing of its own
   const two = await replica(shared);
   const toldByTwo = toldBy(two.hub);
   await joined;
-  const gone = nextOf(one.hub, 'replica-gone');
+  const left = nextOf(one.hub, 'replica-left');
   await two.hub.stop();
-  expect((await gone).message).toBe(`replica ${two.view.replica} is gone: it has left, or is silent`);
+  expect((await left).message).toBe(`replica ${two.view.replica} has left`);
   await one.hub.stop();
   expect(await told).toEqual([
     ['replica-joined', two.view.replica],
-    ['replica-gone', two.view.replica],
+    ['replica-left', two.view.replica],
   ]);
   expect(await toldByTwo).toEqual([]);
 });
