@@ -119,7 +119,7 @@ export interface ClusterEvent {
    * - `disconnected`, `connected`: NATS goes, or is back and all endpoints of the others are known again
    * - `replica-joined`: another replica is there
    * - `replica-left`, `replica-gone`: it has said that it leaves, or been silent for too long
-   * - `replica-differs`: another replica has options that must be the same at all; told once for each
+   * - `replica-differs`: another replica has options that must be the same at all; told once for each, and again where it was gone in between
    */
   readonly change:
     'disconnected' | 'connected' | 'replica-joined' | 'replica-left' | 'replica-gone' | 'replica-differs';

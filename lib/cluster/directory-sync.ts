@@ -186,23 +186,24 @@ export class DirectorySync {
     const { names, members } = this.#context;
     for (const replica of members.abandoned) {
       if (this.#cleaning.has(replica)) continue;
-      const left = [...names.of(replica)];
-      if (left.length === 0) members.forget(replica);
       this.#cleaning.add(replica);
-      this.#removeAll(replica, left)
+      this.#removeAll(replica, [...names.of(replica)])
         .catch((error: unknown) => log('%s is not cleaned up: %s', replica, messageOf(error)))
         .finally(() => this.#cleaning.delete(replica));
     }
   }
 
   async #removeAll(replica: string, left: readonly (readonly [string, number])[]): Promise<void> {
-    const { directory, names } = this.#context;
+    const { directory, names, members } = this.#context;
     const remove = async ([name, revision]: readonly [string, number]): Promise<void> => {
-      // Most of them come in elsewhere meanwhile.
-      if (names.get(name)?.replica === replica) await directory.remove(name, revision);
+      // Most of them come in elsewhere meanwhile, or the replica is back.
+      if (names.get(name)?.replica === replica && !members.mayLive(replica))
+        await directory.remove(name, revision);
     };
     await lastValueFrom(from(left).pipe(mergeMap(remove, REMOVALS)), { defaultValue: undefined });
+    if (members.mayLive(replica)) return;
     await directory.unmark(replica);
+    if (left.length === 0) members.forget(replica);
   }
 
   /** NATS tells nobody that the bucket is gone: then it is made anew, and each replica writes what it has. */

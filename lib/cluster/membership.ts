@@ -47,10 +47,10 @@ export class Membership {
   /** The latest beats. */
   readonly #heard = new Map<string, Pick<Beat, 'isJoining' | 'common'>>();
   #state: 'joining' | 'joined' | 'leaving' = 'joining';
-  /** When our latest beat came back, as it does but on a connection with `noEcho`. */
-  #echoedAt: number | undefined;
-  /** When beats of ours came back again, after a time in which none did. */
-  #hearingSince = -Infinity;
+  /** When our latest beat came back. On a connection with `noEcho` none does. */
+  #echoedAt = Infinity;
+  /** The latest time in which none came back: whoever was missed from then on may live, until some while behind it. */
+  #silence = { from: Infinity, until: -Infinity };
 
   constructor(context: MembershipContext) {
     this.#context = context;
@@ -97,15 +97,17 @@ export class Membership {
   }
 
   /**
-   * Whether a replica may have connections, though it is silent: while our own beats do not come back, it is NATS that is
-   * silent, and behind that all get a whole time again, as does one that was never heard. Until then nobody takes what it
-   * has.
+   * Whether a replica may have connections, so that nobody takes what it has. One that is gone may
+   * - where our own beats do not come back either: then NATS is silent, or we were frozen. Behind that it gets a whole
+   *   `replicaTimeoutMs` again;
+   * - where it was never heard: it gets as much.
    */
   mayLive(replica: string): boolean {
     const now = this.#context.now();
-    const isInTime = (forMs: number): boolean => forMs < this.#context.common.replicaTimeoutMs;
-    if (this.isAlive(replica) || this.#isDeafAt(now) || isInTime(now - this.#hearingSince)) return true;
-    return !this.#heard.has(replica) && isInTime(this.#lives.goneForMs(replica, now) ?? Infinity);
+    const goneForMs = this.#lives.goneForMs(replica, now);
+    if (goneForMs === undefined) return this.isAlive(replica);
+    if (now - goneForMs >= this.#silentFrom(now)) return true;
+    return !this.#heard.has(replica) && goneForMs < this.#context.common.replicaTimeoutMs;
   }
 
   isClosing(replica: string): boolean {
@@ -141,7 +143,10 @@ export class Membership {
       return;
     }
     if (isLeaving) {
-      if (this.#lives.left(replica, this.#context.now())) this.#noteEnd(replica, 'left');
+      const now = this.#context.now();
+      if (this.#lives.left(replica, now)) this.#noteEnd(replica, 'left');
+      else if (this.#lives.goneForMs(replica, now) !== undefined)
+        this.#heard.set(replica, { isJoining, common });
       return;
     }
     this.seen(replica);
@@ -223,13 +228,24 @@ export class Membership {
 
   #noteEcho(): void {
     const now = this.#context.now();
-    if (this.#isDeafAt(now)) this.#hearingSince = now;
+    if (this.#isDeafAt(now))
+      this.#silence = {
+        from: this.#silentFrom(now),
+        until: now + this.#context.common.replicaTimeoutMs,
+      };
     this.#echoedAt = now;
+  }
+
+  /** Since when it proves nothing that somebody is missed. A silence goes on where the next one begins within its while. */
+  #silentFrom(now: number): number {
+    const { from, until } = this.#silence;
+    if (this.#isDeafAt(now)) return this.#echoedAt < until ? from : this.#echoedAt;
+    return now < until ? from : Infinity;
   }
 
   /** Our beats do not come back. Where they never did, that says nothing. */
   #isDeafAt(now: number): boolean {
-    return this.#echoedAt !== undefined && now - this.#echoedAt > 2 * this.periodMs;
+    return now - this.#echoedAt > 2 * this.periodMs;
   }
 
   #noteEnd(replica: string, type: 'left' | 'gone'): void {
@@ -247,7 +263,7 @@ export class Membership {
 }
 
 function same(one: Common, other: Common): boolean {
-  return one.localName === other.localName && one.replicaTimeoutMs === other.replicaTimeoutMs;
+  return differenceOf('', one, other) === undefined;
 }
 
 /** The options that most have, and of as many those of the first one, in the order of the IDs. */

@@ -18,7 +18,7 @@ const AGAIN_MS = 50;
 const MAX_AGAIN_MS = 800;
 
 /** The part of its handshake that a newcomer waits for a holder. */
-const PATIENCE = 5 / 8;
+const HOLDER_PATIENCE = 5 / 8;
 
 /** An entry with its revision. */
 export interface Known {
@@ -232,7 +232,7 @@ export class Names {
     const { name } = endpoint;
     const { self, host, directory, now, after } = this.#context;
     // A holder may take half of the time of a handshake to hear whether its site lives.
-    const deadline = now() + host.settings.handshakeTimeoutMs * PATIENCE;
+    const deadline = now() + host.settings.handshakeTimeoutMs * HOLDER_PATIENCE;
     let known = this.#replay?.get(name) ?? this.#table.get(name);
     let before = known?.revision ?? 0;
     for (;;) {
@@ -298,6 +298,8 @@ export class Names {
       const { answer, isThere } = await ask();
       if (!isThere && !this.#silences.has(replica))
         this.#silences.set(replica, { againMs: AGAIN_MS, asking: undefined });
+      // A connection to NATS that is closed fails at once.
+      if (isThere && answer === undefined) await after(Math.min(AGAIN_MS, timeoutMs));
       return answer;
     }
     if (silence.asking !== undefined) {
@@ -342,6 +344,8 @@ export class Names {
       }
       if ((await this.#write(own.entry, 0, () => true)) === 'ours') return;
       const { revision, entry } = await directory.read(name);
+      // What is there cannot be read, so nobody has it.
+      if (entry === undefined && (await this.#write(own.entry, revision, () => true)) === 'ours') return;
       if (entry !== undefined && entry.replica !== self) {
         this.#own.delete(name);
         await this.#yield(name, entry.replica);

@@ -327,7 +327,7 @@ export class NatsReplica implements Replica {
     this.#running.add(
       interval(this.#members.periodMs, scheduler).subscribe(() => {
         this.#members.sweep();
-        this.#sync.tend();
+        if (this.#hasJoined) this.#sync.tend();
       }),
     );
     this.#running.add(
@@ -383,7 +383,7 @@ export class NatsReplica implements Replica {
     const message = isConnected
       ? 'NATS is back, and all endpoints of the other replicas are known'
       : this.#bus.isAttached
-        ? 'the endpoints of the other replicas are read again: NATS gave no answer, or the bucket is gone'
+        ? 'the endpoints of the other replicas are read again: the bucket is gone, or NATS tells of it no more'
         : 'NATS is away: nobody new gets in, and after a time the endpoints of other replicas are DISCONNECTED';
     this.#report({ change: isConnected ? 'connected' : 'disconnected', message });
   }

@@ -21,9 +21,7 @@ export type Deliver = 'local' | 'one' | 'every' | { readonly replica: string };
 export type DeliverRule = Deliver | ((received: ReceivedMessage) => Deliver);
 
 /** Whether a function of the application has answered as it should. */
-export function isDeliver(value: unknown): value is Deliver {
-  return isMatching(P.union('local', 'one', 'every', { replica: P.string }), value);
-}
+export const isDeliver = isMatching(P.union('local', 'one', 'every', { replica: P.string }));
 
 /**
  * The rule for cells: what answers the cell of the hub goes to the replica that asked, sent or offered. What acknowledges a

@@ -26,9 +26,9 @@ export interface SpreadingContext {
   readonly host: Pick<ReplicaHost, 'localName' | 'find' | 'route'>;
   /** By app ID. */
   readonly rules: Readonly<Record<number, DeliverRule>>;
-  /** The replicas that live, without us, and those that are about to stop. */
+  /** The replicas that take messages: they live, are not about to stop, and have the same options. Without us. */
   readonly others: () => readonly string[];
-  /** Whether NATS is there. */
+  /** Whether NATS is there, and all that it has is known. */
   readonly isConnected: () => boolean;
   /** What carries messages of our endpoints to the receivers of another replica. */
   readonly sinkTo: (replica: string) => RemoteSink;

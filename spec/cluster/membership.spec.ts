@@ -121,6 +121,33 @@ describe('what a silent replica has', () => {
     expect(stage.members.abandoned).toEqual(['a']);
   });
 
+  it('stays free where NATS is silent after it was gone, or we are frozen', () => {
+    const stage = membership();
+    pass(stage, 1_000, 'm', 'a', 'b');
+    pass(stage, 1_500, 'm', 'b');
+    expect(stage.members.mayLive('a')).toBe(false);
+    for (let times = 0; times < 3; times += 1) {
+      pass(stage, 1_000);
+      expect(stage.members.mayLive('a')).toBe(false);
+      expect(stage.members.mayLive('b')).toBe(true);
+      pass(stage, 250, 'm');
+      expect(stage.members.mayLive('a')).toBe(false);
+      expect(stage.members.mayLive('b')).toBe(true);
+    }
+    pass(stage, 1_500, 'm');
+    expect(stage.members.mayLive('b')).toBe(false);
+  });
+
+  it('is free at once where it has left, also to one that came while it did', () => {
+    const stage = membership();
+    pass(stage, 500, 'm');
+    stage.members.noteTrace('a');
+    expect(stage.members.mayLive('a')).toBe(true);
+    stage.hear('a', { isLeaving: true });
+    expect(stage.members.mayLive('a')).toBe(false);
+    expect(stage.members.hasHeardAll).toBe(true);
+  });
+
   it('is free after a whole time where it was never heard: its entries may be of one that has not spoken yet', () => {
     const stage = membership();
     stage.members.noteTrace('a');
