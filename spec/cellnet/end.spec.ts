@@ -61,7 +61,7 @@ describe('a cell', () => {
       .request('site-1', 'c', 'work')
       .pipe(catchError(() => EMPTY))
       .subscribe();
-    await vi.waitUntil(() => working.observed);
+    await vi.waitUntil(() => working.observed, 30_000);
     await cell.close();
     expect(working.observed).toBe(false);
     const { COMM_ERROR } = ReturnCode;

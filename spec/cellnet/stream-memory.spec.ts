@@ -75,11 +75,11 @@ describe('the memory of a stream', () => {
         one.sendStream('site-2', 'c', topic, pattern(SIZE, seed), { headers: { seed }, confirmMs: 20_000 }),
       );
     await Promise.all([1, 2, 3].flatMap((seed) => [send('kept', 7), send('borrowed', seed)]));
-    await vi.waitUntil(() => kept.length === 3 && borrowed.length === 18);
+    await vi.waitUntil(() => kept.length === 3 && borrowed.length === 18, 30_000);
     const whole = pattern(SIZE, 7);
     expect(kept.map((chunks) => Buffer.compare(Buffer.concat(chunks), whole))).toEqual([0, 0, 0]);
     expect(wrong).toEqual([]);
-    await vi.waitUntil(() => borrowed.every(({ length }) => length === 0));
+    await vi.waitUntil(() => borrowed.every(({ length }) => length === 0), 30_000);
     reading.unsubscribe();
   });
 
@@ -95,6 +95,6 @@ describe('the memory of a stream', () => {
     await lastValueFrom(one.sendStream('site-2', 'c', 't', pattern(SIZE, 3)));
     expect(Buffer.compare(await whole, pattern(SIZE, 3))).toBe(0);
     expect(payloads.length).toBe(6);
-    await vi.waitUntil(() => payloads.every(({ length }) => length === 0));
+    await vi.waitUntil(() => payloads.every(({ length }) => length === 0), 30_000);
   });
 });

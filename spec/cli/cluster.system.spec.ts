@@ -159,13 +159,14 @@ describe('rxflare listen --workers', () => {
     sender.hub.lifecycle$.subscribe((event) => event.type === 'dropped' && dropped.push(event));
     const accepted = new Map(names.map((each) => [each, [] as string[]]));
     const closing = names.map((each) => untilState(sender.hub, each, EndpointState.CLOSING));
+    let onTheirWay = 0;
     const send = async (to: string): Promise<void> => {
       for (let number = 0; ; number += 1) {
         if (sender.hub.findEndpoint(to)?.state !== EndpointState.READY) return;
         const hasRoom = sender.hub.send(to, 100, textMessage(`${number}`));
         accepted.get(to)?.push(`${number}`);
         if (!hasRoom || number % 100 === 0) await firstValueFrom(sender.hub.drained(to));
-        if (number === 5_000) {
+        if (number === 5_000 && (onTheirWay += 1) === names.length) {
           // Ctrl-C is for the whole group, so that the workers get a second signal.
           for (const { pid } of started) process.kill(Number(pid), 'SIGINT');
           hub.signal('SIGTERM');

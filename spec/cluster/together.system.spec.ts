@@ -321,6 +321,11 @@ describe('one connection per name', () => {
       next.addConnector(target.url, Mode.ACTIVE);
       await next.start();
       await expect.poll(() => three.hub.findEndpoint('mover')?.connProps.replica).toBe(target.view.replica);
+      // What a connection receives while it closes is lost.
+      await Promise.all([
+        untilState(next, 'server'),
+        untilState(current, 'server', EndpointState.DISCONNECTED),
+      ]);
       await current.stop();
       current = next;
     }

@@ -41,7 +41,11 @@ it('each of three replicas sees all, their endpoints and the traffic between the
   const watcher = communicator(new Endpoint('watcher', WATCHER_PROPERTIES));
   watcher.addConnector(one.url, Mode.ACTIVE);
   await Promise.all([away.start(), watcher.start()]);
-  await Promise.all([untilState(one.hub, 'site-2'), untilState(two.hub, 'site-3')]);
+  await Promise.all([
+    untilState(one.hub, 'site-2'),
+    untilState(one.hub, 'watcher'),
+    untilState(two.hub, 'site-3'),
+  ]);
   for (let n = 0; n < 5; n += 1) one.hub.send('site-2', APP_ID, textMessage('hello'));
   for (let n = 0; n < 3; n += 1) two.hub.send('site-3', APP_ID, textMessage('hello'));
 

@@ -23,10 +23,12 @@ const LOOKS = [
 ] as const;
 const DESK = { width: 1280, height: 900 };
 const ROUNDS = 4;
+/** A whole job of NVFlare starts a process for each of server and sites, which takes long on a busy machine. */
+const WHOLE_JOB = { timeout: 180_000 };
 
 const isPossible = executablePath !== undefined && pythonAvailable();
 
-describe.skipIf(!isPossible)('the page of a federation', { timeout: 60_000 }, () => {
+describe.skipIf(!isPossible)('the page of a federation', { timeout: 200_000 }, () => {
   let deployment: Deployment;
   let dashboard: FederationPage;
   let browser: Browser;
@@ -117,7 +119,7 @@ describe.skipIf(!isPossible)('the page of a federation', { timeout: 60_000 }, ()
 
   it('shows its rounds and the accuracy of each site, to its end', async () => {
     const head = page.locator('.head');
-    await head.getByText('completed', { exact: true }).waitFor();
+    await head.getByText('completed', { exact: true }).waitFor(WHOLE_JOB);
     await page.getByText(new RegExp(`^\\s*${ROUNDS} of ${ROUNDS} rounds done\\s*$`)).waitFor();
     await page.locator('.facts').getByText('ScatterAndGather').waitFor();
     const chart = page.locator('rxf-line-chart', { has: page.getByRole('heading', { name: 'accuracy' }) });
@@ -192,7 +194,7 @@ describe.skipIf(!isPossible)('the page of a federation', { timeout: 60_000 }, ()
 
   it('says why a job failed, and which site it hit', async () => {
     await submit(await writeLearningJob(directory, { name: 'failing', failsAt: 'site-2' }));
-    await page.locator('.head').getByText('failed', { exact: true }).waitFor();
+    await page.locator('.head').getByText('failed', { exact: true }).waitFor(WHOLE_JOB);
     const failure = page.getByRole('region', { name: 'Why it failed' });
     await failure.getByRole('button', { name: 'site-2' }).click();
     await page.getByRole('tab', { name: 'site-2', selected: true }).waitFor();
@@ -219,7 +221,7 @@ describe.skipIf(!isPossible)('the page of a federation', { timeout: 60_000 }, ()
     await isFocused(dialog.getByRole('button', { name: 'Let it run' })).toBe(true);
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    await page.locator('.head').getByText('aborted', { exact: true }).waitFor();
+    await page.locator('.head').getByText('aborted', { exact: true }).waitFor(WHOLE_JOB);
     await button('All jobs').click();
   });
 

@@ -14,7 +14,7 @@ import { BUILD_TIMEOUT_MS, preparePage } from './prepare-page.js';
 
 const executablePath = await chromiumPath();
 const APP_ID = 100;
-const replicaTimeoutMs = 1_000;
+const replicaTimeoutMs = 5_000;
 const LOOKS = [1_280, 800, 320].flatMap((width) =>
   (['light', 'dark'] as const).map((scheme) => ({ scheme, width, height: 800 })),
 );

@@ -76,7 +76,7 @@ export class FaultLink {
 }
 
 /** Node's own reset ends the socket first: the end goes out before the reset, and may be all that is seen. */
-function reset(socket: Socket): void {
+export function reset(socket: Socket): void {
   Object.assign(socket, { resetAndClosing: !socket.writableEnded });
   socket.destroy();
 }

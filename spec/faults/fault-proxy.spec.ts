@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { parseUrl } from '../../lib/transport/url.js';
 import { pattern } from '../support/pattern.js';
+import { reset } from './fault-link.js';
 import { FaultProxy } from './fault-proxy.js';
 
 const SEED = 7;
@@ -88,7 +89,8 @@ describe('the fault proxy', () => {
 
   it('passes a reset on', async () => {
     const [client, other] = await pair();
-    client.resetAndDestroy();
+    if (client.connecting) await once(client, 'connect');
+    reset(client);
     expect(await endOf(other)).toBe('ECONNRESET');
   });
 

@@ -12,7 +12,7 @@ import { ResumedSessions } from '../support/resumed-sessions.js';
 const APP = 7;
 const VERSION = '2.9.0';
 /** NVFlare itself never closes a silent connection, so it is our heartbeat that must end it. */
-const HEARTBEAT = { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 500 };
+const HEARTBEAT = { heartbeatIntervalMs: 500, heartbeatTimeoutMs: 3_000 };
 
 const CASES = ['tcp', 'http', 'grpc'].flatMap((scheme) =>
   (['cut', 'reset', 'half-open'] as const).map((type) => ({ scheme, type })),

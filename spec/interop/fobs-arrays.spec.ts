@@ -127,7 +127,7 @@ describe.skipIf(inject('interopObstacle') !== '').each(WITH_REFERENCES)(
       const offering = cell.offerFile('a file', new Blob([bytes])).subscribe((pull) => pulls.push(pull));
       const theirs = await ask('task', 'pull file', { fqcn: 'server', ref_id: 'a file' });
       expect(theirs).toEqual([null, bytes.length, sha256(bytes)]);
-      await vi.waitUntil(() => pulls.length > 0);
+      await vi.waitUntil(() => pulls.length > 0, 30_000);
       expect(pulls).toEqual([{ by: 'py', isWhole: true }]);
       offering.unsubscribe();
       const gone = (await ask('task', 'pull file', { fqcn: 'server', ref_id: 'a file' })) as unknown[];

@@ -331,11 +331,11 @@ describe('a service that is asked by a cell that goes', () => {
     const { client, service, server } = await setUp();
     const slow = lastValueFrom(client.send(training('slow'), ''));
     await firstValueFrom(started);
-    await vi.waitUntil(() => finishing.observed);
+    await vi.waitUntil(() => finishing.observed, 30_000);
     const refused = expect(slow).rejects.toMatchObject({ returnCode: 'comm_error' });
     await server.communicator.stop();
     await refused;
-    await vi.waitUntil(() => !finishing.observed);
+    await vi.waitUntil(() => !finishing.observed, 30_000);
     // Nothing is at work any more, so it waits for nothing.
     await service.close();
   });
