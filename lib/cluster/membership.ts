@@ -49,7 +49,7 @@ export class Membership {
   #state: 'joining' | 'joined' | 'leaving' = 'joining';
   /** When our latest beat came back. On a connection with `noEcho` none does. */
   #echoedAt = Infinity;
-  /** The latest time in which none came back: whoever was missed from then on may live, until some while behind it. */
+  /** The latest time in which none came back: a replica missed from then on may live, until some time behind it. */
   #silence = { from: Infinity, until: -Infinity };
 
   constructor(context: MembershipContext) {
@@ -129,7 +129,7 @@ export class Membership {
       this.#changes.next({ type: 'differs', replica, difference });
   }
 
-  /** Says that we leave, now and to whoever comes. */
+  /** Says that we leave, now and to each that comes. */
   leave(): void {
     this.#state = 'leaving';
     this.beat();
@@ -145,6 +145,7 @@ export class Membership {
     if (isLeaving) {
       const now = this.#context.now();
       if (this.#lives.left(replica, now)) this.#noteEnd(replica, 'left');
+      // Of one that we know by its entries only, it is the first beat, and the last one.
       else if (this.#lives.goneForMs(replica, now) !== undefined)
         this.#heard.set(replica, { isJoining, common });
       return;
@@ -236,7 +237,7 @@ export class Membership {
     this.#echoedAt = now;
   }
 
-  /** Since when it proves nothing that somebody is missed. A silence goes on where the next one begins within its while. */
+  /** Since when it proves nothing that somebody is missed. A silence goes on where the next one begins before its `until`. */
   #silentFrom(now: number): number {
     const { from, until } = this.#silence;
     if (this.#isDeafAt(now)) return this.#echoedAt < until ? from : this.#echoedAt;
