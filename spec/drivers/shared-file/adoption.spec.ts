@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { concatMap, firstValueFrom, interval, map, toArray, take } from 'rxjs';
@@ -71,7 +71,7 @@ describe('a listener', () => {
     const root = await makeRoot();
     const failure = new Promise((resolve) => {
       driver.listen(parseUrl(urlOf(join(root, 'listener')))).subscribe({
-        next: () => void rm(join(root, 'listener'), { recursive: true }),
+        next: () => void rename(join(root, 'listener'), join(root, 'taken-away')),
         error: resolve,
       });
     });

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { firstValueFrom, timer } from 'rxjs';
@@ -61,10 +61,12 @@ async function openFilesIn(path: string): Promise<string[]> {
 
 describe('a file system that fails', () => {
   it.each(['reading', 'paused'])('ends connections whose directory is gone, while %s', async (state) => {
-    const { active, passive, path } = await connectedPair(await makeRoot(), withLeases(0.05, 60));
+    const root = await makeRoot();
+    const { active, passive, path } = await connectedPair(root, withLeases(0.05, 60));
     const failures = [active, passive].map((connection) => failureOf(untilEnd(connection)));
     if (state === 'paused') for (const connection of [active, passive]) connection.pause();
-    await rm(path, { recursive: true });
+    // At once: both sides write into it while a recursive removal would walk through it.
+    await rename(path, join(root, 'taken-away'));
     for (const failure of failures) {
       const error = await failure;
       expect(error).toBeInstanceOf(CommError);
