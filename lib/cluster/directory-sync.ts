@@ -76,8 +76,9 @@ export class DirectorySync {
 
   /** Reads it again, as often as it takes: what has changed meanwhile is not known. */
   async resume(): Promise<void> {
-    const reading = this.#become('reading');
     for (;;) {
+      // What an attempt that took too long still waits for is not that of the next one.
+      const reading = this.#become('reading');
       try {
         await this.#read(reading);
         return;
@@ -145,6 +146,7 @@ export class DirectorySync {
         (event) => this.#take(event),
         () => this.#noteWatchEnded(),
       );
+      if (this.#state !== reading) return;
       const mark = await directory.mark(self);
       while (seen < mark) await firstValueFrom(this.#markers);
       if (this.#state !== reading) return;

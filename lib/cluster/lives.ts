@@ -68,15 +68,21 @@ export class Lives {
     for (const replica of this.#seenAt.keys()) this.#seenAt.set(replica, now);
   }
 
-  /** Finds those that are silent for too long. After a freeze of ours, silence proves nothing. */
-  sweep(now: number): readonly string[] {
+  /**
+   * Finds those that are silent for too long. After a freeze of ours, silence proves nothing.
+   *
+   * @param patienceMs - for how long a replica may be silent that says so
+   */
+  sweep(now: number, patienceMs: (replica: string) => number = () => 0): readonly string[] {
     const sinceSweep = now - (this.#sweptAt ?? now);
     this.#sweptAt = now;
     if (sinceSweep > 2 * this.periodMs) {
       this.renew(now);
       return [];
     }
-    const silent = [...this.#seenAt].filter(([, seenAt]) => now - seenAt > this.#timeoutMs);
+    const silent = [...this.#seenAt].filter(
+      ([replica, seenAt]) => now - seenAt > Math.max(this.#timeoutMs, patienceMs(replica)),
+    );
     for (const [replica] of silent) this.left(replica, now);
     return silent.map(([replica]) => replica);
   }

@@ -42,6 +42,8 @@ export class Membership {
   readonly #beats = new Subject<void>();
   /** Those that are about to stop. */
   readonly #closing = new Set<string>();
+  /** Those that have not joined yet. */
+  readonly #joining = new Set<string>();
   /** Those that have other options, and which. */
   readonly #differing = new Map<string, string>();
   /** The latest beats. */
@@ -69,11 +71,17 @@ export class Membership {
     return this.#lives.alive;
   }
 
-  /** Those of them that take messages: they are not about to stop, and have the same options. */
+  /** Those of them that take messages: they have joined, are not about to stop, and have the same options. */
   get open(): readonly string[] {
+    const shut = [this.#joining, this.#closing, this.#differing];
     const { alive } = this.#lives;
-    if (this.#closing.size + this.#differing.size === 0) return alive;
-    return alive.filter((replica) => !this.#closing.has(replica) && !this.#differing.has(replica));
+    if (shut.every(({ size }) => size === 0)) return alive;
+    return alive.filter((replica) => !shut.some((some) => some.has(replica)));
+  }
+
+  /** Whether our own beats do not come back, so that NATS is silent, or we were frozen. */
+  get isDeaf(): boolean {
+    return this.#isDeafAt(this.#context.now());
   }
 
   /** Whether all that may live have given a beat. */
@@ -85,7 +93,9 @@ export class Membership {
   /** Those that are gone and ours to clean up: one replica does it at a time, and the next one where that did not. */
   get abandoned(): readonly string[] {
     const { alive, periodMs } = this.#lives;
-    const rank = [...alive, this.#context.self].sort().indexOf(this.#context.self);
+    const { self } = this.#context;
+    const joined = alive.filter((replica) => !this.#joining.has(replica));
+    const rank = [...joined, self].sort().indexOf(self);
     return this.#lives
       .gone(this.#context.now())
       .filter(([replica, goneForMs]) => goneForMs >= (rank * 4 + 1) * periodMs && !this.mayLive(replica))
@@ -154,6 +164,8 @@ export class Membership {
     if (!this.isAlive(replica)) return;
     this.#context.hops.take(replica, sentTo);
     this.#heard.set(replica, { isJoining, common });
+    if (isJoining) this.#joining.add(replica);
+    else this.#joining.delete(replica);
     if (common !== undefined) this.#noteCommon(replica, common);
     this.#beats.next();
   }
@@ -218,10 +230,14 @@ export class Membership {
     this.beat();
   }
 
-  /** Gives a sign of life, and finds those that gave none for too long. */
+  /**
+   * Gives a sign of life, and finds those that gave none for too long: by their own time too, since one that has a longer
+   * one gives them less often. It is refused, and until then it must not be taken for gone.
+   */
   sweep(): void {
     this.beat();
-    for (const replica of this.#lives.sweep(this.#context.now())) {
+    const patienceMs = (replica: string): number => this.#heard.get(replica)?.common?.replicaTimeoutMs ?? 0;
+    for (const replica of this.#lives.sweep(this.#context.now(), patienceMs)) {
       log('replica %s is silent', replica);
       this.#noteEnd(replica, 'gone');
     }
@@ -251,6 +267,7 @@ export class Membership {
 
   #noteEnd(replica: string, type: 'left' | 'gone'): void {
     this.#differing.delete(replica);
+    this.#joining.delete(replica);
     this.#changes.next({ type, replica });
   }
 

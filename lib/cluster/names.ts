@@ -267,7 +267,7 @@ export class Names {
     while (mayLive(replica) && isWanted()) {
       const left = deadline - now();
       if (left <= 0) throw notFree(name, `replica ${replica}, which has it, gives no answer`);
-      const answer = await this.#ask(replica, { name, revision, by: self, rule }, left);
+      const answer = await this.#ask(replica, { name, revision, by: self, rule }, left, isWanted);
       if (answer?.isReleased === true) return;
       if (answer !== undefined)
         throw new CommError(CommErrorCode.NOT_READY, answer.reason, { detail: 'name-taken' });
@@ -284,9 +284,12 @@ export class Names {
     replica: string,
     request: ReleaseRequest,
     timeoutMs: number,
+    isWanted: () => boolean,
   ): Promise<ReleaseAnswer | undefined> {
     const { after, requestRelease } = this.#context;
     const ask = async () => {
+      // Its newcomer may have gone while it waited, and the holder would let go for nobody.
+      if (!isWanted()) return { answer: undefined, isThere: false };
       try {
         return { answer: await requestRelease(replica, request, timeoutMs), isThere: true };
       } catch (error) {
@@ -322,19 +325,18 @@ export class Names {
     await this.#free(name, own.revision);
   }
 
-  /** A name that was let go of, and that nobody took, is free. */
+  /** A name that was let go of, and that nobody took or that its taker has freed, is free. */
   async #takeBack(name: string, revision: number, by: string): Promise<void> {
     const { host, after, changed } = this.#context;
     await after(host.settings.handshakeTimeoutMs);
-    const known = this.#table.get(name);
-    if (known?.revision !== revision || this.#own.has(name)) return;
-    this.#cleanUp(name, revision);
+    if (this.#own.has(name)) return;
+    if (this.#table.get(name)?.revision === revision) this.#cleanUp(name, revision);
     changed(name, by);
   }
 
   /** Somebody took us for gone: the entry of a connection that lives is written again. */
   #restore(name: string): void {
-    const { self, host, directory } = this.#context;
+    const { host, directory } = this.#context;
     void this.#inTurn(name, async () => {
       const own = this.#own.get(name);
       if (own === undefined || this.#table.has(name)) return;
@@ -346,10 +348,6 @@ export class Names {
       const { revision, entry } = await directory.read(name);
       // What is there cannot be read, so nobody has it.
       if (entry === undefined && (await this.#write(own.entry, revision, () => true)) === 'ours') return;
-      if (entry !== undefined && entry.replica !== self) {
-        this.#own.delete(name);
-        await this.#yield(name, entry.replica);
-      }
       this.take({ type: 'entry', name, revision, entry });
     }).catch((error: unknown) => {
       this.#amiss.add(name);

@@ -148,7 +148,7 @@ export class NatsReplica implements Replica {
       host,
       rules: options.deliver,
       others: () => this.#members.open,
-      isConnected: () => this.isConnected,
+      isConnected: () => this.isConnected && !this.#members.isDeaf,
       sinkTo: (replica) => this.#links.to(replica).spread,
     });
     this.spread = (received) => this.#spreading.spread(received);

@@ -30,7 +30,9 @@ export class RemoteChanges {
   note(name: string, before: string): void {
     if (this.#isOver) return;
     if (this.#changed.size === 0) setImmediate(() => this.show());
-    if (!this.#changed.has(name)) this.#changed.set(name, before);
+    const first = this.#changed.get(name);
+    // Who had it behind us, the loop has heard when we let go.
+    if (first === undefined || first === this.#context.self) this.#changed.set(name, before);
   }
 
   /** A replica has come, or gone. */

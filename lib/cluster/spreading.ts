@@ -28,7 +28,7 @@ export interface SpreadingContext {
   readonly rules: Readonly<Record<number, DeliverRule>>;
   /** The replicas that take messages: they live, are not about to stop, and have the same options. Without us. */
   readonly others: () => readonly string[];
-  /** Whether NATS is there, and all that it has is known. */
+  /** Whether NATS is there and answers, and all that it has is known. */
   readonly isConnected: () => boolean;
   /** What carries messages of our endpoints to the receivers of another replica. */
   readonly sinkTo: (replica: string) => RemoteSink;

@@ -74,6 +74,17 @@ describe('a replica that other ones differ from', () => {
     expect(changes.slice(before)).toEqual(['z differs']);
   });
 
+  it('is no reason to take others for gone that speak less often, since their time is longer', () => {
+    const { members, changes, clock, hear } = membership();
+    hear('z', { common: misfit });
+    for (; clock.now <= 1_750; clock.now += 250) members.sweep();
+    expect(() => members.requireFit()).toThrow(badConfig);
+    expect(members.mayLive('z')).toBe(true);
+    for (; clock.now <= 2_250; clock.now += 250) members.sweep();
+    expect(changes).toEqual(['z joined', 'z differs', 'z gone']);
+    expect(members.mayLive('z')).toBe(false);
+  });
+
   it('takes one of an earlier version, which does not say, for one that fits', () => {
     const { members } = membership();
     members.takeBeat(encodeMap({ replica: 'old', isLeaving: false }).slice());
@@ -165,6 +176,37 @@ describe('what a silent replica has', () => {
     pass(stage, 1_500);
     expect(stage.members.mayLive('a')).toBe(false);
   });
+});
+
+it('a replica takes messages from when it has joined on, and cleans up after others from then on', () => {
+  const { members, clock, hear } = membership();
+  hear('gone');
+  hear('gone', { isLeaving: true });
+  hear('a', { isJoining: true });
+  expect(members.open).toEqual([]);
+  clock.now = 250;
+  expect(members.abandoned).toEqual(['gone']);
+  hear('a');
+  expect(members.open).toEqual(['a']);
+  expect(members.abandoned).toEqual([]);
+  // One that leaves before it has joined is another one when it comes again.
+  hear('b', { isJoining: true });
+  hear('b', { isLeaving: true });
+  hear('b');
+  expect(members.open).toEqual(['a', 'b']);
+});
+
+it('is deaf where its own beats come back no more', () => {
+  const { members, clock, hear } = membership();
+  clock.now = 5_000;
+  expect(members.isDeaf).toBe(false);
+  hear('m');
+  clock.now = 5_500;
+  expect(members.isDeaf).toBe(false);
+  clock.now = 5_501;
+  expect(members.isDeaf).toBe(true);
+  hear('m');
+  expect(members.isDeaf).toBe(false);
 });
 
 it('all were heard once each that may live has given a beat', () => {

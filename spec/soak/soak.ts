@@ -61,6 +61,8 @@ const TICK_MS = 50;
 /** Time for a few messages each way. */
 const SETTLED_MS = 500;
 const BALANCED_MS = 15_000;
+/** At most: over WebSocket a large message must come in pieces of 128 bytes on average, or be refused. */
+const PIECE_BYTES = 512;
 
 /**
  * Runs a hub and its sites, one of which is a relay with leaves below it, each a process of its own, and lets everything
@@ -330,7 +332,7 @@ class Soak implements AsyncDisposable {
     const { accepted } = site.proxy;
     if (type === 'delay') site.proxy.apply({ type, ms: ms / 10 });
     else if (type === 'throttle') site.proxy.apply({ type, bytesPerSecond: ms * 100 });
-    else site.proxy.apply({ type, maxBytes: 100 });
+    else site.proxy.apply({ type, maxBytes: PIECE_BYTES });
     await sleep(ms);
     site.proxy.heal();
     if (site.proxy.accepted === accepted) return;
