@@ -257,7 +257,7 @@ describe('NATS that is out of reach for longer than the bound, and is not closed
   it('makes the others DISCONNECTED, and what was accepted arrives once it is back, in order and once', async () => {
     const own = await NatsServer.start({ jetStream: true });
     try {
-      const shared = { server: own, name: clusterName(), cluster: { replicaTimeoutMs: 500 } };
+      const shared = { server: own, name: clusterName(), cluster: { replicaTimeoutMs: 2_000 } };
       const [one, two] = await Promise.all([replica(shared), replica(shared)]);
       const first = await site('site-1', one);
       await untilState(two.hub, 'site-1');

@@ -164,13 +164,13 @@ it('also where the old replica is frozen as soon as it has let go', async () => 
 
 it('and if the new replica dies, the one that sent hears of every loss, and no other', async () => {
   const name = clusterName();
-  const shared = { server, name, options, cluster: { replicaTimeoutMs: 1_000 } };
+  const shared = { server, name, options, cluster: { replicaTimeoutMs: 5_000 } };
   // What `one` may have on its way is more than a connection takes.
   const [one, three] = await Promise.all([
     replica({ ...shared, options: { highWaterMarkBytes: 256 * 1024 } }),
     replica(shared),
   ]);
-  const settings = { server: server.address, name, replicaTimeoutMs: 1_000, options };
+  const settings = { server: server.address, name, replicaTimeoutMs: 5_000, options };
   await using victim = await ReplicaProcess.start(settings);
   const older = await Mover.at(one.url, one.view.replica, three.hub);
   await fill(one.hub, () => waitingAt(one.hub));

@@ -3,6 +3,8 @@ import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
+import { withDistribution } from '../support/distribution.js';
+
 const run = promisify(execFile);
 
 /** A built module, which is what users load. */
@@ -22,7 +24,10 @@ async function printed(body: string): Promise<unknown> {
     ${body}
     await hub.stop();
   `;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program]);
+  let stdout = '';
+  await withDistribution(async () => {
+    ({ stdout } = await run(process.execPath, ['--input-type=module', '--eval', program]));
+  });
   return JSON.parse(stdout);
 }
 

@@ -150,10 +150,10 @@ describe('connectSession', () => {
   it('says who is not there', async () => {
     const port = await freePort();
     const kit = await userKit(port);
-    await expect(connectSession(kit, { connectTimeoutMs: 300 })).rejects.toMatchObject({
+    await expect(connectSession(kit, { connectTimeoutMs: 2_000 })).rejects.toMatchObject({
       status: 'no_connection',
       message: expect.stringMatching(
-        new RegExp(`127\\.0\\.0\\.1:${port} .* 300 ms, .*ECONNREFUSED`),
+        new RegExp(`127\\.0\\.0\\.1:${port} .* 2000 ms, .*ECONNREFUSED`),
       ) as unknown,
     });
   });

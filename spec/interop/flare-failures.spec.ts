@@ -88,7 +88,7 @@ describe.skipIf(inject('interopObstacle') !== '')('what goes wrong at a real ser
   });
 
   it('is a certificate that ends', async () => {
-    const kit = await deployment.kitThatEnds(6);
+    const kit = await deployment.kitThatEnds(15);
     const session = await connect(kit);
     expect(session.warnings).toContainEqual(text(/certificate/));
     expect(await lastValueFrom(session.state$)).toMatchObject({

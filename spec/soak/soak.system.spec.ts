@@ -9,7 +9,7 @@ it('a hub and its sites bear everything that can go wrong', async () => {
     seed: 1,
     sites: 3,
     trialEveryMs: 500,
-    heartbeatMs: 400,
+    heartbeatMs: 1_000,
     // How late things are is for `npm run soak` to judge, on a machine that does nothing else: here they must happen.
     marginMs: 60_000,
     progress: () => undefined,

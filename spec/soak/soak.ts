@@ -330,12 +330,19 @@ class Soak implements AsyncDisposable {
   /** Bad lines lose nothing. */
   async #impair(site: Site, { type, ms }: Impairment): Promise<void> {
     const { accepted } = site.proxy;
+    const since = Date.now();
+    const delayedMs = this.#delay.totalMs;
     if (type === 'delay') site.proxy.apply({ type, ms: ms / 10 });
     else if (type === 'throttle') site.proxy.apply({ type, bytesPerSecond: ms * 100 });
     else site.proxy.apply({ type, maxBytes: PIECE_BYTES });
     await sleep(ms);
     site.proxy.heal();
     if (site.proxy.accepted === accepted) return;
+    const ends = [site.process, site.parent];
+    await Promise.all(ends.map((end) => end.next('report')));
+    const lagMs = this.#delay.totalMs - delayedMs + Math.max(...ends.map((end) => end.lagSince(since)));
+    // Who has no core for so long is silent.
+    if (lagMs >= this.#options.heartbeatMs) return;
     this.#violations.push(`${site.name}: the connection was lost, although it only had to bear a ${type}`);
   }
 

@@ -32,7 +32,8 @@ export class RxflareProcess implements AsyncDisposable {
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       this.#stdout += `${line}\n`;
-      if (line.startsWith('{')) this.#events.next(JSON.parse(line) as RxflareEvent);
+      // One that is killed may leave half a line.
+      if (/^\{.*\}$/.test(line)) this.#events.next(JSON.parse(line) as RxflareEvent);
     });
   }
 

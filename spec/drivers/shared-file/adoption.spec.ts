@@ -248,7 +248,7 @@ describe('one listener', () => {
     expect([...(await firstValueFrom(hub.endpoints$)).keys()]).toEqual(['site-1', 'site-2']);
     await Promise.all(sites.map((site) => site.stop()));
     await hub.stop();
-    expect(await readdir(root)).toEqual([]);
+    await eventually(async () => expect(await readdir(root)).toEqual([]));
   });
 
   it('is left alone by one that has another URL', async () => {

@@ -107,7 +107,7 @@ describe('old listener directories', () => {
 describe('old connection directories', () => {
   it('go some time after their connection has ended', async () => {
     const root = await makeRoot();
-    const { active, passive, path } = await connectedPair(root, `${withLeases(0.05, 1)}&max_log_size=50`);
+    const { active, passive, path } = await connectedPair(root, `${withLeases(0.05, 5)}&max_log_size=50`);
     const received = untilEnd(passive);
     active.send(numbered(1));
     active.send(numbered(2));

@@ -181,7 +181,7 @@ describe('a listener that ends', () => {
     const root = await makeRoot();
     const { listenUrl } = await driver.resolveUrls('shared-file', {
       root_dir: root,
-      max_poll_interval: 0.01,
+      max_poll_interval: 2,
     });
     const { listener, release } = await listenUntilReleased(listenUrl);
     const accepted = nextOf(listener);
