@@ -61,6 +61,12 @@ describe('the losses of a round', () => {
     expect(lossesOf([], [hubSent({ dropped: 1 }), siteGot(7)])).toEqual([loss]);
     // A clean end has carried everything.
     expect(lossesOf([], [hubSent({ dropped: 1 }), siteGot(7, { lost: { clean: 1 } })])).toEqual([loss]);
+    // But not where the other side had given the site up.
+    const gaveUp = hubSent({ dropped: 1, lost: { TIMEOUT: 1 } });
+    expect(lossesOf([], [gaveUp, siteGot(7, { lost: { clean: 1 } })])).toEqual([]);
+    expect(lossesOf([], [gaveUp, siteGot(7)])).toEqual([loss]);
+    const before = run('server', 1, { lost: { TIMEOUT: 1 } });
+    expect(lossesOf([before], [gaveUp, siteGot(7, { lost: { clean: 1 } })])).toEqual([loss]);
     // What was told before does not count now.
     const early = [hubSent({ accepted: { [APP]: 5 }, dropped: 5 }), siteGot(0)];
     expect(lossesOf(early, [hubSent({ accepted: { [APP]: 9 }, dropped: 5 }), siteGot(3)])).toHaveLength(1);

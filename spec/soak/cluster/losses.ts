@@ -1,3 +1,4 @@
+import { CommErrorCode } from '../../../lib/index.js';
 import { arrivalsOf, pathOf, type Run } from '../ledger.js';
 import { APP, APP_EVERY, APP_ONE, type Received, type Sent } from '../messages.js';
 
@@ -15,9 +16,11 @@ export function lossesSince(
   isEverySeen: boolean,
 ): readonly string[] {
   const past = new Map(before.map((run) => [keyOf(run), run]));
-  const round = { before, after, past, hub };
   const replicas = after.filter(({ name }) => name === hub);
   const sites = after.filter(({ name }) => name !== hub);
+  // A replica that gives up a silent site closes its side, and over tcp the site may see that as a clean end.
+  const isSilent = growthOf(replicas, past, ({ report }) => report.lost[CommErrorCode.TIMEOUT] ?? 0) > 0;
+  const round = { before, after, past, hub, isSilent };
   const wasKilled = replicas.some((run) => hasEnded(run, past) && run.wasKilled);
   const dropped = growthOf(replicas, past, ({ report }) => report.view?.droppedForOthers ?? 0);
   const calm = sites.filter((site) => !wasKilled && endsOf(site.name, round, () => true) === 0);
@@ -43,7 +46,8 @@ export function stillSilent(
   hub: string,
   names: readonly string[],
 ): readonly string[] {
-  const round = { before, after, past: new Map(before.map((run) => [keyOf(run), run])), hub };
+  const past = new Map(before.map((run) => [keyOf(run), run]));
+  const round = { before, after, past, hub, isSilent: false };
   const senders = after.filter(
     ({ name, hasEnded: isOver }) => isOver !== true && [hub, ...names].includes(name),
   );
@@ -65,6 +69,8 @@ interface RoundOfRuns {
   readonly after: readonly Run[];
   readonly past: ReadonlyMap<string, Run>;
   readonly hub: string;
+  /** Whether a replica has given up a site that was silent. */
+  readonly isSilent: boolean;
 }
 
 /** Of one sender, to each receiver. */
@@ -72,7 +78,9 @@ function pathLosses(sender: Run, round: RoundOfRuns): readonly string[] {
   if (sender.wasKilled) return [];
   return sender.report.sent
     .filter(({ app }) => app === APP)
-    .filter(({ to }) => to === round.hub || endsOf(to, round, (code) => code !== 'clean') === 0)
+    .filter(
+      ({ to }) => to === round.hub || endsOf(to, round, (code) => round.isSilent || code !== 'clean') === 0,
+    )
     .flatMap((entry) => {
       const { accepted, dropped } = sentSince(entry, sender, round);
       return untold(accepted - arrivedSince(entry, sender, round), dropped, pathOf(entry, sender));
