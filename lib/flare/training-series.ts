@@ -13,7 +13,7 @@ interface Growing {
   readonly site: string | null;
   readonly name: string;
   points: (readonly [number, number])[];
-  /** Every so many points one is kept. */
+  /** One of each `step` points is kept. */
   step: number;
   seen: number;
 }

@@ -55,7 +55,7 @@ const MAX_STATS_MS = 60_000;
 const CONFIG_TRIES = 5;
 const CONFIG_RETRY_MS = 2_000;
 
-/** Of so many sites the errors are fetched, once a job has failed. */
+/** The most sites whose errors are fetched, once a job has failed. */
 const MAX_SITES = 16;
 const SITES_AT_A_TIME = 4;
 const MAX_FAULTS = 100;

@@ -20,7 +20,6 @@ import {
   takeUntil,
   timer,
 } from 'rxjs';
-import { match } from 'ts-pattern';
 
 import { type Losses, NO_CLUSTER, type Origin, type Replica } from '../cluster-contract.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
@@ -150,37 +149,65 @@ export class EndpointRegistry {
 
   /** The one place that acts on sessions. */
   #perform(effect: Effect): void {
-    match(effect)
-      .with({ type: 'tell' }, ({ event }) => this.#tell(event))
-      .with({ type: 'welcome' }, ({ session, endpoint, peer }) =>
-        session.welcome(endpoint, peer.nextStreamId),
-      )
-      .with({ type: 'ping' }, ({ session }) => session.ping())
-      .with({ type: 'settle' }, ({ session }) => session.settle())
-      .with({ type: 'route' }, ({ peer, session }) => peer.drainInto(session))
-      .with({ type: 'return-relayed' }, ({ peer }) => peer.returnRelayed())
-      .with({ type: 'drain' }, (drain) => this.#drains.next(drain))
-      .with({ type: 'close' }, ({ session, reason }) => void session.close(reason))
-      .with({ type: 'refuse' }, ({ session, reason, told }) => session.refuse(reason, told))
-      .with({ type: 'give-up' }, ({ session }) => session.role.connector?.halt())
-      .with({ type: 'note-greeted' }, ({ session: { role, connection } }) =>
-        role.connector?.greeted(connection),
-      )
-      .with({ type: 'note-ready' }, ({ session: { role, connection } }) =>
-        role.connector?.handshakeDone(connection),
-      )
-      .with({ type: 'account' }, (end) => this.#account(end))
-      .with({ type: 'route-away' }, ({ peer }) => peer.drainAway(this.#replica))
-      .with({ type: 'release' }, ({ endpointName }) => this.#replica.release(endpointName))
-      .with({ type: 'remove-away' }, ({ endpointName, peer }) =>
-        this.#whenEmpty([peer], () => this.#replica.remove(endpointName)),
-      )
-      .with({ type: 'hand-over' }, ({ replica, peers }) =>
-        this.#whenEmpty(peers, () => this.#replica.handedOver(replica)),
-      )
-      .with({ type: 'account-away' }, (effect) => this.#accountAway(effect))
-      .with({ type: 'then' }, ({ input }) => this.#commands.next(input))
-      .exhaustive();
+    switch (effect.type) {
+      case 'tell':
+        this.#tell(effect.event);
+        break;
+      case 'welcome':
+        effect.session.welcome(effect.endpoint, effect.peer.nextStreamId);
+        break;
+      case 'ping':
+        effect.session.ping();
+        break;
+      case 'settle':
+        effect.session.settle();
+        break;
+      case 'route':
+        effect.peer.drainInto(effect.session);
+        break;
+      case 'return-relayed':
+        effect.peer.returnRelayed();
+        break;
+      case 'drain':
+        this.#drains.next(effect);
+        break;
+      case 'close':
+        void effect.session.close(effect.reason);
+        break;
+      case 'refuse':
+        effect.session.refuse(effect.reason, effect.told);
+        break;
+      case 'give-up':
+        effect.session.role.connector?.halt();
+        break;
+      case 'note-greeted':
+        effect.session.role.connector?.greeted(effect.session.connection);
+        break;
+      case 'note-ready':
+        effect.session.role.connector?.handshakeDone(effect.session.connection);
+        break;
+      case 'account':
+        this.#account(effect);
+        break;
+      case 'route-away':
+        effect.peer.drainAway(this.#replica);
+        break;
+      case 'release':
+        this.#replica.release(effect.endpointName);
+        break;
+      case 'remove-away':
+        this.#whenEmpty([effect.peer], () => this.#replica.remove(effect.endpointName));
+        break;
+      case 'hand-over':
+        this.#whenEmpty(effect.peers, () => this.#replica.handedOver(effect.replica));
+        break;
+      case 'account-away':
+        this.#accountAway(effect);
+        break;
+      case 'then':
+        this.#commands.next(effect.input);
+        break;
+    }
   }
 
   #tell(event: LifecycleEvent): void {
