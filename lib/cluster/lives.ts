@@ -71,7 +71,7 @@ export class Lives {
   /**
    * Finds those that are silent for too long. After a freeze of ours, silence proves nothing.
    *
-   * @param patienceMs - for how long a replica may be silent that says so
+   * @param patienceMs - how long a replica says that it may be silent: the longer of this and ours counts
    */
   sweep(now: number, patienceMs: (replica: string) => number = () => 0): readonly string[] {
     const sinceSweep = now - (this.#sweptAt ?? now);

@@ -231,12 +231,14 @@ export class Membership {
   }
 
   /**
-   * Gives a sign of life, and finds those that gave none for too long: by their own time too, since one that has a longer
-   * one gives them less often. It is refused, and until then it must not be taken for gone.
+   * Gives a sign of life, and finds those that gave none for too long: those that have joined by their own time too, since
+   * with a longer one they give them less often. Of two that differ one is refused, and until then it must not take the
+   * other one for gone.
    */
   sweep(): void {
     this.beat();
-    const patienceMs = (replica: string): number => this.#heard.get(replica)?.common?.replicaTimeoutMs ?? 0;
+    const patienceMs = (replica: string): number =>
+      this.#joining.has(replica) ? 0 : (this.#heard.get(replica)?.common?.replicaTimeoutMs ?? 0);
     for (const replica of this.#lives.sweep(this.#context.now(), patienceMs)) {
       log('replica %s is silent', replica);
       this.#noteEnd(replica, 'gone');

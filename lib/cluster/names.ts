@@ -289,11 +289,12 @@ export class Names {
     const { after, requestRelease } = this.#context;
     const ask = async () => {
       // Its newcomer may have gone while it waited, and the holder would let go for nobody.
-      if (!isWanted()) return { answer: undefined, isThere: false };
+      if (!isWanted()) return { answer: undefined, isThere: false, wasAsked: false };
       try {
-        return { answer: await requestRelease(replica, request, timeoutMs), isThere: true };
+        return { answer: await requestRelease(replica, request, timeoutMs), isThere: true, wasAsked: true };
       } catch (error) {
-        return { answer: undefined, isThere: !(error instanceof RequestError && error.isNoResponders()) };
+        const isThere = !(error instanceof RequestError && error.isNoResponders());
+        return { answer: undefined, isThere, wasAsked: true };
       }
     };
     const silence = this.#silences.get(replica);
@@ -310,9 +311,9 @@ export class Names {
       return undefined;
     }
     const asked = after(Math.min(silence.againMs, timeoutMs)).then(ask);
-    silence.asking = asked.then(({ isThere }) => {
+    silence.asking = asked.then(({ isThere, wasAsked }) => {
       silence.asking = undefined;
-      silence.againMs = Math.min(2 * silence.againMs, MAX_AGAIN_MS);
+      if (wasAsked) silence.againMs = Math.min(2 * silence.againMs, MAX_AGAIN_MS);
       if (isThere) this.#silences.delete(replica);
     });
     return (await asked).answer;
@@ -327,11 +328,12 @@ export class Names {
 
   /** A name that was let go of, and that nobody took or that its taker has freed, is free. */
   async #takeBack(name: string, revision: number, by: string): Promise<void> {
-    const { host, after, changed } = this.#context;
+    const { self, host, after, changed } = this.#context;
     await after(host.settings.handshakeTimeoutMs);
     if (this.#own.has(name)) return;
     if (this.#table.get(name)?.revision === revision) this.#cleanUp(name, revision);
-    changed(name, by);
+    const holder = this.get(name)?.replica;
+    if (holder === undefined || holder === self) changed(name, by);
   }
 
   /** Somebody took us for gone: the entry of a connection that lives is written again. */

@@ -31,7 +31,7 @@ export class RemoteChanges {
     if (this.#isOver) return;
     if (this.#changed.size === 0) setImmediate(() => this.show());
     const first = this.#changed.get(name);
-    // Who had it behind us, the loop has heard when we let go.
+    // When we let go of it, the loop heard who gets it: that one, and not us, is the one that it may have to lose.
     if (first === undefined || first === this.#context.self) this.#changed.set(name, before);
   }
 

@@ -26,7 +26,7 @@ export interface SpreadingContext {
   readonly host: Pick<ReplicaHost, 'localName' | 'find' | 'route'>;
   /** By app ID. */
   readonly rules: Readonly<Record<number, DeliverRule>>;
-  /** The replicas that take messages: they live, are not about to stop, and have the same options. Without us. */
+  /** The replicas that take messages: they have joined, are not about to stop, and have the same options. Without us. */
   readonly others: () => readonly string[];
   /** Whether NATS is there and answers, and all that it has is known. */
   readonly isConnected: () => boolean;
@@ -113,7 +113,7 @@ export class Spreading {
   }
 
   /**
-   * In turn; one that has no room is passed over. While NATS is away, nobody else gets any.
+   * In turn; one that has no room is passed over. While NATS is away, or silent, nobody else gets any.
    *
    * @returns whether another replica has it
    */

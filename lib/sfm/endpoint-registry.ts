@@ -207,6 +207,8 @@ export class EndpointRegistry {
       case 'then':
         this.#commands.next(effect.input);
         break;
+      default:
+        effect satisfies never;
     }
   }
 

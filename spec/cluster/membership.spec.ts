@@ -85,6 +85,13 @@ describe('a replica that other ones differ from', () => {
     expect(members.mayLive('z')).toBe(false);
   });
 
+  it('has no longer time before it has joined: who is refused may end without a word', () => {
+    const { members, changes, clock, hear } = membership();
+    hear('z', { isJoining: true, common: misfit });
+    for (; clock.now <= 1_250; clock.now += 250) members.sweep();
+    expect(changes).toEqual(['z joined', 'z differs', 'z gone']);
+  });
+
   it('takes one of an earlier version, which does not say, for one that fits', () => {
     const { members } = membership();
     members.takeBeat(encodeMap({ replica: 'old', isLeaving: false }).slice());
@@ -189,11 +196,10 @@ it('a replica takes messages from when it has joined on, and cleans up after oth
   hear('a');
   expect(members.open).toEqual(['a']);
   expect(members.abandoned).toEqual([]);
-  // One that leaves before it has joined is another one when it comes again.
   hear('b', { isJoining: true });
   hear('b', { isLeaving: true });
-  hear('b');
-  expect(members.open).toEqual(['a', 'b']);
+  // Nothing is kept of one that leaves before it has joined: nobody is left out any more.
+  expect(members.open).toBe(members.alive);
 });
 
 it('is deaf where its own beats come back no more', () => {

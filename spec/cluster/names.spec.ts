@@ -297,6 +297,39 @@ describe('names', () => {
     expect(a.changes).toEqual([['site', 'b']]);
   });
 
+  it('that were let go of and taken are told when they are taken, and never again', async () => {
+    const world = new World(2);
+    const [a] = places(world);
+    await a.connect('site');
+    await settled(world, 'site');
+    const revision = world.entries.get('site')?.revision ?? 0;
+    await a.names.answerRelease({ name: 'site', revision, by: 'b', rule: 'newcomer' });
+    a.changes.length = 0;
+    const entry = { replica: 'b', generation: 1, endpoint: new Endpoint('site') };
+    a.names.take({ type: 'entry', name: 'site', revision: revision + 1, entry });
+    await settled(world, 'site');
+    expect(a.changes).toEqual([['site', 'a']]);
+  });
+
+  it('are asked for by nobody whose newcomer has gone while it waited for a silent replica', async () => {
+    const world = new World(1);
+    const [a, b] = places(world);
+    await a.connect('site');
+    await settled(world, 'site');
+    a.isSilent = true;
+    let isWanted = true;
+    const claiming = b.names.claim(
+      new Endpoint('site', {}, {}, EndpointState.READY),
+      () => isWanted,
+      () => b.sessions.set('site', {}),
+    );
+    while (b.waits.length < 2) await turn();
+    isWanted = false;
+    a.isSilent = false;
+    await claiming;
+    expect(await settled(world, 'site')).toEqual(['a', ['a']]);
+  });
+
   it('that cannot be written again, or deleted, are tried again', async () => {
     const world = new World(2);
     const [a, b] = places(world);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { BehaviorSubject, lastValueFrom, map, NEVER, take, tap, toArray } from 'rxjs';
+import { BehaviorSubject, concat, lastValueFrom, map, NEVER, Subject, take, tap, toArray } from 'rxjs';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { type DownloadOptions, downloadResult } from '../../lib/flare/download-result.js';
@@ -225,18 +225,24 @@ describe('downloadResult', () => {
     const to = await destination();
     const server = await serverWith();
     const seen: unknown[] = [];
-    const [first, second] = await Promise.allSettled([
-      lastValueFrom(download(server, to).pipe(tap((progress) => seen.push(progress)))),
-      lastValueFrom(download(server, to)),
-    ]);
-    expect(first).toMatchObject({ status: 'fulfilled' });
-    expect(seen).toContainEqual({ type: 'receiving', file: 'workspace.zip', receivedBytes: 2_000 });
-    expect(second).toMatchObject({
-      reason: {
-        status: FlareStatus.IN_USE,
-        message: expect.stringMatching(/\.7\.partial\.lock says: wait for its end/) as unknown,
-      },
+    const { session } = server;
+    // The first one has the destination, and gets nothing before the other one has ended.
+    const otherEnded = new Subject<never>();
+    const { request, fire, pullFile } = session.cell;
+    const pulls = vi.fn((...args: Parameters<typeof pullFile>) =>
+      concat(otherEnded, pullFile.apply(session.cell, args)),
+    );
+    const cell = { request: request.bind(session.cell), fire: fire.bind(session.cell), pullFile: pulls };
+    const held = { ...server, session: { ...session, cell } };
+    const first = lastValueFrom(download(held, to).pipe(tap((progress) => seen.push(progress))));
+    await expect.poll(() => pulls.mock.calls.length).toBe(1);
+    await expect(lastValueFrom(download(server, to))).rejects.toMatchObject({
+      status: FlareStatus.IN_USE,
+      message: expect.stringMatching(/\.7\.partial\.lock says: wait for its end/) as unknown,
     });
+    otherEnded.complete();
+    await first;
+    expect(seen).toContainEqual({ type: 'receiving', file: 'workspace.zip', receivedBytes: 2_000 });
     expect(await readdir(to)).toEqual(['7']);
   });
 

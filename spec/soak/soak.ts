@@ -341,8 +341,8 @@ class Soak implements AsyncDisposable {
     const ends = [site.process, site.parent];
     await Promise.all(ends.map((end) => end.next('report')));
     const lagMs = this.#delay.totalMs - delayedMs + Math.max(...ends.map((end) => end.lagSince(since)));
-    // Who has no core for so long is silent.
-    if (lagMs >= this.#options.heartbeatMs) return;
+    // Who is so late in all may have been silent for too long.
+    if (lagMs >= 2 * this.#options.heartbeatMs) return;
     this.#violations.push(`${site.name}: the connection was lost, although it only had to bear a ${type}`);
   }
 

@@ -61,7 +61,7 @@ describe('the losses of a round', () => {
     expect(lossesOf([], [hubSent({ dropped: 1 }), siteGot(7)])).toEqual([loss]);
     // A clean end has carried everything.
     expect(lossesOf([], [hubSent({ dropped: 1 }), siteGot(7, { lost: { clean: 1 } })])).toEqual([loss]);
-    // But not where the other side had given the site up.
+    // But not where a replica had given a site up.
     const gaveUp = hubSent({ dropped: 1, lost: { TIMEOUT: 1 } });
     expect(lossesOf([], [gaveUp, siteGot(7, { lost: { clean: 1 } })])).toEqual([]);
     expect(lossesOf([], [gaveUp, siteGot(7)])).toEqual([loss]);

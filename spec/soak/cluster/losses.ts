@@ -18,7 +18,8 @@ export function lossesSince(
   const past = new Map(before.map((run) => [keyOf(run), run]));
   const replicas = after.filter(({ name }) => name === hub);
   const sites = after.filter(({ name }) => name !== hub);
-  // A replica that gives up a silent site closes its side, and over tcp the site may see that as a clean end.
+  // A replica that gives up a silent site closes its side, and over tcp that one may see it as a clean end. Which site it
+  // was, nobody counts.
   const isSilent = growthOf(replicas, past, ({ report }) => report.lost[CommErrorCode.TIMEOUT] ?? 0) > 0;
   const round = { before, after, past, hub, isSilent };
   const wasKilled = replicas.some((run) => hasEnded(run, past) && run.wasKilled);
@@ -69,7 +70,7 @@ interface RoundOfRuns {
   readonly after: readonly Run[];
   readonly past: ReadonlyMap<string, Run>;
   readonly hub: string;
-  /** Whether a replica has given up a site that was silent. */
+  /** Whether a replica has given up any site that was silent. */
   readonly isSilent: boolean;
 }
 
