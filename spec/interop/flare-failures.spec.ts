@@ -91,6 +91,8 @@ describe.skipIf(inject('interopObstacle') !== '')('what goes wrong at a real ser
     const kit = await deployment.kitThatEnds(15);
     const session = await connect(kit);
     expect(session.warnings).toContainEqual(text(/certificate/));
+    // The server would end a session that asks nothing, and sooner.
+    const asked = failure(session.clients$);
     expect(await lastValueFrom(session.state$)).toMatchObject({
       type: 'ended',
       error: {
@@ -98,6 +100,7 @@ describe.skipIf(inject('interopObstacle') !== '')('what goes wrong at a real ser
         message: text(/has ended: provision the project again, or ask/),
       },
     });
+    expect(await asked).toMatchObject({ status: 'certificate_expired' });
     expect(await failure(session.listJobs())).toMatchObject({ status: 'certificate_expired' });
     expect(await failure(connectSession(kit))).toMatchObject({
       status: 'certificate_expired',
