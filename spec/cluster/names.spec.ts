@@ -199,6 +199,17 @@ async function settled(world: World, name: string): Promise<readonly [string | u
   return [world.entries.get(name)?.entry?.replica, holders];
 }
 
+/** A replica that has just let go of a name, which nobody has taken yet. */
+async function letGo(): Promise<{ readonly world: World; readonly a: Place; readonly revision: number }> {
+  const world = new World(2);
+  const [a] = places(world);
+  await a.connect('site');
+  await settled(world, 'site');
+  const revision = world.entries.get('site')?.revision ?? 0;
+  await a.names.answerRelease({ name: 'site', revision, by: 'b', rule: 'newcomer' });
+  return { world, a, revision };
+}
+
 describe('names', () => {
   it.each(Array.from({ length: 100 }, (_, seed) => seed))(
     'have one holder, and the directory says which, however connections and entries come, go and freeze: seed %i',
@@ -285,12 +296,7 @@ describe('names', () => {
   });
 
   it('that were let go of are told to be gone, though somebody took and freed them meanwhile', async () => {
-    const world = new World(2);
-    const [a] = places(world);
-    await a.connect('site');
-    await settled(world, 'site');
-    const revision = world.entries.get('site')?.revision ?? 0;
-    await a.names.answerRelease({ name: 'site', revision, by: 'b', rule: 'newcomer' });
+    const { world, a, revision } = await letGo();
     a.names.take({ type: 'entry', name: 'site', revision: revision + 2, entry: undefined });
     a.changes.length = 0;
     await settled(world, 'site');
@@ -298,12 +304,7 @@ describe('names', () => {
   });
 
   it('that were let go of and taken are told when they are taken, and never again', async () => {
-    const world = new World(2);
-    const [a] = places(world);
-    await a.connect('site');
-    await settled(world, 'site');
-    const revision = world.entries.get('site')?.revision ?? 0;
-    await a.names.answerRelease({ name: 'site', revision, by: 'b', rule: 'newcomer' });
+    const { world, a, revision } = await letGo();
     a.changes.length = 0;
     const entry = { replica: 'b', generation: 1, endpoint: new Endpoint('site') };
     a.names.take({ type: 'entry', name: 'site', revision: revision + 1, entry });
