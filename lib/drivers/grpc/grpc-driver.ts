@@ -10,7 +10,7 @@ import type {
   Mode,
   Resources,
 } from '../../transport/driver.js';
-import { lazily } from '../lazily.js';
+import { late, lazily } from '../lazily.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 
 /**
@@ -26,20 +26,17 @@ export class GrpcDriver implements Driver {
   }
 
   connect(params: DriverParams): Observable<Connection> {
-    return lazily(
-      () => import('./connect.js'),
-      ({ connectGrpc }) => connectGrpc(params),
-    );
+    return lazily(loadConnect, ({ connectGrpc }) => connectGrpc(params));
   }
 
   listen(params: DriverParams): Observable<Listener> {
-    return lazily(
-      () => import('./listen.js'),
-      ({ listenGrpc }) => listenGrpc(params),
-    );
+    return lazily(loadListen, ({ listenGrpc }) => listenGrpc(params));
   }
 
   resolveUrls(scheme: string, resources: Resources): Promise<ListenerUrls> {
     return resolveTcpUrls(scheme, resources);
   }
 }
+
+const loadConnect = late(() => import('./connect.js'));
+const loadListen = late(() => import('./listen.js'));

@@ -9,7 +9,7 @@ import type {
   ListenerUrls,
   Resources,
 } from '../../transport/driver.js';
-import { lazily } from '../lazily.js';
+import { late, lazily } from '../lazily.js';
 import { SHARED_FILE_SCHEME } from './file-url.js';
 import type { SharedFileOptions } from './tuning.js';
 
@@ -66,4 +66,4 @@ export class SharedFileDriver implements Driver {
   }
 }
 
-const load = () => import('./directories.js');
+const load = late(() => import('./directories.js'));

@@ -10,7 +10,7 @@ import type {
   Mode,
   Resources,
 } from '../../transport/driver.js';
-import { lazily } from '../lazily.js';
+import { late, lazily } from '../lazily.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 
 /** `tcp` and `stcp` (also `atcp` and `satcp`): frames back to back on a socket, with TLS if the connector asks for it. */
@@ -35,4 +35,4 @@ export class TcpDriver implements Driver {
   }
 }
 
-const load = () => import('./sockets.js');
+const load = late(() => import('./sockets.js'));

@@ -14,7 +14,7 @@ import {
   type Resources,
 } from '../../transport/driver.js';
 import { describeParams } from '../../transport/url.js';
-import { lazily } from '../lazily.js';
+import { late, lazily } from '../lazily.js';
 import { requirePort, resolveTcpUrls } from '../node/listen-address.js';
 import { type AttachableServer, requireSecurity, requireServer } from './attached-server.js';
 import type { GenerateMask } from './mask.js';
@@ -93,14 +93,12 @@ export class WebSocketDriver implements Driver {
 
   connect(params: DriverParams): Observable<Connection> {
     const { headers, agent, generateMask } = this.#options;
-    return lazily(
-      () => import('./connect.js'),
-      ({ connectWebSocket }) =>
-        connectWebSocket(params, {
-          headers: { ...headers, ...headersOf(params) },
-          agent: agentOf(params) ?? agent,
-          generateMask,
-        }),
+    return lazily(loadConnect, ({ connectWebSocket }) =>
+      connectWebSocket(params, {
+        headers: { ...headers, ...headersOf(params) },
+        agent: agentOf(params) ?? agent,
+        generateMask,
+      }),
     );
   }
 
@@ -117,7 +115,8 @@ export class WebSocketDriver implements Driver {
   }
 }
 
-const loadListen = () => import('./listen.js');
+const loadConnect = late(() => import('./connect.js'));
+const loadListen = late(() => import('./listen.js'));
 
 function headersOf(params: DriverParams): Record<string, string> {
   const { headers = {} } = params;
