@@ -50,6 +50,7 @@ import type { Connector, ConnectorView } from './transport/connector.js';
 import { ConnectorTable } from './transport/connector-table.js';
 import type { DriverRegistry } from './transport/driver-registry.js';
 import { type Driver, type DriverParams, Mode, type Resources } from './transport/driver.js';
+import { mergeMany } from './transport/merge-many.js';
 import { isMutualTls, isTrue, parseUrl } from './transport/url.js';
 
 /** How often `startListener` chooses another port when somebody else took the one that it found free. */
@@ -159,7 +160,7 @@ export class Communicator {
     this.lifecycle$ = this.#registry.lifecycle$;
 
     const lives$ = this.#connectors.connections$.pipe(
-      mergeMap(({ connector, connection }) => this.#sessions.run(connection, roleOf(connector))),
+      mergeMany(({ connector, connection }) => this.#sessions.run(connection, roleOf(connector))),
     );
     // Connectors that start by themselves have sessions before the communicator is started.
     const heartbeat$ = combineLatest([this.#state, this.#sessions.hasSessions$]).pipe(

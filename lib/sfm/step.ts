@@ -372,11 +372,7 @@ function forgetAll(world: World, names: ReadonlySet<string>): World {
 
 /** The names beyond `maxDisconnectedEndpoints`. */
 function longestGone({ gone }: World, { maxDisconnectedEndpoints }: Rules): string[] {
-  const excess = gone.size - maxDisconnectedEndpoints;
-  const names: string[] = [];
-  // Not all of them to find one.
-  if (excess > 0) for (const name of gone.values()) if (names.push(name) >= excess) break;
-  return names;
+  return gone.first(gone.size - maxDisconnectedEndpoints);
 }
 
 /** The key of a seat that becomes DISCONNECTED; `withSeats` puts the next one in its place. */

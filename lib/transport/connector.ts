@@ -32,6 +32,7 @@ import { logger } from '../log.js';
 import type { Connection } from './connection.js';
 import { ConnectionLimiter, type ConnectionLimits, type LimitReport } from './connection-limiter.js';
 import { type Driver, type DriverParams, type HandshakeFailure, Mode } from './driver.js';
+import { mergeMany } from './merge-many.js';
 import { reconnect, type Retry } from './reconnect.js';
 import { describeParams } from './url.js';
 
@@ -132,7 +133,7 @@ export class Connector implements ConnectorView {
     );
     this.state$ = this.#state.asObservable();
     this.connections$ = defer(() => concat(from([...this.#live]), this.#connections));
-    this.frames$ = this.connections$.pipe(mergeMap(({ frames$ }) => frames$.pipe(catchError(() => EMPTY))));
+    this.frames$ = this.connections$.pipe(mergeMany(({ frames$ }) => frames$.pipe(catchError(() => EMPTY))));
   }
 
   /** Begins; once begun it goes on until `stop`. */
@@ -148,7 +149,7 @@ export class Connector implements ConnectorView {
       jitter: reconnectJitter,
     };
     const once$ = this.mode === Mode.ACTIVE ? this.#connectOnce() : this.#listenOnce();
-    this.#run.add(this.#connections.pipe(mergeMap((connection) => this.#untilGone(connection))).subscribe());
+    this.#run.add(this.#connections.pipe(mergeMany((connection) => this.#untilGone(connection))).subscribe());
     this.#run.add(
       once$.pipe(reconnect(delays, this.#halt, scheduler)).subscribe({
         next: (progress) => this.#take(progress),

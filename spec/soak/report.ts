@@ -2,7 +2,7 @@ import { median } from '../bench/statistics.js';
 import type { SoakResult } from './soak.js';
 
 /** The heap of the hub, and that of the relay, may grow by this part after their warm-up. */
-const MAX_HEAP_GROWTH = 0.05;
+const MAX_HEAP_GROWTH = 0.03;
 const MIB = 1024 ** 2;
 
 /** The part by which the heap grew, from its first look to its last. */
