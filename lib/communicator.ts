@@ -9,6 +9,7 @@ import {
   filter,
   finalize,
   firstValueFrom,
+  from,
   ignoreElements,
   lastValueFrom,
   map,
@@ -524,8 +525,10 @@ export class Communicator {
   ): Promise<void> {
     for (const connector of connectors) connector.halt();
     const sessions = this.#sessions.of(new Set(connectors.map(({ handle }) => handle)));
-    const ends = sessions.map(({ connection }) => connection.closed$.pipe(catchError(() => EMPTY)));
-    const ended$ = merge(rest$, ...ends).pipe(
+    const ends$ = from(sessions).pipe(
+      mergeMany(({ connection }) => connection.closed$.pipe(catchError(() => EMPTY))),
+    );
+    const ended$ = merge(rest$, ends$).pipe(
       observeOn(queueScheduler), // Behind what the last end has to tell.
       finalize(() => {
         for (const connector of connectors) this.#connectors.remove(connector);

@@ -10,7 +10,7 @@ import { MAX_ENTRIES } from '../flare/job-folder.js';
 import { FlareError, type FlareSession, FlareStatus, type JobInMemory } from '../flare/index.js';
 import { countParts } from './count-parts.js';
 
-/** So many are taken at a time, since each is in memory. */
+/** The most that are taken at a time, since each is in memory. */
 const MAX_AT_A_TIME = 2;
 
 const HEADERS = { 'Cache-Control': 'no-store', 'Content-Type': 'application/x-ndjson; charset=utf-8' };
@@ -135,7 +135,7 @@ async function* bounded(request: IncomingMessage, maxBytes: number): AsyncGenera
   for await (const chunk of request as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new TooLarge(maxBytes);
-    // Whoever parses it does nothing else meanwhile: too many small files would hold up all pages.
+    // Parsing it blocks the process: too many small files would hold up all pages.
     if (parts(chunk) > MAX_ENTRIES) throw new TooMany();
     yield chunk;
   }

@@ -33,7 +33,7 @@ import { Secrets } from './secrets.js';
 
 const log = logger('flare');
 
-/** So many results are on the disk at a time. */
+/** The most results that are on the disk at a time. */
 const MAX_AT_A_TIME = 4;
 
 /** A page fetches at once what is ready. */

@@ -1,6 +1,7 @@
 import { isMatching, P } from 'ts-pattern';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import type { HopStats } from '../stats.js';
 import { decodeMap, encodeMap } from '../wire/map-codec.js';
 import { isReplicaId } from './replica-id.js';
@@ -10,9 +11,6 @@ export const MAX_HOPS = 32;
 
 /** Of 32 hops to replicas with the longest IDs it has 3.5 kB. */
 const MAX_BEAT_BYTES = 8 * 1_024;
-
-/** The longest that the option `replicaTimeoutMs` may be. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What must be the same at all replicas. Each says what it has. */
 export interface Common {
@@ -38,7 +36,7 @@ const COUNT = P.when((value): value is number => Number.isSafeInteger(value) && 
 /** `[to, messages, bytes]` each. */
 const HOPS = P.array([P.when(isReplicaId), COUNT, COUNT]);
 
-const COMMON = { localName: P.string, replicaTimeoutMs: P.number.between(0, MAX_TIMEOUT_MS) };
+const COMMON = { localName: P.string, replicaTimeoutMs: P.number.between(0, LONGEST_TIMER_MS) };
 
 /** A sign of life as it travels. */
 export function encodeBeat({ replica, isJoining, isLeaving, common, sentTo }: Beat): Uint8Array {

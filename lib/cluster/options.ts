@@ -1,6 +1,7 @@
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 
 import { CommError, CommErrorCode } from '../comm-error.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { requireAppId } from '../message.js';
 import { quoted } from '../quoted.js';
 import type { DeliverRule } from './spread.js';
@@ -47,7 +48,7 @@ const DEFAULTS: ResolvedClusterOptions = {
 };
 
 const RANGES: Readonly<Record<string, Range>> = {
-  replicaTimeoutMs: [100, 2 ** 31 - 1],
+  replicaTimeoutMs: [100, LONGEST_TIMER_MS],
   storageReplicas: [1, 5, 'integer'],
 };
 

@@ -9,7 +9,7 @@ const OWNER = { host: hostname(), pid: process.pid, process: randomUUID() };
 
 const isOwner = isMatching({ host: P.string, pid: P.number.int().positive(), process: P.string });
 
-/** So often a lock that goes while it is looked at is tried again. A link to nowhere looks like one for ever. */
+/** How often a lock that vanishes while it is looked at is tried again: a link to nowhere always looks like one. */
 const MAX_TRIES = 10;
 
 /**

@@ -101,7 +101,7 @@ const isChallenge = isMatching({
   signature: P.instanceOf(Uint8Array),
 });
 
-/** Whoever does not prove all of it is not the server of the kit. */
+/** @throws FlareError where the other side does not prove all of what makes it the server of the kit */
 function provenServer(
   payload: FobsValue,
   nonce: string,

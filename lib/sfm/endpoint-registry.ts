@@ -5,10 +5,10 @@ import {
   distinctUntilChanged,
   EMPTY,
   finalize,
+  from,
   ignoreElements,
   map,
   merge,
-  mergeMap,
   type Observable,
   observeOn,
   of,
@@ -30,6 +30,7 @@ import type { ResolvedOptions } from '../options.js';
 import { oneLine, quoted } from '../quoted.js';
 import { addTallies, type EndpointStats, NOTHING } from '../stats.js';
 import { KeyedSource } from '../transport/keyed-source.js';
+import { mergeMany } from '../transport/merge-many.js';
 import { endOf } from './end-of.js';
 import { Peer } from './peer.js';
 import type { Session } from './session.js';
@@ -77,7 +78,7 @@ export class EndpointRegistry {
   run(inputs$: Observable<Input>, replica: Replica = this.#replica): Subscription {
     this.#replica = replica;
     const makePeer = (name: string) => new Peer(name, this.#options);
-    const closes$ = this.#drains.pipe(mergeMap((drain) => this.#closesAfter(drain)));
+    const closes$ = this.#drains.pipe(mergeMany((drain) => this.#closesAfter(drain)));
     return merge(inputs$, replica.inputs$, this.#commands, closes$)
       .pipe(observeOn(queueScheduler), scan(step({ ...this.#options, makePeer }), EMPTY_WORLD))
       .subscribe((world) => this.#show(world));
@@ -263,8 +264,8 @@ export class EndpointRegistry {
       act();
       return;
     }
-    merge(...waiting.map(emptied))
-      .pipe(takeUntil(timer(drainTimeoutMs, scheduler)), finalize(act))
+    from(waiting)
+      .pipe(mergeMany(emptied), takeUntil(timer(drainTimeoutMs, scheduler)), finalize(act))
       .subscribe();
   }
 }

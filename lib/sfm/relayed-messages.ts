@@ -35,7 +35,7 @@ export class RelayedMessages {
   /** The connection that has the messages up to a position takes no more, and confirms none. */
   detach(position: number): void {
     this.#detachedAt = position;
-    this.#detached.push(...this.#upTo(position));
+    for (const message of this.#upTo(position)) this.#detached.push(message);
   }
 
   /**

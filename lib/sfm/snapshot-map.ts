@@ -1,53 +1,52 @@
-/** Entries are copied for the newest snapshot when so many changes, or as many as there are entries, were made to them. */
+/** Entries are copied after as many changes as there were entries, and this many at least. */
 const MIN_CHANGES = 32;
-/** A snapshot that is further behind gets entries of its own when it is read. */
-const MAX_WALK = 32;
 
-interface Change<K, V> {
-  readonly key: K;
-  /** The value that it replaced. */
-  readonly before: V | undefined;
-}
+/** A snapshot that is this far from entries, or the square root of its size, gets them when it is read. */
+const MIN_WALK = 32;
 
-/** Of the newest snapshot, and of an older one that needed them. */
+/** What each of some changes puts under its key, or put away from there; `undefined` is nothing. */
+type Changes<K, V> = ReadonlyMap<K, V | undefined>;
+
+/** Where the entries are. */
 interface Own<K, V> {
   readonly entries: Map<K, V>;
-  /** Somebody may iterate over them. */
-  readonly isKept: boolean;
+  /** The changes that are made to them before they are copied. */
+  readonly left: number;
+  /** They were copied for a snapshot that had been changed, and go to another one when that is read. */
+  readonly isSpare: boolean;
+  /** Iterators that have not ended. While there are any, the entries stay as they are. */
+  readers: number;
 }
 
-/** Where the entries went, and how they come back from there. */
+/** The way to the entries, and what is different there. */
 interface Lent<K, V> {
-  readonly newer: SnapshotMap<K, V>;
-  readonly undo: readonly Change<K, V>[];
+  readonly next: SnapshotMap<K, V>;
+  readonly undo: Changes<K, V>;
 }
 
 /**
  * An immutable map whose changes cost what those of a `Map` do, so that 100,000 endpoints can join and leave with a
- * snapshot after each. `withAll` and `withoutAll` change the entries of the newest snapshot in place and hand them to
+ * snapshot after each. `withAll` and `withoutAll` change the entries of the newest snapshot in place and give them to
  * the next one; the older one keeps what it takes to come back ("rerooting", H. G. Baker, Shallow Binding Makes
- * Functional Arrays Fast, 1991). A snapshot that nobody holds costs nothing, and one that is held no more than a copy.
+ * Functional Arrays Fast, 1991). A snapshot that nobody holds is collected, and one that is held keeps no more than the
+ * entries, twice, and as many changes.
  *
- * It reads as a plain `ReadonlyMap`. Values are never `undefined`. To iterate is to keep: the next change copies the
- * entries, so that no iterator sees it. Iteration follows the insertion; in a snapshot that has been changed since,
- * entries that have left since may come last.
+ * It reads as a plain `ReadonlyMap`. Values are never `undefined`. Iteration follows the insertion; in a snapshot that
+ * has been changed since, entries that have left since may come last. A change during an iteration copies the entries.
  */
 export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
   readonly size: number;
-  /** The changes that were made to the entries since they were copied. */
-  readonly #age: number;
   #content: Own<K, V> | Lent<K, V>;
 
-  private constructor(content: Own<K, V>, age = 0) {
+  private constructor(content: Own<K, V>) {
     this.#content = content;
-    this.#age = age;
     this.size = content.entries.size;
   }
 
   /** The map with nothing in it. */
   static empty<K, V>(): SnapshotMap<K, V> {
-    // Whoever begins with it gets entries of its own.
-    return new SnapshotMap<K, V>({ entries: new Map(), isKept: true });
+    // All begin with it, so its entries are copied at once.
+    return new SnapshotMap<K, V>({ entries: new Map(), left: 0, isSpare: false, readers: 0 });
   }
 
   /** This map with more entries. */
@@ -62,17 +61,18 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
 
   /** This map without some keys. */
   withoutAll(keys: Iterable<K>): SnapshotMap<K, V> {
-    const left = [...keys].filter((key) => this.has(key));
-    return left.length === 0 ? this : this.#changed(left.map((key) => [key, undefined]));
+    const left = new Map<K, undefined>();
+    for (const key of keys) if (this.has(key)) left.set(key, undefined);
+    return left.size === 0 ? this : this.#changed(left);
   }
 
   get(key: K): V | undefined {
+    const most = Math.max(MIN_WALK, Math.sqrt(this.size));
     let content = this.#content;
-    for (let walked = 0; 'newer' in content; content = content.newer.#content) {
-      const change = content.undo.find((each) => each.key === key);
-      if (change !== undefined) return change.before;
-      walked += content.undo.length;
-      if (walked > MAX_WALK) return this.#own().entries.get(key);
+    for (let walked = 0; 'next' in content; walked += 1) {
+      if (content.undo.has(key)) return content.undo.get(key);
+      if (walked >= most) return this.#own().entries.get(key);
+      content = content.next.#content;
     }
     return content.entries.get(key);
   }
@@ -81,23 +81,29 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     return this.get(key) !== undefined;
   }
 
-  /** The first values, without what it costs to iterate. */
+  /** The first values. */
   first(count: number): V[] {
     const values: V[] = [];
     if (count > 0) for (const value of this.#own().entries.values()) if (values.push(value) >= count) break;
     return values;
   }
 
-  entries(): MapIterator<[K, V]> {
-    return this.#kept().entries();
+  *entries(): MapIterator<[K, V]> {
+    const own = this.#own();
+    own.readers += 1;
+    try {
+      for (const entry of own.entries) yield entry;
+    } finally {
+      own.readers -= 1;
+    }
   }
 
-  keys(): MapIterator<K> {
-    return this.#kept().keys();
+  *keys(): MapIterator<K> {
+    for (const [key] of this.entries()) yield key;
   }
 
-  values(): MapIterator<V> {
-    return this.#kept().values();
+  *values(): MapIterator<V> {
+    for (const [, value] of this.entries()) yield value;
   }
 
   [Symbol.iterator](): MapIterator<[K, V]> {
@@ -108,39 +114,50 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     for (const [key, value] of this.entries()) callback(value, key, this);
   }
 
-  #changed(changes: Iterable<readonly [K, V | undefined]>): SnapshotMap<K, V> {
+  #changed(changes: Changes<K, V>): SnapshotMap<K, V> {
     const own = this.#own();
-    const isCopied = own.isKept || this.#age > Math.max(MIN_CHANGES, this.size);
+    const isCopied = own.left <= 0 || own.readers > 0;
     const entries = isCopied ? new Map(own.entries) : own.entries;
-    const undo: Change<K, V>[] = [];
-    for (const [key, value] of changes) {
-      undo.push({ key, before: entries.get(key) });
-      if (value === undefined) entries.delete(key);
-      else entries.set(key, value);
-    }
-    const newer = new SnapshotMap({ entries, isKept: false }, isCopied ? 0 : this.#age + undo.length);
-    if (!isCopied) this.#content = { newer, undo };
-    return newer;
+    const undo = change(entries, changes);
+    const left = isCopied ? changesUntilCopy(entries) : own.left - undo.size;
+    const next = new SnapshotMap<K, V>({ entries, left, isSpare: false, readers: 0 });
+    if (!isCopied) this.#content = { next, undo };
+    return next;
   }
 
-  #kept(): ReadonlyMap<K, V> {
-    const { entries } = this.#own();
-    this.#content = { entries, isKept: true };
-    return entries;
-  }
-
-  /** Makes the entries again from those of the newest snapshot, where they went there. */
+  /**
+   * Gets the entries here. The newest snapshot does not lose its own: an older one gets a copy, and from there on the
+   * ways of those between lead to that copy, which goes along with who reads them one after the other.
+   */
   #own(): Own<K, V> {
-    const undone: (readonly Change<K, V>[])[] = [];
+    const way: Lent<K, V>[] = [];
     let content = this.#content;
-    for (; 'newer' in content; content = content.newer.#content) undone.push(content.undo);
-    if (undone.length === 0) return content;
-    const entries = new Map(content.entries);
-    for (const { key, before } of undone.flat().reverse()) {
-      if (before === undefined) entries.delete(key);
-      else entries.set(key, before);
+    for (; 'next' in content; content = content.next.#content) way.push(content);
+    if (way.length === 0) return content;
+    const isMoved = content.isSpare && content.readers === 0;
+    const entries = isMoved ? content.entries : new Map(content.entries);
+    for (const [index, { next, undo }] of [...way.entries()].reverse()) {
+      const redo = change(entries, undo);
+      const isNewest = index === way.length - 1 && !isMoved;
+      if (!isNewest) next.#content = { next: way[index - 1]?.next ?? this, undo: redo };
     }
-    this.#content = { entries, isKept: false };
-    return this.#content;
+    const own = { entries, left: changesUntilCopy(entries), isSpare: true, readers: 0 };
+    this.#content = own;
+    return own;
   }
+}
+
+function changesUntilCopy({ size }: ReadonlyMap<unknown, unknown>): number {
+  return Math.max(MIN_CHANGES, size);
+}
+
+/** Makes some changes, and says what makes them undone. */
+function change<K, V>(entries: Map<K, V>, changes: Changes<K, V>): Changes<K, V> {
+  const undo = new Map<K, V | undefined>();
+  for (const [key, value] of changes) {
+    undo.set(key, entries.get(key));
+    if (value === undefined) entries.delete(key);
+    else entries.set(key, value);
+  }
+  return undo;
 }

@@ -298,11 +298,10 @@ function closeReplica(world: World, replica: string): World {
     ...seat,
     endpoint: seat.endpoint.withState(EndpointState.CLOSING),
   }));
-  return todo(
-    withSeats(world, new Map(closing.map((seat) => [seat.endpoint.name, seat]))),
-    ...closing.map(({ endpoint }) => tellRemote(endpoint, replica)),
-    { type: 'hand-over', replica, peers: ready.map(({ peer }) => peer) },
-  );
+  const next = withSeats(world, new Map(closing.map((seat) => [seat.endpoint.name, seat])));
+  const told = closing.map(({ endpoint }) => tellRemote(endpoint, replica));
+  const handOver: Effect = { type: 'hand-over', replica, peers: ready.map(({ peer }) => peer) };
+  return { ...next, effects: [...next.effects, ...told, handOver] };
 }
 
 function accountLost(world: World, { name, undelivered, unknown }: Of<'lost'>): Effect {

@@ -89,6 +89,41 @@ describe('SnapshotMap', () => {
     expect(copies).toBeLessThan(30_000);
   });
 
+  it('copies little where 3,000 snapshots are read by name long after, the oldest first', () => {
+    const all: Snapshot[] = [];
+    let map = empty();
+    for (let count = 0; count < 3_000; count += 1)
+      all.push((map = map.withAll(new Map([[`key-${count}`, count]]))));
+    const copies = copiesDuring(() => {
+      for (const [count, snapshot] of all.entries())
+        if (snapshot.get(`key-${count}`) !== count || snapshot.has(`key-${count + 1}`))
+          expect.fail(`${count}`);
+    });
+    // A copy for each would be 4.5 million.
+    expect(copies).toBeLessThan(200_000);
+  });
+
+  it('copies little where each of 3,000 is looked into, and not walked to its end', () => {
+    let map = empty();
+    const copies = copiesDuring(() => {
+      for (let count = 0; count < 3_000; count += 1) {
+        map = map.withAll(new Map([[`key-${count}`, count]]));
+        for (const key of map.keys()) if (key === 'key-0') break;
+      }
+    });
+    expect(copies).toBeLessThan(20_000);
+  });
+
+  it('keeps little for a small snapshot that is held while 10,000 join and go', () => {
+    const held = empty().withAll(new Map([['first', 1]]));
+    let map = held;
+    for (let count = 0; count < 10_000; count += 1) map = map.withAll(new Map([[`key-${count}`, count]]));
+    for (let count = 0; count < 10_000; count += 1) map = map.without(`key-${count}`);
+    const copies = copiesDuring(() => expect([...held]).toEqual([['first', 1]]));
+    expect(copies).toBeLessThan(200);
+    expect([...map]).toEqual([['first', 1]]);
+  });
+
   it('has each snapshot of a thousand changes, the last ones and those far behind, by name and size', () => {
     const random = seededRandom(5);
     const all: { map: Snapshot; expected: Map<string, number> }[] = [];

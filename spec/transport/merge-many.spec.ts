@@ -1,4 +1,5 @@
 import {
+  concat,
   EMPTY,
   finalize,
   mergeMap,
@@ -6,6 +7,7 @@ import {
   type Observable,
   of,
   type OperatorFunction,
+  range,
   Subject,
   Subscription,
   take,
@@ -94,6 +96,70 @@ describe('mergeMany', () => {
     source.next('one');
     source.next('two');
     expect([seen, living.size, source.observed]).toEqual([['one'], 0, false]);
+  });
+
+  it('completes behind a life that is beginning when the source ends', () => {
+    const source = new Subject<string>();
+    const late = new Subject<string>();
+    const seen: string[] = [];
+    source.pipe(mergeMany((name) => concat(of(name), late))).subscribe({
+      next: (name) => {
+        seen.push(name);
+        source.complete();
+      },
+      complete: () => seen.push('complete'),
+    });
+    source.next('one');
+    expect(seen).toEqual(['one']);
+    late.complete();
+    expect(seen).toEqual(['one', 'complete']);
+  });
+
+  it('begins no life when it is let go, by whatever comes then', () => {
+    const begun: number[] = [];
+    range(1, 1_000)
+      .pipe(
+        mergeMany((number) => {
+          begun.push(number);
+          return of(number);
+        }),
+        take(2),
+      )
+      .subscribe();
+    expect(begun).toEqual([1, 2]);
+
+    const source = new Subject<number>();
+    const result = source
+      .pipe(
+        mergeMany((number) => {
+          begun.push(number);
+          return NEVER.pipe(finalize(() => source.next(number + 10)));
+        }),
+      )
+      .subscribe();
+    source.next(3);
+    result.unsubscribe();
+    expect(begun).toEqual([1, 2, 3]);
+  });
+
+  it('lets all lives go where the end of one throws', () => {
+    const { living, live } = countedLives();
+    const result = of('one', 'bad', 'two')
+      .pipe(
+        mergeMany((name) =>
+          live(
+            name,
+            NEVER.pipe(
+              finalize(() => {
+                if (name === 'bad') throw new Error('bad end');
+              }),
+            ),
+          ),
+        ),
+      )
+      .subscribe();
+    expect(() => result.unsubscribe()).toThrow();
+    expect([...living].filter((name) => name !== 'bad')).toEqual([]);
   });
 
   it('gives on what is thrown where a life should begin', () => {

@@ -58,8 +58,8 @@ const isRequest = isMatching(
 );
 
 /**
- * Answers pages that ask by `askFederation` of `rxflare/flare/dashboard`, with what a session knows and may do. Whoever may ask
- * acts as the user of the session: let `allow` accept nobody else than the pages of that user. The key and tokens of the
+ * Answers pages that ask by `askFederation` of `rxflare/flare/dashboard`, with what a session knows and may do. All who may ask
+ * act as the user of the session: let `allow` accept nobody else than the pages of that user. The key and tokens of the
  * session are in no answer.
  *
  * An endpoint that falls behind gets the latest report, and no other. A request above 4 KB is not parsed, and not answered.
