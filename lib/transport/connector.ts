@@ -91,6 +91,8 @@ type Progress =
 /*
  *   idle --start()--> starting --> connected | listening --end--> retrying --wait--> connected | listening ...
  *     \__________________\______________________\__________________\____ stop() --> stopped
+ *
+ *   starting | retrying --an attempt fails--> retrying
  */
 
 /** Keeps one driver, mode and set of parameters alive, and shows all connections that come of it. */

@@ -111,7 +111,7 @@ function renderReplicas({ throughput, cluster }: Pick<Results, 'throughput' | 'c
 
 A [hub of several replicas](cluster.md) on one machine, with one nats-server, which shares the cores with all others.
 
-${rows.length === 0 ? '' : renderHop(rows)}
+${rows.length === 0 ? '' : `${renderHop(rows)}\n`}
 ${cluster.length === 0 ? '' : renderClusterScale(cluster)}
 `;
 }
