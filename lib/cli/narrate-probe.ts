@@ -62,8 +62,10 @@ function summary(event$: Observable<ProbeEvent>): Observable<Output> {
     toArray(),
     filter(({ length }) => length > 0),
     map((rtts): Output => {
-      const total = rtts.reduce((sum, rtt) => sum + rtt, 0);
-      const [minMs, maxMs, avgMs] = [Math.min(...rtts), Math.max(...rtts), total / rtts.length];
+      const over = (combine: (one: number, other: number) => number) =>
+        rtts.reduce((one, other) => combine(one, other));
+      const [minMs, maxMs] = [over(Math.min), over(Math.max)];
+      const avgMs = over((one, other) => one + other) / rtts.length;
       return { event: 'summary', sent: rtts.length, minMs, avgMs, maxMs };
     }),
   );

@@ -4,6 +4,9 @@ const MIN_CHANGES = 32;
 /** A snapshot that is this far from entries, or the square root of its size, gets them when it is read. */
 const MIN_WALK = 32;
 
+/** A copy goes this far to one that is read, or an eighth of its size. Further away another copy is cheaper. */
+const MIN_MOVE = 32;
+
 /** What each of some changes puts under its key, or put away from there; `undefined` is nothing. */
 type Changes<K, V> = ReadonlyMap<K, V | undefined>;
 
@@ -12,7 +15,7 @@ interface Own<K, V> {
   readonly entries: Map<K, V>;
   /** The changes that are made to them before they are copied. */
   readonly left: number;
-  /** They were copied for a snapshot that had been changed, and go to another one when that is read. */
+  /** They are a copy for a snapshot that had been changed, and go to one near to it when that is read. */
   readonly isSpare: boolean;
   /** Iterators that have not ended. While there are any, the entries stay as they are. */
   readers: number;
@@ -28,8 +31,8 @@ interface Lent<K, V> {
  * An immutable map whose changes cost what those of a `Map` do, so that 100,000 endpoints can join and leave with a
  * snapshot after each. `withAll` and `withoutAll` change the entries of the newest snapshot in place and give them to
  * the next one; the older one keeps what it takes to come back ("rerooting", H. G. Baker, Shallow Binding Makes
- * Functional Arrays Fast, 1991). A snapshot that nobody holds is collected, and one that is held keeps no more than the
- * entries, twice, and as many changes.
+ * Functional Arrays Fast, 1991). A snapshot that nobody holds is collected, and one that is held keeps a few copies
+ * of the entries alive at most, with as many changes as there were entries.
  *
  * It reads as a plain `ReadonlyMap`. Values are never `undefined`. Iteration follows the insertion; in a snapshot that
  * has been changed since, entries that have left since may come last. A change during an iteration copies the entries.
@@ -88,22 +91,16 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     return values;
   }
 
-  *entries(): MapIterator<[K, V]> {
-    const own = this.#own();
-    own.readers += 1;
-    try {
-      for (const entry of own.entries) yield entry;
-    } finally {
-      own.readers -= 1;
-    }
+  entries(): MapIterator<[K, V]> {
+    return this.#walk((entries) => entries);
   }
 
-  *keys(): MapIterator<K> {
-    for (const [key] of this.entries()) yield key;
+  keys(): MapIterator<K> {
+    return this.#walk((entries) => entries.keys());
   }
 
-  *values(): MapIterator<V> {
-    for (const [, value] of this.entries()) yield value;
+  values(): MapIterator<V> {
+    return this.#walk((entries) => entries.values());
   }
 
   [Symbol.iterator](): MapIterator<[K, V]> {
@@ -112,6 +109,16 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
 
   forEach(callback: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
     for (const [key, value] of this.entries()) callback(value, key, this);
+  }
+
+  *#walk<T>(over: (entries: ReadonlyMap<K, V>) => Iterable<T>): MapIterator<T> {
+    const own = this.#own();
+    own.readers += 1;
+    try {
+      for (const each of over(own.entries)) yield each;
+    } finally {
+      own.readers -= 1;
+    }
   }
 
   #changed(changes: Changes<K, V>): SnapshotMap<K, V> {
@@ -127,21 +134,23 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
 
   /**
    * Gets the entries here. The newest snapshot does not lose its own: an older one gets a copy, and from there on the
-   * ways of those between lead to that copy, which goes along with who reads them one after the other.
+   * ways of those between lead to that copy, which goes along with who reads them one after the other. What is changed
+   * from an older one has entries of its own.
    */
   #own(): Own<K, V> {
     const way: Lent<K, V>[] = [];
     let content = this.#content;
     for (; 'next' in content; content = content.next.#content) way.push(content);
     if (way.length === 0) return content;
-    const isMoved = content.isSpare && content.readers === 0;
+    const isNear = way.length <= Math.max(MIN_MOVE, this.size / 8);
+    const isMoved = isNear && content.isSpare && content.readers === 0;
     const entries = isMoved ? content.entries : new Map(content.entries);
     for (const [index, { next, undo }] of [...way.entries()].reverse()) {
       const redo = change(entries, undo);
-      const isNewest = index === way.length - 1 && !isMoved;
-      if (!isNewest) next.#content = { next: way[index - 1]?.next ?? this, undo: redo };
+      const isLeft = index === way.length - 1 && !isMoved;
+      if (!isLeft) next.#content = { next: way[index - 1]?.next ?? this, undo: redo };
     }
-    const own = { entries, left: changesUntilCopy(entries), isSpare: true, readers: 0 };
+    const own = { entries, left: 0, isSpare: true, readers: 0 };
     this.#content = own;
     return own;
   }

@@ -205,7 +205,7 @@ function leave(world: World, { session, error }: Of<'closed'>, rules: Rules): Wo
   const endpoint = seat.endpoint.withState(EndpointState.DISCONNECTED);
   const next = withSeat(world, { ...seat, endpoint, session: undefined, goneKey: TO_BE_GONE });
   const forgotten = seat.isRemoved ? [endpoint.name] : longestGone(next, rules);
-  return todo(next, ...ended, tellEndpoint(endpoint, session), ...forgotten.map(thenForget));
+  return todo(next, ...ended, tellEndpoint(endpoint, session), ...thenForget(new Set(forgotten)));
 }
 
 /** Many endpoints may change in one step, since a replica has thousands of them. */
@@ -223,9 +223,7 @@ function changeRemote(world: World, { changes, at }: Of<'remote'>, rules: Rules)
   const next = withSeats(world, seats);
   const removed = [...seats.values()].filter(({ isRemoved, goneKey }) => isRemoved && goneKey !== undefined);
   const forgotten = new Set([...removed.map(({ endpoint }) => endpoint.name), ...longestGone(next, rules)]);
-  const then: Effect[] =
-    forgotten.size === 0 ? [] : [{ type: 'then', input: { type: 'forget-all', names: forgotten } }];
-  return { ...next, effects: [...next.effects, ...effects, ...then] };
+  return { ...next, effects: [...next.effects, ...effects, ...thenForget(forgotten)] };
 }
 
 interface Change {
@@ -378,8 +376,8 @@ function longestGone({ gone }: World, { maxDisconnectedEndpoints }: Rules): stri
 const TO_BE_GONE = -1;
 
 /** In a step of its own, so that everyone sees the endpoint DISCONNECTED first. */
-function thenForget(name: string): Effect {
-  return { type: 'then', input: { type: 'forget', name } };
+function thenForget(names: ReadonlySet<string>): Effect[] {
+  return names.size === 0 ? [] : [{ type: 'then', input: { type: 'forget-all', names } }];
 }
 
 /** The seat that this session is the live connection of. */

@@ -163,6 +163,30 @@ describe('SnapshotMap', () => {
     expect([...empty()]).toEqual([]);
   });
 
+  it('takes its entries from another snapshot, also where that shares entries with it', () => {
+    const all: Snapshot[] = [empty()];
+    for (let count = 0; count < 40; count += 1)
+      all.push((all.at(-1) ?? empty()).withAll(new Map([[`key-${count}`, count]])));
+    const [ten, twenty] = [all[10] ?? empty(), all[20] ?? empty()];
+    expect([...twenty.keys()]).toHaveLength(20);
+    const both = ten.withAll(new Map([['own', 1]]));
+    expect(byKey(twenty.withAll(both))).toEqual(byKey([...twenty, ['own', 1]]));
+    expect([...twenty.keys()]).toHaveLength(20);
+    expect([...twenty.withAll(ten)]).toEqual([...twenty]);
+  });
+
+  it('copies little where two read, one far behind the other', () => {
+    const all: Snapshot[] = [];
+    let map = empty();
+    for (let count = 0; count < 3_000; count += 1)
+      all.push((map = map.withAll(new Map([[`key-${count % 1_500}`, count]]))));
+    const copies = copiesDuring(() => {
+      for (let at = 0; at < 1_000; at += 1) for (const behind of [0, 1_500]) all[at + behind]?.get('none');
+    });
+    // To go back and forth each time would be 3 million.
+    expect(copies).toBeLessThan(300_000);
+  });
+
   it('shows an iterator nothing of later changes', () => {
     const map = empty().withAll(
       new Map([

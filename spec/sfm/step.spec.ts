@@ -143,7 +143,7 @@ function describeEffect(effect: Effect): string {
     case 'account':
       return `account ${labelOf(effect.session)}${effect.wasLive ? ' with what waits' : ''}`;
     case 'then':
-      return `then ${effect.input.type} ${'name' in effect.input ? effect.input.name : ''}`;
+      return `then ${effect.input.type} ${'names' in effect.input ? [...effect.input.names].join() : ''}`;
     case 'hand-over':
       return `hand over ${effect.peers.length} to ${effect.replica}`;
     case 'account-away':
@@ -268,7 +268,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       CLOSING: [GONE, ['account A with what waits', 'tell disconnected', 'tell DISCONNECTED']],
       'CLOSING, to be removed': [
         `${GONE} removed`,
-        ['account A with what waits', 'tell disconnected', 'tell DISCONNECTED', `then forget ${NAME}`],
+        ['account A with what waits', 'tell disconnected', 'tell DISCONNECTED', `then forget-all ${NAME}`],
       ],
       DISCONNECTED: [UNCHANGED, ['account A', 'tell disconnected']],
       'READY by B': [UNCHANGED, ['account A', 'tell disconnected']],
@@ -682,8 +682,8 @@ describe('the gone', () => {
   it('are remembered up to a number, and the longest gone is forgotten in a step of its own', () => {
     const full = walk([...leaves('a'), ...leaves('b'), admitted('c', { name: 'c' })]);
     const over = once(full, closed('c'));
-    expect([namesOf(over), done(over).at(-1)]).toEqual([['a', 'b', 'c'], 'then forget a']);
-    const after = once(over, { type: 'forget', name: 'a' });
+    expect([namesOf(over), done(over).at(-1)]).toEqual([['a', 'b', 'c'], 'then forget-all a']);
+    const after = once(over, { type: 'forget-all', names: new Set(['a']) });
     expect([namesOf(after), [...after.gone.values()], after.changed, done(after)]).toEqual([
       ['b', 'c'],
       ['b', 'c'],
