@@ -29,12 +29,25 @@ export class HandlerErrors {
   note(headers: CellHeaders, error: unknown): void {
     const { cn__origin: origin } = headers;
     const [channel, topic] = [textHeader(headers, Header.CHANNEL), textHeader(headers, Header.TOPIC)];
-    const place = `${quoted(channel)}, ${quoted(topic)}`;
-    log('the handler of %s failed on a request of %s: %s', place, quoted(origin), messageOf(error));
+    log(
+      'the handler of %s failed on a request of %s: %s',
+      placeOf(headers),
+      quoted(origin),
+      messageOf(error),
+    );
     this.#errors.next({ channel, topic, origin, error });
+  }
+
+  /** Nothing failed: nobody handles the channel and topic. */
+  noteMissing(headers: CellHeaders): void {
+    log('no handler for a request of %s: %s', quoted(headers.cn__origin), placeOf(headers));
   }
 
   complete(): void {
     this.#errors.complete();
   }
+}
+
+function placeOf(headers: CellHeaders): string {
+  return `${quoted(textHeader(headers, Header.CHANNEL))}, ${quoted(textHeader(headers, Header.TOPIC))}`;
 }

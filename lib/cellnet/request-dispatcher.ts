@@ -18,6 +18,9 @@ import { StreamHeader } from './stream-headers.js';
 /** In characters: longer ones could make the headers of the reply too long to be sent. */
 const MAX_REASON_LENGTH = 1_000;
 
+/** What a cell answers that has no handler, in the words of NVFlare (`core_cell.py`). */
+export const NO_HANDLER = 'no callback';
+
 /** Hands requests to their handlers, and what these return to an answer. */
 export class RequestDispatcher {
   readonly handlers = new HandlerTable<RequestHandler>();
@@ -37,7 +40,8 @@ export class RequestDispatcher {
     const topic = textHeader(headers, Header.TOPIC);
     const handler = this.handlers.find(textHeader(headers, Header.CHANNEL), topic);
     if (handler === undefined) {
-      answer(ReturnCode.PROCESS_EXCEPTION, undefined, 'no callback');
+      this.errors.noteMissing(headers);
+      answer(ReturnCode.PROCESS_EXCEPTION, undefined, NO_HANDLER);
       return undefined;
     }
     if (headers[Header.ENCRYPTED] === true) {

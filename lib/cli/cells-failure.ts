@@ -1,4 +1,5 @@
 import { CellError, ReturnCode } from '../cellnet/index.js';
+import { NO_HANDLER } from '../cellnet/request-dispatcher.js';
 import { NO_RECEIVER } from '../cellnet/stream-headers.js';
 import type { Place } from './cells-options.js';
 import { ExitCode } from './exit-code.js';
@@ -22,8 +23,13 @@ export function exitCodeOfReturn(returnCode: ReturnCode): ExitCode {
 
 /** Prints in one line why a request or stream failed, with its return code, and sets the exit code. */
 export function printCellFailure(printer: Printer, error: unknown): void {
-  if (error instanceof CellError) print(printer, error, error.message, exitCodeOfReturn(error.returnCode));
-  else printFailure(printer, error);
+  if (!(error instanceof CellError)) {
+    printFailure(printer, error);
+    return;
+  }
+  const hint =
+    error.reason === NO_HANDLER ? ': nobody handles that there; check channel, topic and target' : '';
+  print(printer, error, error.message + hint, exitCodeOfReturn(error.returnCode));
 }
 
 /**
@@ -40,7 +46,12 @@ export function printStreamFailure(printer: Printer, error: unknown, { channel, 
   print(printer, error, error.message + hint, ExitCode.ANSWERED);
 }
 
-function print(printer: Printer, { code, returnCode }: CellError, message: string, exitCode: ExitCode): void {
-  printer.print({ event: 'error', code, message, returnCode });
+function print(
+  printer: Printer,
+  { code, returnCode, reason }: CellError,
+  message: string,
+  exitCode: ExitCode,
+): void {
+  printer.print({ event: 'error', code, message, returnCode, ...(reason === undefined ? {} : { reason }) });
   process.exitCode = exitCode;
 }

@@ -110,6 +110,8 @@ export type Output =
       readonly diagnosis?: Diagnosis;
       /** Where a cell was asked. */
       readonly returnCode?: ReturnCode;
+      /** What that cell said beside it, in words of its own. */
+      readonly reason?: string;
       /** Where a federation was asked. */
       readonly status?: FlareStatus;
       /** How long until the next attempt, in milliseconds. */

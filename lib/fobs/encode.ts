@@ -146,7 +146,7 @@ export function encodeFobs(value: FobsValue, { dialect = '2.7', keep }: EncodeOp
       );
     else
       throw badFobs(
-        `expected a value of FOBS, got ${nameOf(item)}: only plain objects, arrays, Maps, Sets and the classes of rxflare/fobs travel`,
+        `expected a value of FOBS, got ${nameOf(item)}: only plain objects, arrays, bytes, Maps, Sets and the classes of rxflare/fobs travel, numbers of a typed array as an NdArray`,
       );
   };
 

@@ -215,6 +215,7 @@ export class EndpointRegistry {
 
   #tell(event: LifecycleEvent): void {
     if (event.type === 'refused') logRefusal(event);
+    if (event.type === 'endpoint') log('%s is %s', quoted(event.endpoint.name), event.endpoint.state);
     this.#lifecycle.next(event);
   }
 

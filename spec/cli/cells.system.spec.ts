@@ -101,6 +101,10 @@ describe('rxflare request', () => {
       [3, 'error', 'comm_error'],
       [2, 'error', 'invalid_target'],
     ]);
+    const unhandled = await run('request', url, '--channel', 'app', '--topic', 'nobody handles');
+    expect(unhandled.stderr).toContain(
+      '"no callback": nobody handles that there; check channel, topic and target',
+    );
     const nowhere = await run('request', `tcp://127.0.0.1:${await freePort()}`, ...PLACE, '--timeout', '0.3');
     expect(nowhere).toMatchObject({ exitCode: 3, stdout: '' });
     expect(nowhere.stderr).toContain('nothing listens');

@@ -296,14 +296,14 @@ class Soak implements AsyncDisposable {
         break;
       case 'half-open':
         await this.#outage(site, () =>
-          this.#detected(site.process, site.parent.config.name, () =>
+          this.#detected(trial.type, site.process, site.parent.config.name, () =>
             site.proxy.apply({ type: 'half-open' }),
           ),
         );
         break;
       case 'freeze':
         await this.#outage(site, async () => {
-          await this.#detected(site.parent, site.name, () => site.process.freeze());
+          await this.#detected(trial.type, site.parent, site.name, () => site.process.freeze());
           site.process.thaw();
         });
         break;
@@ -360,7 +360,7 @@ class Soak implements AsyncDisposable {
   }
 
   /** One side sees in time that the other has gone silent. */
-  async #detected(observer: PartyProcess, name: string, act: () => void): Promise<void> {
+  async #detected(trial: string, observer: PartyProcess, name: string, act: () => void): Promise<void> {
     const gone = observer.next(
       'endpoint',
       (tidings) => tidings.name === name && tidings.state === EndpointState.DISCONNECTED,
@@ -377,7 +377,7 @@ class Soak implements AsyncDisposable {
     this.#detectionMs.push(detectionMs);
     if (detectionMs <= limitMs) return;
     const detail = `expected within ${Math.round(limitMs)} ms, took ${detectionMs} ms`;
-    this.#violations.push(`${observer.config.name} sees that ${name} is silent: ${detail}`);
+    this.#violations.push(`${observer.config.name} sees that ${name} is silent (${trial}): ${detail}`);
   }
 
   /** Freezes a party until all its neighbours have noticed. */
@@ -389,7 +389,7 @@ class Soak implements AsyncDisposable {
         isFrozen = true;
       };
       const neighbours = affected.map((site) => (site.process === frozen ? site.parent : site.process));
-      await Promise.all(neighbours.map((each) => this.#detected(each, frozen.config.name, freeze)));
+      await Promise.all(neighbours.map((each) => this.#detected(type, each, frozen.config.name, freeze)));
       frozen.thaw();
     });
   }

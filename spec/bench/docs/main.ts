@@ -46,7 +46,10 @@ const SCALES = [
 ];
 
 /** The same with `--replicas`. */
-const CLUSTERS = [['--replicas', '4', '--endpoints', '20000', '--replica-timeout-ms', '5000']];
+const CLUSTERS = [
+  ['--replicas', '4', '--endpoints', '20000', '--replica-timeout-ms', '5000'],
+  ['--replicas', '4', '--endpoints', '100000'],
+];
 
 const { rows, scale, cluster, browser, allocation } = options;
 if ([rows, scale, cluster, browser, allocation].some((file) => file !== undefined)) {
