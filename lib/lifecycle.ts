@@ -70,7 +70,7 @@ export interface EvictedEvent {
   readonly replica?: string;
   /** How often this has happened to the name, each time within a minute of the one before. */
   readonly count: number;
-  /** Names both addresses in plain words. */
+  /** Names the address of both, or of the one that is here, in plain words. */
   readonly message: string;
 }
 

@@ -130,7 +130,7 @@ export class CellRouter {
       throw new CellError(ReturnCode.INVALID_TARGET, `cell ${oneLine(destination)}: ${fault}`, destination);
     const hop = this.#hopTo(destination);
     if (hop !== undefined) return hop;
-    const text = `cell ${destination}: no neighbour leads there. Neither it nor a cell above it is one, nor is our parent, or a cell named server`;
+    const text = `cell ${destination}: no neighbour leads there; connect to it, or to a cell whose name does (docs/cells.md)`;
     throw new CellError(ReturnCode.TARGET_UNREACHABLE, text, destination);
   }
 

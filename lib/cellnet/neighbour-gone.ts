@@ -1,7 +1,8 @@
-import { filter, map, mergeMap, type Observable, of, type SchedulerLike, timer } from 'rxjs';
+import { filter, map, type Observable, of, type SchedulerLike, timer } from 'rxjs';
 
 import type { Communicator } from '../communicator.js';
 import { EndpointState, isReady } from '../endpoint.js';
+import { mergeMany } from '../transport/merge-many.js';
 
 /**
  * The names of neighbours that have disconnected, and were not back `graceMs` later.
@@ -18,7 +19,7 @@ export function neighbourGone(
     map((event) => (event.type === 'endpoint' ? event.endpoint : undefined)),
     filter((endpoint) => endpoint !== undefined),
     filter(({ name, state }) => state === EndpointState.DISCONNECTED && matters(name)),
-    mergeMap(({ name }) => (graceMs === 0 ? of(name) : timer(graceMs, scheduler).pipe(map(() => name)))),
+    mergeMany(({ name }) => (graceMs === 0 ? of(name) : timer(graceMs, scheduler).pipe(map(() => name)))),
     filter((name) => !isReady(communicator.findEndpoint(name))),
   );
 }

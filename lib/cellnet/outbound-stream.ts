@@ -30,7 +30,7 @@ import type { Feed } from './stream-source.js';
 export interface StreamProgress {
   /** Bytes that were handed to the connection. */
   readonly sentBytes: number;
-  /** Bytes that the receiver says it has consumed; with the end of a reliable stream all, which have arrived by then. */
+  /** Bytes that the receiver says it has consumed; all of them once a reliable stream has arrived whole. */
   readonly acknowledgedBytes: number;
   /** Bytes in all; `undefined` where the source does not tell. */
   readonly size: number | undefined;

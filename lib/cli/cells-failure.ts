@@ -27,8 +27,8 @@ export function printCellFailure(printer: Printer, error: unknown): void {
     printFailure(printer, error);
     return;
   }
-  const hint =
-    error.reason === NO_HANDLER ? ': nobody handles that there; check channel, topic and target' : '';
+  const isUnhandled = error.reason === NO_HANDLER || error.reason?.startsWith(NO_RECEIVER) === true;
+  const hint = isUnhandled ? ': nobody handles that there; check channel, topic and target' : '';
   print(printer, error, error.message + hint, exitCodeOfReturn(error.returnCode));
 }
 

@@ -1,8 +1,8 @@
 import { defer, type Observable, type ObservableInput, switchMap } from 'rxjs';
 
 /**
- * A module that is loaded when it is first needed, and kept. `import()` asks the loader each time, which costs a
- * millisecond for every connection where a program's loader has hooks, as those of tsx and of tracing are.
+ * A module that is loaded when it is first needed, and kept. `import()` asks the loader each time, which costs
+ * a millisecond for every connection where the loader has hooks, as tsx and tools for tracing install.
  *
  * @param load - `() => import(...)`; where it fails, the next call tries again
  */

@@ -4,18 +4,15 @@ const MIN_CHANGES = 32;
 /** A snapshot that is this far from entries, or the square root of its size, gets them when it is read. */
 const MIN_WALK = 32;
 
-/** A copy goes this far to one that is read, or an eighth of its size. Further away another copy is cheaper. */
-const MIN_MOVE = 32;
-
-/** What each of some changes puts under its key, or put away from there; `undefined` is nothing. */
+/** The value of each changed key; `undefined` where it is absent. */
 type Changes<K, V> = ReadonlyMap<K, V | undefined>;
 
 /** Where the entries are. */
 interface Own<K, V> {
   readonly entries: Map<K, V>;
-  /** The changes that are made to them before they are copied. */
-  readonly left: number;
-  /** They are a copy for a snapshot that had been changed, and go to one near to it when that is read. */
+  /** How many changes may be made to them before they are copied. */
+  readonly changesLeft: number;
+  /** They are a copy for a snapshot that had been changed, and move to one near to it when that is read. */
   readonly isSpare: boolean;
   /** Iterators that have not ended. While there are any, the entries stay as they are. */
   readers: number;
@@ -34,7 +31,7 @@ interface Lent<K, V> {
  * Functional Arrays Fast, 1991). A snapshot that nobody holds is collected, and one that is held keeps a few copies
  * of the entries alive at most, with as many changes as there were entries.
  *
- * It reads as a plain `ReadonlyMap`. Values are never `undefined`. Iteration follows the insertion; in a snapshot that
+ * It reads as a plain `ReadonlyMap`. Values are never `undefined`. Iteration follows insertion order; in a snapshot that
  * has been changed since, entries that have left since may come last. A change during an iteration copies the entries.
  */
 export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
@@ -49,7 +46,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
   /** The map with nothing in it. */
   static empty<K, V>(): SnapshotMap<K, V> {
     // All begin with it, so its entries are copied at once.
-    return new SnapshotMap<K, V>({ entries: new Map(), left: 0, isSpare: false, readers: 0 });
+    return new SnapshotMap<K, V>({ entries: new Map(), changesLeft: 0, isSpare: false, readers: 0 });
   }
 
   /** This map with more entries. */
@@ -57,20 +54,15 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     return entries.size === 0 ? this : this.#changed(entries);
   }
 
-  /** This map without `key`. */
-  without(key: K): SnapshotMap<K, V> {
-    return this.withoutAll([key]);
-  }
-
   /** This map without some keys. */
   withoutAll(keys: Iterable<K>): SnapshotMap<K, V> {
-    const left = new Map<K, undefined>();
-    for (const key of keys) if (this.has(key)) left.set(key, undefined);
-    return left.size === 0 ? this : this.#changed(left);
+    const removed = new Map<K, undefined>();
+    for (const key of keys) if (this.has(key)) removed.set(key, undefined);
+    return removed.size === 0 ? this : this.#changed(removed);
   }
 
   get(key: K): V | undefined {
-    const most = Math.max(MIN_WALK, Math.sqrt(this.size));
+    const most = this.#farthest;
     let content = this.#content;
     for (let walked = 0; 'next' in content; walked += 1) {
       if (content.undo.has(key)) return content.undo.get(key);
@@ -121,13 +113,18 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     }
   }
 
+  /** How far from entries it is read without having them. */
+  get #farthest(): number {
+    return Math.max(MIN_WALK, Math.sqrt(this.size));
+  }
+
   #changed(changes: Changes<K, V>): SnapshotMap<K, V> {
     const own = this.#own();
-    const isCopied = own.left <= 0 || own.readers > 0;
+    const isCopied = own.changesLeft <= 0 || own.readers > 0;
     const entries = isCopied ? new Map(own.entries) : own.entries;
     const undo = change(entries, changes);
-    const left = isCopied ? changesUntilCopy(entries) : own.left - undo.size;
-    const next = new SnapshotMap<K, V>({ entries, left, isSpare: false, readers: 0 });
+    const changesLeft = isCopied ? Math.max(MIN_CHANGES, entries.size) : own.changesLeft - undo.size;
+    const next = new SnapshotMap<K, V>({ entries, changesLeft, isSpare: false, readers: 0 });
     if (!isCopied) this.#content = { next, undo };
     return next;
   }
@@ -142,25 +139,21 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     let content = this.#content;
     for (; 'next' in content; content = content.next.#content) way.push(content);
     if (way.length === 0) return content;
-    const isNear = way.length <= Math.max(MIN_MOVE, this.size / 8);
+    const isNear = way.length <= 2 * this.#farthest;
     const isMoved = isNear && content.isSpare && content.readers === 0;
     const entries = isMoved ? content.entries : new Map(content.entries);
     for (const [index, { next, undo }] of [...way.entries()].reverse()) {
       const redo = change(entries, undo);
-      const isLeft = index === way.length - 1 && !isMoved;
-      if (!isLeft) next.#content = { next: way[index - 1]?.next ?? this, undo: redo };
+      const keepsOwn = index === way.length - 1 && !isMoved;
+      if (!keepsOwn) next.#content = { next: way[index - 1]?.next ?? this, undo: redo };
     }
-    const own = { entries, left: 0, isSpare: true, readers: 0 };
+    const own = { entries, changesLeft: 0, isSpare: true, readers: 0 };
     this.#content = own;
     return own;
   }
 }
 
-function changesUntilCopy({ size }: ReadonlyMap<unknown, unknown>): number {
-  return Math.max(MIN_CHANGES, size);
-}
-
-/** Makes some changes, and says what makes them undone. */
+/** Applies changes, and returns those that undo them. */
 function change<K, V>(entries: Map<K, V>, changes: Changes<K, V>): Changes<K, V> {
   const undo = new Map<K, V | undefined>();
   for (const [key, value] of changes) {

@@ -72,9 +72,7 @@ export function step(rules: Rules): (world: World, input: Input) => World {
       case 'remove':
         return remove(world, input.name);
       case 'forget':
-        return forget(world, input.name);
-      case 'forget-all':
-        return forgetAll(world, input.names);
+        return forget(world, input.names);
       case 'close':
         return todo(world, close(input.session, input.reason));
       case 'remote':
@@ -299,6 +297,7 @@ function closeReplica(world: World, replica: string): World {
   const next = withSeats(world, new Map(closing.map((seat) => [seat.endpoint.name, seat])));
   const told = closing.map(({ endpoint }) => tellRemote(endpoint, replica));
   const handOver: Effect = { type: 'hand-over', replica, peers: ready.map(({ peer }) => peer) };
+  // No call with as many arguments as there are endpoints.
   return { ...next, effects: [...next.effects, ...told, handOver] };
 }
 
@@ -336,7 +335,7 @@ function retire(world: World, session: Session): World {
 function remove(world: World, name: string): World {
   const seat = world.seats.get(name);
   if (seat?.replica !== undefined) return removeAway(world, seat, seat.replica);
-  if (seat?.session === undefined) return forget(world, name);
+  if (seat?.session === undefined) return forget(world, new Set([name]));
   return retire(withSeat(world, { ...seat, isRemoved: true }), seat.session);
 }
 
@@ -349,12 +348,7 @@ function removeAway(world: World, seat: Seat, replica: string): World {
   });
 }
 
-function forget(world: World, name: string): World {
-  const seat = world.seats.get(name);
-  return seat?.goneKey === undefined ? world : withoutSeat(world, seat);
-}
-
-function forgetAll(world: World, names: ReadonlySet<string>): World {
+function forget(world: World, names: ReadonlySet<string>): World {
   const seats = [...names].flatMap((name) => world.seats.get(name) ?? []);
   const forgotten = seats.filter(({ goneKey }) => goneKey !== undefined);
   const left = forgotten.map(({ endpoint }) => endpoint.name);
@@ -377,7 +371,7 @@ const TO_BE_GONE = -1;
 
 /** In a step of its own, so that everyone sees the endpoint DISCONNECTED first. */
 function thenForget(names: ReadonlySet<string>): Effect[] {
-  return names.size === 0 ? [] : [{ type: 'then', input: { type: 'forget-all', names } }];
+  return names.size === 0 ? [] : [{ type: 'then', input: { type: 'forget', names } }];
 }
 
 /** The seat that this session is the live connection of. */
@@ -393,14 +387,15 @@ function withSeat(world: World, seat: Seat): World {
 
 /** The world with many seats in it: the one place that puts endpoints in. */
 function withSeats(world: World, seats: ReadonlyMap<string, Seat>): World {
-  let { gone, nextGoneKey } = world;
+  let { nextGoneKey } = world;
+  const notGone: number[] = [];
   const placed = new Map<string, Seat>();
   const endpoints = new Map<string, Endpoint>();
   const newlyGone = new Map<number, string>();
   for (const [name, seat] of seats) {
     const before = world.seats.get(name);
     if (before?.endpoint !== seat.endpoint) endpoints.set(name, seat.endpoint);
-    if (before?.goneKey !== undefined && before.goneKey !== seat.goneKey) gone = gone.without(before.goneKey);
+    if (before?.goneKey !== undefined && before.goneKey !== seat.goneKey) notGone.push(before.goneKey);
     if (seat.goneKey !== TO_BE_GONE) placed.set(name, seat);
     else {
       placed.set(name, { ...seat, goneKey: nextGoneKey });
@@ -413,18 +408,8 @@ function withSeats(world: World, seats: ReadonlyMap<string, Seat>): World {
     seats: world.seats.withAll(placed),
     endpoints: world.endpoints.withAll(endpoints),
     changed: [...world.changed, ...endpoints.keys()],
-    gone: gone.withAll(newlyGone),
+    gone: world.gone.withoutAll(notGone).withAll(newlyGone),
     nextGoneKey,
-  };
-}
-
-function withoutSeat(world: World, { endpoint: { name }, goneKey }: Seat): World {
-  return {
-    ...world,
-    seats: world.seats.without(name),
-    endpoints: world.endpoints.without(name),
-    gone: goneKey === undefined ? world.gone : world.gone.without(goneKey),
-    changed: [...world.changed, name],
   };
 }
 

@@ -33,10 +33,8 @@ export type Input =
   | { readonly type: 'retire'; readonly session: Session }
   /** The same for the session of an endpoint, which is forgotten then. */
   | { readonly type: 'remove'; readonly name: string }
-  /** An endpoint without a connection is to be forgotten. */
-  | { readonly type: 'forget'; readonly name: string }
-  /** The same for many. */
-  | { readonly type: 'forget-all'; readonly names: ReadonlySet<string> }
+  /** Endpoints without a connection are to be forgotten. */
+  | { readonly type: 'forget'; readonly names: ReadonlySet<string> }
   /** A session is to be closed: flushed first, or at once with a reason. */
   | { readonly type: 'close'; readonly session: Session; readonly reason?: CommError }
   /** Something happened elsewhere. */

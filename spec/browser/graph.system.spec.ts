@@ -9,7 +9,7 @@ import * as browser from '../../lib/browser.js';
 import { NativeWebSocketDriver, parseUrl } from '../../lib/drivers/browser.js';
 
 /** For what a page loads beside RxJS, which its application has anyway. */
-const BUDGET_BYTES = 39 * 1024;
+const BUDGET_BYTES = 40 * 1024;
 
 /** What a browser gets of each entry, and a file that shows that this is it. */
 const ENTRIES = [

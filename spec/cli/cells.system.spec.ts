@@ -83,8 +83,8 @@ describe('rxflare request', () => {
       run('request', url, '--channel', 'app', '--topic', topic, '--json', ...args);
     const failed = async (ended: ReturnType<typeof run>) => {
       const { exitCode, stdout } = await ended;
-      const { event, returnCode } = JSON.parse(stdout) as Record<string, unknown>;
-      return [exitCode, event, returnCode];
+      const { event, returnCode, reason } = JSON.parse(stdout) as Record<string, unknown>;
+      return [exitCode, event, returnCode, ...(reason === undefined ? [] : [reason])];
     };
     const outcomes = await Promise.all([
       failed(ask('session')),
@@ -96,7 +96,7 @@ describe('rxflare request', () => {
     ]);
     expect(outcomes).toEqual([
       [8, 'error', 'invalid_session'],
-      [8, 'error', 'process_exception'],
+      [8, 'error', 'process_exception', 'no callback'],
       [7, 'error', 'timeout'],
       [3, 'error', 'comm_error'],
       [2, 'error', 'invalid_target'],

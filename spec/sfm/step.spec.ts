@@ -268,7 +268,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
       CLOSING: [GONE, ['account A with what waits', 'tell disconnected', 'tell DISCONNECTED']],
       'CLOSING, to be removed': [
         `${GONE} removed`,
-        ['account A with what waits', 'tell disconnected', 'tell DISCONNECTED', `then forget-all ${NAME}`],
+        ['account A with what waits', 'tell disconnected', 'tell DISCONNECTED', `then forget ${NAME}`],
       ],
       DISCONNECTED: [UNCHANGED, ['account A', 'tell disconnected']],
       'READY by B': [UNCHANGED, ['account A', 'tell disconnected']],
@@ -304,20 +304,7 @@ const TABLE: readonly [string, () => Input, Record<StateName, readonly [string, 
   ],
   [
     'forget',
-    () => ({ type: 'forget', name: NAME }),
-    {
-      unknown: [UNCHANGED, []],
-      READY: [UNCHANGED, []],
-      CLOSING: [UNCHANGED, []],
-      'CLOSING, to be removed': [UNCHANGED, []],
-      DISCONNECTED: ['', []],
-      'READY by B': [UNCHANGED, []],
-      'READY at R': [UNCHANGED, []],
-    },
-  ],
-  [
-    'forget-all',
-    () => ({ type: 'forget-all', names: new Set([NAME, 'nobody']) }),
+    () => ({ type: 'forget', names: new Set([NAME, 'nobody']) }),
     { ...sameFor([]), DISCONNECTED: ['', []] },
   ],
   ['close', () => ({ type: 'close', session: sessionOf('A') }), sameFor(['close A in order'])],
@@ -475,7 +462,6 @@ describe('a step', () => {
       retire: true,
       remove: true,
       forget: true,
-      'forget-all': true,
       close: true,
       report: true,
       remote: true,
@@ -638,7 +624,12 @@ describe('who has a name', () => {
 
   it('sends with something new once it was forgotten', () => {
     const first = walk([admitted('A')]);
-    const again = walk([admitted('A'), closed('A'), { type: 'forget', name: NAME }, admitted('B')]);
+    const again = walk([
+      admitted('A'),
+      closed('A'),
+      { type: 'forget', names: new Set([NAME]) },
+      admitted('B'),
+    ]);
     expect(seatIn(again).peer).not.toBe(seatIn(first).peer);
   });
 });
@@ -658,7 +649,7 @@ describe('a session that ends', () => {
     expect(evicted.effects[0]).toMatchObject({ peer: seatIn(evicted).peer, wasLive: false });
     const forgotten = walk([
       ...[admitted('A'), admitted('B'), closed('B')],
-      ...[{ type: 'forget', name: NAME } as const, closed('A')],
+      ...[{ type: 'forget', names: new Set([NAME]) } as const, closed('A')],
     ]);
     expect(forgotten.effects[0]).toMatchObject({ peer: undefined, wasLive: false });
   });
@@ -682,8 +673,8 @@ describe('the gone', () => {
   it('are remembered up to a number, and the longest gone is forgotten in a step of its own', () => {
     const full = walk([...leaves('a'), ...leaves('b'), admitted('c', { name: 'c' })]);
     const over = once(full, closed('c'));
-    expect([namesOf(over), done(over).at(-1)]).toEqual([['a', 'b', 'c'], 'then forget-all a']);
-    const after = once(over, { type: 'forget-all', names: new Set(['a']) });
+    expect([namesOf(over), done(over).at(-1)]).toEqual([['a', 'b', 'c'], 'then forget a']);
+    const after = once(over, { type: 'forget', names: new Set(['a']) });
     expect([namesOf(after), [...after.gone.values()], after.changed, done(after)]).toEqual([
       ['b', 'c'],
       ['b', 'c'],
@@ -706,7 +697,11 @@ describe('the gone', () => {
   });
 
   it('are forgotten twice without harm', () => {
-    const world = walk([...leaves('a'), { type: 'forget', name: 'a' }, { type: 'forget', name: 'a' }]);
+    const world = walk([
+      ...leaves('a'),
+      { type: 'forget', names: new Set(['a']) },
+      { type: 'forget', names: new Set(['a']) },
+    ]);
     expect([namesOf(world), world.gone.size, world.changed]).toEqual([[], 0, []]);
   });
 });

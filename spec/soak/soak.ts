@@ -181,7 +181,7 @@ class Soak implements AsyncDisposable {
     return this.#sites.filter((site) => site.parent === parent);
   }
 
-  /** What happens when: trials of sites all the while, of hub and relay early, and looks at their heaps between. */
+  /** What happens when: trials of sites all the while, of hub and relay early, and looks at their heaps at the end. */
   #timeline(ms: number): readonly Moment[] {
     const { seed, trialEveryMs } = this.#options;
     const sites = this.#sites.length;
