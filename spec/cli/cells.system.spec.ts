@@ -83,8 +83,8 @@ describe('rxflare request', () => {
       run('request', url, '--channel', 'app', '--topic', topic, '--json', ...args);
     const failed = async (ended: ReturnType<typeof run>) => {
       const { exitCode, stdout } = await ended;
-      const { event, returnCode, reason } = JSON.parse(stdout) as Record<string, unknown>;
-      return [exitCode, event, returnCode, ...(reason === undefined ? [] : [reason])];
+      const { event, returnCode } = JSON.parse(stdout) as Record<string, unknown>;
+      return [exitCode, event, returnCode];
     };
     const outcomes = await Promise.all([
       failed(ask('session')),
@@ -96,15 +96,18 @@ describe('rxflare request', () => {
     ]);
     expect(outcomes).toEqual([
       [8, 'error', 'invalid_session'],
-      [8, 'error', 'process_exception', 'no callback'],
+      [8, 'error', 'process_exception'],
       [7, 'error', 'timeout'],
       [3, 'error', 'comm_error'],
       [2, 'error', 'invalid_target'],
     ]);
-    const unhandled = await run('request', url, '--channel', 'app', '--topic', 'nobody handles');
-    expect(unhandled.stderr).toContain(
-      '"no callback": nobody handles that there; check channel, topic and target',
-    );
+    const unhandled = await ask('nobody handles');
+    expect(JSON.parse(unhandled.stdout)).toMatchObject({
+      reason: 'no callback',
+      message: expect.stringContaining(
+        ': nobody handles that there; check channel, topic and target',
+      ) as string,
+    });
     const nowhere = await run('request', `tcp://127.0.0.1:${await freePort()}`, ...PLACE, '--timeout', '0.3');
     expect(nowhere).toMatchObject({ exitCode: 3, stdout: '' });
     expect(nowhere.stderr).toContain('nothing listens');
