@@ -2,8 +2,8 @@ import { from, Observable, type ObservableInput, type OperatorFunction, Subscrip
 
 /**
  * `mergeMap` for many inner streams that live at once. That of RxJS keeps them in an array, and searches it whenever one
- * ends: with 100,000 connections this took a third of the time in which they left. A source or inner stream that emits while it is
- * subscribed to is unsubscribed from afterwards only, so it must be finite.
+ * ends: with 100,000 connections this took a third of the time in which they left. A source or inner stream that emits
+ * while it is subscribed to is unsubscribed from afterwards only, so it must be finite.
  */
 export function mergeMany<T, R>(project: (value: T) => ObservableInput<R>): OperatorFunction<T, R> {
   return (source$) =>

@@ -7,6 +7,15 @@ type Snapshot = SnapshotMap<string, number>;
 
 const empty = (): Snapshot => SnapshotMap.empty<string, number>();
 
+const abc = (): Snapshot =>
+  empty().withAll(
+    new Map([
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+    ]),
+  );
+
 function byKey(entries: Iterable<[string, number]>): [string, number][] {
   return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -189,13 +198,7 @@ describe('SnapshotMap', () => {
   });
 
   it('shows an iterator nothing of later changes', () => {
-    const map = empty().withAll(
-      new Map([
-        ['a', 1],
-        ['b', 2],
-        ['c', 3],
-      ]),
-    );
+    const map = abc();
     const seen: string[] = [];
     let next = map;
     for (const [key] of map) {
@@ -210,13 +213,7 @@ describe('SnapshotMap', () => {
   });
 
   it('gives the first values, as many as there are', () => {
-    const map = empty().withAll(
-      new Map([
-        ['a', 1],
-        ['b', 2],
-        ['c', 3],
-      ]),
-    );
+    const map = abc();
     const later = map.withoutAll(['a']);
     expect([-1, 0, 2, 9].map((count) => later.first(count))).toEqual([[], [], [2, 3], [2, 3]]);
     expect(map.first(1)).toHaveLength(1);
