@@ -149,7 +149,14 @@ export interface PartyReport {
 /** What a party tells of its own accord, and its answers to commands. */
 export type Tidings =
   | { readonly type: 'started'; readonly urls: readonly string[] }
-  | { readonly type: 'endpoint'; readonly name: string; readonly state: EndpointState; readonly at: number }
+  | {
+      readonly type: 'endpoint';
+      readonly name: string;
+      readonly state: EndpointState;
+      readonly at: number;
+      /** When it last gave a sign of life, in milliseconds since 1970; 0 before the first one. */
+      readonly aliveAt: number;
+    }
   /** READY, or READY again over another connection. */
   | { readonly type: 'joined'; readonly name: string; readonly at: number }
   | { readonly type: 'report'; readonly report: PartyReport }

@@ -19,6 +19,7 @@ import {
   type Tidings,
 } from './messages.js';
 import { SchedulingDelay } from './scheduling-delay.js';
+import { SignsOfLife } from './signs-of-life.js';
 import { Traffic } from './traffic.js';
 
 const SEND_EVERY_MS = 50;
@@ -37,6 +38,7 @@ const communicator = new Communicator(new Endpoint(name), {
 });
 const traffic = new Traffic(communicator, config);
 const delay = new SchedulingDelay(SEND_EVERY_MS);
+const signs = new SignsOfLife();
 const cells = config.asks && new CellTraffic(communicator, run, seed, config.asks, delay, config.marginMs);
 const work = new Subscription();
 let endpoints: ReadonlyMap<string, Endpoint> = new Map();
@@ -70,15 +72,21 @@ work.add(interval(REPORT_EVERY_MS).subscribe(() => tell({ type: 'report', report
 
 function tellOf(event: LifecycleEvent): void {
   const at = Date.now();
-  if (event.type === 'evicted') tell({ type: 'joined', name: event.endpointName, at });
+  if (event.type === 'evicted') {
+    if (event.newcomer !== undefined) signs.watch(event.endpointName, event.newcomer);
+    tell({ type: 'joined', name: event.endpointName, at });
+  }
   if (event.type !== 'endpoint') return;
   const { name: other, state } = event.endpoint;
-  tell({ type: 'endpoint', name: other, state, at });
-  if (state === EndpointState.READY) tell({ type: 'joined', name: other, at });
+  tell({ type: 'endpoint', name: other, state, at, aliveAt: signs.lastOf(other) });
+  if (state !== EndpointState.READY) return;
+  if (event.connection !== undefined) signs.watch(other, event.connection);
+  tell({ type: 'joined', name: other, at });
 }
 
 function sendSome(): void {
   delay.tick();
+  signs.tick();
   if (isPaused) return;
   traffic.sendSome();
   cells?.askSome();

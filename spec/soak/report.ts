@@ -26,14 +26,18 @@ export function failures(result: SoakResult, maxHeapGrowth = MAX_HEAP_GROWTH): r
 
 /** The figures as text. */
 export function renderReport(result: SoakResult): string {
-  const { account, trials, lost, restored, endings, readyMs, detectionMs, heapBytes, handles } = result;
+  const { account, trials, lost, restored, endings, readyMs, detectionMs, lateSigns, heapBytes, handles } =
+    result;
   const { sent, delivered, refused, dropped, inFlight, requests } = account;
   const violations = failures(result);
   const rows: readonly (readonly [string, string])[] = [
     ['trials', list(trials)],
     ['connections', `lost ${lost}, restored ${restored}; ends seen by both sides: ${list(endings)}`],
     ['READY again', `median ${ms(median(readyMs))}, max ${ms(Math.max(...readyMs))}`],
-    ['silence noticed', `median ${ms(median(detectionMs))}, max ${ms(Math.max(...detectionMs))}`],
+    [
+      'silence noticed',
+      `median ${ms(median(detectionMs))}, max ${ms(Math.max(...detectionMs))}; ${lateSigns} times of ${detectionMs.length} a write was still taken`,
+    ],
     ['messages', `sent ${sent}, delivered ${delivered}`],
     ['refused by send', list(refused)],
     ['lost with their connection', `${dropped} told as dropped, ${inFlight} in flight`],

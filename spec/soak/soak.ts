@@ -39,6 +39,8 @@ export interface SoakResult {
   readonly readyMs: readonly number[];
   /** From the freeze, or the first byte swallowed, to DISCONNECTED on the other side. */
   readonly detectionMs: readonly number[];
+  /** How often a write that had waited was taken meanwhile, by a proxy or a kernel, and the count began anew. */
+  readonly lateSigns: number;
   /** Of the hub and the relay after a collection, when all sites were READY and nothing was wrong. */
   readonly heapBytes: Readonly<Record<string, readonly number[]>>;
   readonly handles: readonly string[];
@@ -95,6 +97,7 @@ class Soak implements AsyncDisposable {
   readonly #delay = new SchedulingDelay(TICK_MS);
   #hub: PartyProcess;
   #lost = 0;
+  #lateSigns = 0;
 
   constructor(options: SoakOptions) {
     this.#options = options;
@@ -139,6 +142,7 @@ class Soak implements AsyncDisposable {
       endings,
       readyMs: this.#readyMs,
       detectionMs: this.#detectionMs,
+      lateSigns: this.#lateSigns,
       heapBytes: this.#heapBytes,
       handles: [...this.#handles, ...handles.map((handle) => `the test itself: ${handle}`)],
       violations: [...this.#violations, ...account.violations],
@@ -359,7 +363,10 @@ class Soak implements AsyncDisposable {
     await site.ready();
   }
 
-  /** One side sees in time that the other has gone silent. */
+  /**
+   * One side sees in time that the other has gone silent. A write that had waited and is taken counts as a sign of life,
+   * since a dead peer takes none; but a proxy does, and so does the kernel of a frozen one.
+   */
   async #detected(trial: string, observer: PartyProcess, name: string, act: () => void): Promise<void> {
     const gone = observer.next(
       'endpoint',
@@ -369,12 +376,15 @@ class Soak implements AsyncDisposable {
     // What a party sent before it fell silent passes the proxies, which are in this process.
     const delayedMs = this.#delay.totalMs;
     act();
-    const detectionMs = (await gone).at - since;
+    const { at, aliveAt } = await gone;
     await observer.next('report');
     const { heartbeatMs, marginMs } = this.#options;
     const lagMs = observer.lagSince(since) + this.#delay.totalMs - delayedMs;
-    const limitMs = 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + marginMs + lagMs;
+    const signMs = Math.max(0, aliveAt - since);
+    const limitMs = signMs + 2 * heartbeatMs + (3 * heartbeatMs) / LOOKS + marginMs + lagMs;
+    const detectionMs = at - since;
     this.#detectionMs.push(detectionMs);
+    if (signMs > marginMs) this.#lateSigns += 1;
     if (detectionMs <= limitMs) return;
     const detail = `expected within ${Math.round(limitMs)} ms, took ${detectionMs} ms`;
     this.#violations.push(`${observer.config.name} sees that ${name} is silent (${trial}): ${detail}`);
