@@ -10,6 +10,7 @@ import { viewOf } from './batch.js';
 import type { Bus } from './bus.js';
 import type { ResolvedClusterOptions } from './options.js';
 import { isReplicaId } from './replica-id.js';
+import { Semaphore } from './semaphore.js';
 
 const log = logger('cluster');
 
@@ -37,7 +38,7 @@ export type DirectoryEvent =
   | { readonly type: 'broken' };
 
 /** How many writes may be on their way at a time. */
-const MAX_WRITES = 256;
+export const MAX_WRITES = 256;
 
 /** How long NATS remembers that a name is free again: longer than anybody looks back. */
 const REMEMBER_FREE = '120s';
@@ -54,8 +55,8 @@ export class Directory {
   readonly #bus: Pick<Bus, 'nats'>;
   readonly #options: ResolvedClusterOptions;
   readonly #maxProperties: number;
-  readonly #queue: (() => void)[] = [];
-  #writing = 0;
+  /** NATS answers writes in order, so more at a time only wait there, and time out. */
+  readonly #writes = new Semaphore(MAX_WRITES);
   #bucket: KV | undefined;
   #watches = 0;
   #stopWatching: () => void = () => undefined;
@@ -126,7 +127,7 @@ export class Directory {
   async write(entry: Entry, revision: number, isWanted: () => boolean): Promise<number | undefined> {
     const key = keyOf(entry.endpoint.name);
     const value = encodeEntry(entry);
-    return this.#inTurn(() =>
+    return this.#writes.run(() =>
       unlessConflict(async () => {
         if (!isWanted()) return undefined;
         return revision === 0 ? this.#opened.create(key, value) : this.#opened.update(key, value, revision);
@@ -141,7 +142,7 @@ export class Directory {
 
   /** Writes the marker of a replica. It comes back by the watch, behind all that was there before. */
   async mark(replica: string): Promise<number> {
-    return this.#inTurn(() => this.#opened.put(markerOf(replica), ''));
+    return this.#writes.run(() => this.#opened.put(markerOf(replica), ''));
   }
 
   /** Whether the marker of a replica is there. It is not where somebody has deleted the bucket, or made it anew. */
@@ -160,7 +161,7 @@ export class Directory {
   }
 
   async #purge(key: string, previousSeq?: number): Promise<void> {
-    await this.#inTurn(() =>
+    await this.#writes.run(() =>
       unlessConflict(() =>
         this.#opened.purge(key, {
           ...(previousSeq === undefined ? {} : { previousSeq }),
@@ -168,19 +169,6 @@ export class Directory {
         }),
       ),
     );
-  }
-
-  /** NATS answers writes in order, so more at a time only wait there, and time out. */
-  async #inTurn<T>(write: () => Promise<T>): Promise<T> {
-    if (this.#writing >= MAX_WRITES) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#writing += 1;
-    try {
-      return await write();
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#writing -= 1;
-      else next();
-    }
   }
 
   #read({

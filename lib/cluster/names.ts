@@ -6,8 +6,9 @@ import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import type { Endpoint } from '../endpoint.js';
 import { logger } from '../log.js';
 import { isWatcher } from '../watcher.js';
-import type { Directory, DirectoryEvent, Entry } from './directory.js';
+import { type Directory, type DirectoryEvent, type Entry, MAX_WRITES } from './directory.js';
 import type { ReleaseAnswer, ReleaseRequest } from './release.js';
+import { Semaphore } from './semaphore.js';
 
 const log = logger('cluster');
 
@@ -19,6 +20,9 @@ const MAX_AGAIN_MS = 800;
 
 /** The part of its handshake that a newcomer waits for a holder. */
 const HOLDER_PATIENCE = 5 / 8;
+
+/** So many entries are written again at a time: a bucket that is lost costs thousands, and newcomers do not wait for all. */
+const MAX_RESTORES = MAX_WRITES / 4;
 
 /** An entry with its revision. */
 export interface Known {
@@ -83,6 +87,7 @@ export class Names {
   readonly #amiss = new Set<string>();
   /** What is done about a name waits for what was begun before. */
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #restores = new Semaphore(MAX_RESTORES);
   readonly #silences = new Map<string, Silence>();
   #generation = 0;
 
@@ -339,7 +344,7 @@ export class Names {
   /** Somebody took us for gone: the entry of a connection that lives is written again. */
   #restore(name: string): void {
     const { host, directory } = this.#context;
-    void this.#inTurn(name, async () => {
+    const restore = async (): Promise<void> => {
       const own = this.#own.get(name);
       if (own === undefined || this.#table.has(name)) return;
       if (!host.isHere(name)) {
@@ -351,10 +356,13 @@ export class Names {
       // What is there cannot be read, so nobody has it.
       if (entry === undefined && (await this.#write(own.entry, revision, () => true)) === 'ours') return;
       this.take({ type: 'entry', name, revision, entry });
-    }).catch((error: unknown) => {
-      this.#amiss.add(name);
-      log('%s is not written again: %s', name, messageOf(error));
-    });
+    };
+    this.#restores
+      .run(() => this.#inTurn(name, restore))
+      .catch((error: unknown) => {
+        this.#amiss.add(name);
+        log('%s is not written again: %s', name, messageOf(error));
+      });
   }
 
   /** An entry of ours stands for no connection. */

@@ -295,6 +295,20 @@ describe('names', () => {
     expect(b.names.get('site')?.replica).toBe('a');
   });
 
+  it('that are written again by the hundred, since the bucket was lost, keep no newcomer waiting', async () => {
+    const world = new World(2);
+    const [a] = places(world);
+    const names = Array.from({ length: 400 }, (_, n) => `site-${n}`);
+    for (const name of names) await a.connect(name);
+    await settled(world, 'site-0');
+    world.entries.clear();
+    a.names.beginReplay();
+    a.names.endReplay();
+    await a.connect('newcomer');
+    expect(world.entries.size).toBeLessThan(names.length / 2);
+    for (const name of names) expect(await settled(world, name)).toEqual(['a', ['a']]);
+  });
+
   it('that were let go of are told to be gone, though somebody took and freed them meanwhile', async () => {
     const { world, a, revision } = await letGo();
     a.names.take({ type: 'entry', name: 'site', revision: revision + 2, entry: undefined });
