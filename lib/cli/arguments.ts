@@ -11,10 +11,15 @@ export function integer(minimum: number, maximum = Number.POSITIVE_INFINITY): (t
 }
 
 /** Reads `key=value`, and adds it to those before. The value may contain `=`, and is a text. */
-export function pair(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+function pair(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
   const end = text.indexOf('=');
   if (end > 0) return { ...before, [text.slice(0, end)]: text.slice(end + 1) };
   throw new InvalidArgumentError('Expected key=value.');
+}
+
+/** Takes `key=value` again and again. @param flags - such as `--header <key=value>` */
+export function pairOption(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be repeated`).argParser(pair).default({}, 'none');
 }
 
 /** Who keeps a name that two connections want. */

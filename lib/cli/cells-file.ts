@@ -90,11 +90,12 @@ export function saveStream(stream: IncomingStream, path: string, maxBytes: numbe
         await rename(part, path);
         isWhole = true;
       });
-      const written$ = stream.consume((chunk) => {
+      const write = (chunk: Uint8Array): Promise<void> => {
         bytes += chunk.length;
         if (bytes > maxBytes) throw tooLarge();
         return handle.writeFile(chunk);
-      });
+      };
+      const written$ = stream.consume(write, { borrow: true });
       return concat(
         // What we refuse while it comes errors with that.
         written$.pipe(

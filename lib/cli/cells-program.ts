@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-import { duplicateNameOption, pair, timeOption } from './arguments.js';
+import { duplicateNameOption, pairOption, timeOption } from './arguments.js';
 import { addClusterOptions } from './cluster-options.js';
 import { size } from './cells-options.js';
 import type { AskOptions } from './cells-ask.js';
@@ -33,7 +33,7 @@ function addRequest(add: AddCommand): void {
   )
     .option(...PAYLOAD)
     .option(...VALUE)
-    .option('--header <key=value>', 'header of the request; may be repeated', pair, {})
+    .addOption(pairOption('--header <key=value>', 'header of the request'))
     .action(async (url: string | undefined, options: RequestCommandOptions) => {
       const { requestCommand } = await import('./cells-request.js');
       await requestCommand(url, options);
@@ -68,7 +68,7 @@ function addPush(add: AddCommand): void {
     ]),
   )
     .usage('[options] [url] <file>')
-    .option('--header <key=value>', 'header of the stream; may be repeated', pair, {})
+    .addOption(pairOption('--header <key=value>', 'header of the stream'))
     .action(async (words: readonly string[], options: PushOptions) => {
       const { pushCommand } = await import('./cells-push.js');
       await pushCommand(words, options);

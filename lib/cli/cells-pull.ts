@@ -47,9 +47,13 @@ export async function pullCommand(words: readonly string[], given: PullOptions):
     return merge(
       cell.streams(channel, topic).pipe(
         filter((stream) => {
-          const isWanted = from === undefined || stream.origin === from;
-          if (!isWanted) stream.refuse('it is not from the cell that is waited for');
-          return isWanted;
+          if (from === undefined || stream.origin === from) return true;
+          stream.refuse('it is not from the cell that is waited for');
+          printer.print({
+            event: 'notice',
+            message: `refused a stream of ${stream.origin}: waiting for one of ${from}`,
+          });
+          return false;
         }),
         take(1),
         switchMap((stream) =>

@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 
-import { duplicateNameOption, integer, pair, timeOption } from './arguments.js';
+import { duplicateNameOption, integer, pairOption, timeOption } from './arguments.js';
 import { addCellCommands } from './cells-program.js';
 import { addClusterOptions } from './cluster-options.js';
 import { completionScript, SHELLS } from './completion.js';
@@ -18,13 +18,14 @@ const NEW_NAME = 'own endpoint name; by default a new one, below the name of --c
 /** The default application ID, as in the guides: cells have 1. */
 const APP_ID = 100;
 
-const HEADER = ['--header <key=value>', 'header of each message sent; may be repeated', pair, {}] as const;
+const HEADER = pairOption('--header <key=value>', 'header of each message sent');
 
 /** The command line. The code of a command is loaded when it runs: `--version` and `--help` need no transport. */
 export function createProgram(): Command {
   const program = new Command('rxflare')
     .description('Connects to, listens for and examines NVIDIA FLARE (F3) endpoints.')
     .version(version())
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     .addHelpText('after', () => `\nExit codes:\n${exitCodes()}`)
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
@@ -84,7 +85,7 @@ function addConnect(program: Command): void {
         1_000,
       ),
     )
-    .option(...HEADER)
+    .addOption(HEADER)
     .addOption(timeOption('--timeout', 'ms', 'leave when not connected that long (0: never)', 0, 30_000))
     .action(async (url: string | undefined, options: ConnectOptions) => {
       const { connectCommand } = await import('./connect.js');
@@ -100,7 +101,7 @@ function addSend(program: Command): void {
     .option('--name <name>', NEW_NAME)
     .option('--to <name>', 'the endpoint to send to; by default the one at the other end')
     .option('--app <id>', 'application ID to send to', integer(0), APP_ID)
-    .option(...HEADER)
+    .addOption(HEADER)
     .addOption(timeOption('--wait', 'ms', 'print the first answer, and fail when none comes in that time', 1))
     .addOption(timeOption('--timeout', 'ms', 'the most to connect (0: no limit)', 0, 5_000))
     .action(async (url: string | undefined, text: string | undefined, options: SendOptions) => {
@@ -184,13 +185,13 @@ function command(program: Command, usage: string, description: string, examples:
         'clear, tls (the server shows a certificate) or mtls (both do)',
       ).choices(['clear', 'tls', 'mtls']),
     )
-    .option(
-      '--identity <name=cn>',
-      'an endpoint and the common name of its certificate, where they differ: server=localhost; may be repeated',
-      pair,
-      {},
+    .addOption(
+      pairOption(
+        '--identity <name=cn>',
+        'an endpoint and the common name of its certificate, where they differ: server=localhost',
+      ),
     )
-    .option('--property <key=value>', 'public property of the own endpoint; may be repeated', pair, {})
+    .addOption(pairOption('--property <key=value>', 'public property of the own endpoint'))
     .option('--json', 'print one JSON object a line', false);
 }
 

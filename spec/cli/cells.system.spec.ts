@@ -177,6 +177,9 @@ describe('rxflare push and pull', () => {
     const refused = await push('stranger');
     expect(refused).toMatchObject({ exitCode: 8, stderr: '' });
     expect(refused.stdout).toContain('not from the cell that is waited for');
+    await pulling.next(
+      ({ message }) => message === 'refused a stream of stranger: waiting for one of sender',
+    );
     const pushed = await push('sender');
     expect(pushed).toMatchObject({ exitCode: 0, stderr: '' });
     expect(JSON.parse(pushed.stdout)).toMatchObject({
