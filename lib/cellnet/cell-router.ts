@@ -138,8 +138,9 @@ export class CellRouter {
     return nextHop(this.fqcn, target, (name) => this.#isNeighbour(name));
   }
 
+  /** We are one of our own: what we ask ourselves comes back at once. */
   #isNeighbour(name: string): boolean {
-    return isReady(this.#communicator.findEndpoint(name));
+    return name === this.fqcn || isReady(this.#communicator.findEndpoint(name));
   }
 
   /** A cell that has seen the message would pass it to us again. Only the destination may be on the route. */

@@ -396,12 +396,16 @@ export class Cell {
       timeoutMs: BYE_TIMEOUT_MS,
       optional: true,
     });
-    await lastValueFrom(bye$, { defaultValue: undefined });
-    this.#end();
+    try {
+      await lastValueFrom(bye$, { defaultValue: undefined });
+    } finally {
+      this.#end();
+    }
   }
 
   /** What goes to a neighbour that has gone, what it was to answer, and what it was sending, fails. */
   #lose(neighbour: string): void {
+    this.#known.forget(neighbour);
     this.#pending.lose(neighbour);
     this.#dispatcher.running.cancel(neighbour);
     this.#outbound.lose(neighbour);

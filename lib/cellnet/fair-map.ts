@@ -69,6 +69,13 @@ export class FairMap<V> {
     if (owned?.size === 0) this.#owned.delete(owner);
   }
 
+  /** Deletes all entries of an owner. @returns whether there were any */
+  deleteOwned(owner: string): boolean {
+    const owned = this.#owned.get(owner);
+    for (const key of owned ?? []) this.#entries.delete(key);
+    return this.#owned.delete(owner);
+  }
+
   clear(): void {
     this.#entries.clear();
     this.#owned.clear();

@@ -37,6 +37,11 @@ export class KnownCells {
     this.#changes.next();
   }
 
+  /** A neighbour has gone, and what was behind it is known no more. */
+  forget(neighbour: string): void {
+    if (this.#seen.deleteOwned(neighbour)) this.#changes.next();
+  }
+
   /**
    * The cells by name, at once and after each change; those behind neighbours at most ten times a second. They go when
    * their neighbour goes.

@@ -29,6 +29,8 @@ export class RequestDispatcher {
   readonly running = new RunningHandlers();
   /** Those that answer requests that came as streams, whose replies wait for a neighbour to come back. */
   readonly runningForStreams = new RunningHandlers();
+  /** Those that nobody waits for. */
+  readonly #runningUnasked = new RunningHandlers();
   readonly #codec: CellCodec;
 
   constructor(codec: CellCodec) {
@@ -68,6 +70,7 @@ export class RequestDispatcher {
   stop(): void {
     this.running.cancelAll();
     this.runningForStreams.cancelAll();
+    this.#runningUnasked.cancelAll();
     this.errors.complete();
   }
 
@@ -101,11 +104,14 @@ export class RequestDispatcher {
     return undefined;
   }
 
-  /** Notes what is of no use once nobody waits for the reply. */
+  /** Notes what is of no use once nobody waits for the reply, or our own cell has ended. */
   #note(neighbour: string, headers: CellHeaders, work: Subscription): void {
-    if (!expectsReply(headers)) return;
-    const isStream = headers[StreamHeader.REQUEST_ID] !== undefined;
-    (isStream ? this.runningForStreams : this.running).add(neighbour, work);
+    this.#runningFor(headers).add(neighbour, work);
+  }
+
+  #runningFor(headers: CellHeaders): RunningHandlers {
+    if (!expectsReply(headers)) return this.#runningUnasked;
+    return headers[StreamHeader.REQUEST_ID] === undefined ? this.running : this.runningForStreams;
   }
 
   #fail(headers: CellHeaders, answer: Answer, thrown: unknown): void {

@@ -1,5 +1,10 @@
 import { Subscription } from 'rxjs';
 
+import { messageOf } from '../comm-error.js';
+import { logger } from '../log.js';
+
+const log = logger('cellnet');
+
 /** The handlers that work on a reply, by the neighbour that their requests came from. */
 export class RunningHandlers {
   readonly #running = new Map<string, Set<Subscription>>();
@@ -25,7 +30,11 @@ export class RunningHandlers {
     // One subscription of all: where a handler throws when it is unsubscribed, the others are all the same.
     const work = new Subscription();
     for (const each of this.#running.get(neighbour) ?? []) work.add(each);
-    work.unsubscribe();
+    try {
+      work.unsubscribe();
+    } catch (thrown) {
+      log('a handler of a request of %s could not be ended: %s', neighbour, messageOf(thrown));
+    }
   }
 
   /** As {@link cancel}, for all neighbours. */

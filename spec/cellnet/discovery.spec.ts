@@ -75,6 +75,23 @@ describe('the cells that are known', () => {
     });
   });
 
+  it('are not there again with a neighbour that comes back without them', () => {
+    marbles((scheduler, { flush }) => {
+      const network = new VirtualNetwork(scheduler);
+      network.join('site-1', 'server', 'j 29ms l 29ms j');
+      network.join('site-1.job', 'site-1', 'j 19ms l');
+      const [server, , job] = ['server', 'site-1', 'site-1.job'].map(
+        (name) => new Cell(network.communicator(name), { scheduler }),
+      );
+      const told: string[] = [];
+      server?.cells$.subscribe((cells) => told.push(`${scheduler.now()}: ${[...cells.keys()].join(', ')}`));
+      timer(10, scheduler).subscribe(() => job?.fire('server', 'c', 't'));
+      flush();
+      expect(told).toContain('10: site-1, site-1.job');
+      expect(told.slice(told.indexOf('60: site-1')).filter((line) => line.includes('job'))).toEqual([]);
+    });
+  });
+
   it('are at most ten thousand behind neighbours; a neighbour that claims many evicts its own', () => {
     const known = new KnownCells();
     known.note('site-1.job', 'site-1');

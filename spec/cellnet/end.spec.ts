@@ -1,10 +1,20 @@
-import { catchError, EMPTY, endWith, ignoreElements, NEVER, type Observable, of, Subject } from 'rxjs';
+import {
+  catchError,
+  EMPTY,
+  endWith,
+  firstValueFrom,
+  ignoreElements,
+  NEVER,
+  type Observable,
+  of,
+  Subject,
+} from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { CommErrorCode } from '../../lib/comm-error.js';
 import { Endpoint, Mode } from '../../lib/index.js';
-import { communicator, stopAll, untilState } from '../support/communicators.js';
+import { communicator, nextEvent, stopAll, untilState } from '../support/communicators.js';
 
 afterEach(stopAll);
 
@@ -34,6 +44,55 @@ function endOf(stream: Observable<unknown>): () => unknown {
 }
 
 describe('a cell', () => {
+  it.each([
+    ['fails what waits for it', 0, ReturnCode.COMM_ERROR],
+    ['goes on waiting within the grace', 60_000, 'open'],
+  ])(
+    'whose neighbour has another connection in place of its own %s',
+    async (_what, reconnectGraceMs, end) => {
+      const { hub, site } = await setUp(`replaced-${reconnectGraceMs}`);
+      const server = new Cell(hub, { reconnectGraceMs });
+      const working = new Subject<number>();
+      server.handle('c', 'work', () => working);
+      const cell = new Cell(site);
+      cell.handle('c', 'silent', () => NEVER);
+      const endOfRequest = endOf(server.request('site-1', 'c', 'silent'));
+      endOf(cell.request('server', 'c', 'work'));
+      await vi.waitUntil(() => working.observed, 30_000);
+      const evicted = nextEvent(hub, 'evicted');
+      const again = communicator(new Endpoint('site-1'));
+      again.addConnector(`inproc://replaced-${reconnectGraceMs}`, Mode.ACTIVE);
+      await again.start();
+      await evicted;
+      expect([endOfRequest(), working.observed]).toEqual([end, end === 'open']);
+    },
+  );
+
+  it('that asks itself answers itself', async () => {
+    const { hub, site } = await setUp('itself');
+    for (const cell of [new Cell(hub), new Cell(site)]) {
+      cell.handle('c', 'double', ({ payload }) => Number(payload) * 2);
+      cell.handle('c', 'length', ({ payload }) => (payload as Uint8Array).length);
+      const own = cell.fqcn;
+      const asked = [
+        cell.request(own, 'c', 'double', 21),
+        cell.request(own, 'c', 'length', new Uint8Array(3_000_000)),
+      ];
+      const replies = await Promise.all(asked.map(async (reply$) => (await firstValueFrom(reply$)).payload));
+      expect(replies).toEqual([42, 3_000_000]);
+      expect([...(await firstValueFrom(cell.cells$)).keys()]).not.toContain(own);
+    }
+  });
+
+  it('closes though its goodbye cannot be sent', async () => {
+    const { site } = await setUp('goodbye');
+    const cell = new Cell(site);
+    const end = endOf(cell.requests('c', 't'));
+    cell.present({ token: 'x'.repeat(70_000) });
+    await cell.close().catch(() => undefined);
+    expect(end()).toBe('complete');
+  });
+
   it('closes after its communicator has stopped, and cannot be made of it', async () => {
     const { site } = await setUp('stopped');
     const cell = new Cell(site);

@@ -30,6 +30,13 @@ describe('a map with shares', () => {
     expect(evicted).toEqual([0, 4]);
   });
 
+  it('deletes all of one owner', () => {
+    const { map, keys } = filled('a1', 'b1', 'a2');
+    expect([map.deleteOwned('a'), map.deleteOwned('a'), keys()]).toEqual([true, false, ['b1']]);
+    map.set('a3', 3, 'a');
+    expect(keys()).toEqual(['b1', 'a3']);
+  });
+
   it('keeps what is set again or refreshed, and forgets what is deleted', () => {
     const { map, keys } = filled('a1', 'a2', 'a1', 'a3');
     map.refresh('a2');

@@ -24,9 +24,13 @@ function setUp(scheduler: TestScheduler, joins: string, options: CellOptions = {
   network.join('site-2', 'server', 'j');
   const cell = (name: string) =>
     new Cell(network.communicator(name), { requestTimeoutMs: 1_000, scheduler, ...options });
-  for (const site of ['site-1', 'site-2'])
-    cell(site).handle('c', 't', () => timer(50, scheduler).pipe(map(() => 'a reply')));
+  for (const site of ['site-1', 'site-2']) handling(cell(site), scheduler);
   return cell('server');
+}
+
+function handling(site: Cell, scheduler: TestScheduler): void {
+  site.handle('c', 't', () => timer(50, scheduler).pipe(map(() => 'a reply')));
+  site.handle('c', 'silent', () => NEVER);
 }
 
 const later = <T>(request: Observable<T>) => timer(10).pipe(switchMap(() => request));
@@ -62,6 +66,25 @@ describe('a request to a neighbour that disconnects', () => {
       expectObservable(later(server.request('site-1', 'c', 't')).pipe(codeOf)).toBe('45ms (a|)', {
         a: 'comm_error: cell site-1: it disconnected before it replied',
       });
+    });
+  });
+
+  it('has the whole grace again where that was back meanwhile', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const server = setUp(scheduler, 'j 29ms l 4ms j 4ms l', { reconnectGraceMs: 15 });
+      expectObservable(later(server.request('site-1', 'c', 'silent')).pipe(codeOf)).toBe('55ms (a|)', {
+        a: 'comm_error: cell site-1: it disconnected before it replied',
+      });
+    });
+  });
+
+  it('fails where our own communicator stops, however long the grace is', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const server = setUp(scheduler, 'j', { reconnectGraceMs: 10_000 });
+      expectObservable(later(server.request('site-1', 'c', 'silent')).pipe(codeOf)).toBe('30ms (a|)', {
+        a: 'comm_error: cell site-1: our own cell is closed',
+      });
+      timer(30, scheduler).subscribe(() => void server.communicator.stop());
     });
   });
 

@@ -1,6 +1,6 @@
-import { finalize, NEVER, type Observable, Subject, timer } from 'rxjs';
+import { finalize, NEVER, Observable, Subject, timer } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { Cell, type CellOptions } from '../../lib/cellnet/index.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
@@ -24,6 +24,27 @@ const later = (scheduler: TestScheduler, work: () => unknown) =>
 const streams = { idleTimeoutMs: 100, ackTimeoutMs: 100, retryMs: 50 };
 
 describe('the handler of a request', () => {
+  it('that throws when it is unsubscribed keeps no other one, and nothing else, from its end', () => {
+    marbles((scheduler, { flush }) => {
+      const { server, site, ended } = setUp(scheduler, 'j');
+      const bad = new Observable<never>(() => () => {
+        throw new Error('bad teardown');
+      });
+      server.handle('c', 'bad', () => bad);
+      const isOver = vi.fn();
+      server.handlerErrors$.subscribe({ complete: isOver });
+      later(scheduler, () => {
+        for (const topic of ['bad', 't'])
+          for (const stream of [false, true])
+            site.request('server', 'c', topic, 1, { stream }).subscribe({ error: () => undefined });
+      });
+      timer(20, scheduler).subscribe(() => void server.communicator.stop());
+      flush();
+      expect(ended).toEqual([20, 20]);
+      expect(isOver).toHaveBeenCalledOnce();
+    });
+  });
+
   it.each<[string, string, CellOptions, boolean, number]>([
     ['its neighbour disconnects', 'j 29ms l', {}, false, 30],
     ['its neighbour is not back in time', 'j 29ms l 29ms j', { reconnectGraceMs: 15 }, false, 45],
@@ -81,12 +102,17 @@ describe('the handler of a request', () => {
     },
   );
 
-  it('is unsubscribed where its own cell ends', () => {
+  it.each<[string, (site: Cell) => unknown]>([
+    ['request', (site) => site.request('server', 'c', 't', 1).subscribe({ error: () => undefined })],
+    [
+      'stream',
+      (site) => site.request('server', 'c', 't', 1, { stream: true }).subscribe({ error: () => undefined }),
+    ],
+    ['message that expects no reply', (site) => site.fire('server', 'c', 't')],
+  ])('is unsubscribed where its own cell ends, of a %s', (_what, ask) => {
     marbles((scheduler, { flush }) => {
       const { server, site, ended } = setUp(scheduler, 'j');
-      later(scheduler, () =>
-        site.request('server', 'c', 't', 1, { stream: true }).subscribe({ error: () => undefined }),
-      );
+      later(scheduler, () => ask(site));
       timer(20, scheduler).subscribe(() => void server.communicator.stop());
       flush();
       expect(ended).toEqual([20]);
