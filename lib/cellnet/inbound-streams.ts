@@ -43,6 +43,13 @@ export type StreamAnswer = (target: string, topic: string, headers: MessageHeade
 /** Takes a new stream, before its first chunk. */
 export type StreamTaker = (stream: InboundStream) => void;
 
+/** Takes streams without a handler of streams that is as near: see `distance` of {@link HandlerTable}. */
+export interface OtherTaker {
+  readonly take: StreamTaker;
+  /** How far it is from the topic; -1 where no handler of streams is as near. */
+  readonly distance: number;
+}
+
 /** The streams that others send to us. */
 export class InboundStreams implements InboundHost {
   readonly maxUnreadBytes: number;
@@ -53,7 +60,7 @@ export class InboundStreams implements InboundHost {
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
   readonly #answer: StreamAnswer;
-  readonly #otherwise: (channel: string, topic: string) => StreamTaker | undefined;
+  readonly #otherwise: (channel: string, topic: string) => OtherTaker | undefined;
   readonly #streams = new Map<string, InboundStream>();
   /** How many each neighbour has. */
   readonly #counts = new Map<string, number>();
@@ -62,13 +69,13 @@ export class InboundStreams implements InboundHost {
   #sweeping = Subscription.EMPTY;
   #isStopped = false;
 
-  /** @param otherwise - who takes those that have no handler of streams */
+  /** @param otherwise - who takes those that no handler of streams is as near to */
   constructor(
     options: Required<StreamOptions>,
     dialects: PeerDialects,
     scheduler: SchedulerLike,
     answer: StreamAnswer,
-    otherwise: (channel: string, topic: string) => StreamTaker | undefined,
+    otherwise: (channel: string, topic: string) => OtherTaker | undefined,
   ) {
     this.maxUnreadBytes = options.maxUnreadBytes;
     this.#options = options;
@@ -139,9 +146,9 @@ export class InboundStreams implements InboundHost {
     const stream = new InboundStream(request, this);
     const { channel, topic, neighbour, origin } = stream;
     if (stream.isModern) this.#dialects.learn(origin, { reliable: true }, neighbour);
-    const handler = this.handlers.find(channel, topic) ?? this.#otherwise(channel, topic);
+    const take = this.#takerOf(channel, topic);
     const isCrowded = (this.#counts.get(neighbour) ?? 0) >= this.#options.maxStreamsPerNeighbour;
-    if (handler === undefined || isCrowded) {
+    if (take === undefined || isCrowded) {
       this.#remember(
         key,
         stream,
@@ -152,8 +159,15 @@ export class InboundStreams implements InboundHost {
     this.#streams.set(key, stream);
     this.#count(neighbour, 1);
     this.#sweep();
-    handler(stream);
+    take(stream);
     return stream;
+  }
+
+  /** The nearest; of two alike, the handler of streams. */
+  #takerOf(channel: string, topic: string): StreamTaker | undefined {
+    const other = this.#otherwise(channel, topic);
+    const isNearer = other !== undefined && other.distance < this.handlers.distance(channel, topic);
+    return isNearer ? other.take : this.handlers.find(channel, topic);
   }
 
   /** Remembers that a stream is over, since more of it may come, and tells its sender where that does not know. */

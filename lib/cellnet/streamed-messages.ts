@@ -11,7 +11,7 @@ import { REPLY_CHANNEL } from './channels.js';
 import { type CellHeaders, hasShortEcho, textHeader } from './headers.js';
 import type { InboundStream } from './inbound-stream.js';
 import { messageHeaders, streamReplyHeaders } from './message-headers.js';
-import type { StreamTaker } from './inbound-streams.js';
+import type { OtherTaker } from './inbound-streams.js';
 import type { OutboundStreams } from './outbound-streams.js';
 import type { PendingRequests } from './pending-requests.js';
 import type { ReferenceKeeper } from './reference-keeper.js';
@@ -49,11 +49,12 @@ export class StreamedMessages {
     this.#outbound = outbound;
   }
 
-  /** Who takes a stream that nobody reads as such: it is a request, or a reply to one of ours. */
-  takerOf(channel: string, topic: string): StreamTaker | undefined {
-    if (channel === REPLY_CHANNEL) return (stream) => this.#takeReply(stream);
-    if (!canStream(channel) || this.#dispatcher.handlers.find(channel, topic) === undefined) return undefined;
-    return (stream) => this.#takeRequest(stream);
+  /** Who takes a stream that nobody reads as such: it is a reply to one of our requests, or a request that is handled. */
+  takerOf(channel: string, topic: string): OtherTaker | undefined {
+    if (channel === REPLY_CHANNEL) return { take: (stream) => this.#takeReply(stream), distance: -1 };
+    if (!canStream(channel)) return undefined;
+    const distance = this.#dispatcher.handlers.distance(channel, topic);
+    return { take: (stream) => this.#takeRequest(stream), distance };
   }
 
   #takeRequest(stream: InboundStream): void {
