@@ -164,13 +164,13 @@ export class InboundStream implements IncomingStream {
     this.#pieces.error(new CellError(returnCode, `stream of ${this.origin}: ${text}`, this.origin));
   }
 
-  /** Takes a chunk. One that breaks the rules ends the stream. @returns false where it came before */
+  /** Takes a chunk. One that breaks the rules ends the stream. @returns false where the stream needs it no more */
   take(headers: MessageHeaders, payload: Uint8Array | undefined): boolean {
     // Who was handed the stream may have refused it before its first chunk.
     if (this.#state === 'over') return true;
     const taken = this.#reassembly.take(headers, payload);
-    if (taken.kind === 'duplicate') return false;
-    this.#silentSweeps = 0;
+    if (taken.kind === 'superfluous') return false;
+    if (this.#isRead) this.#silentSweeps = 0;
     const memory = memoryOf(payload?.length ?? 0);
     this.#unread += memory;
     this.#held += memory;
@@ -218,6 +218,7 @@ export class InboundStream implements IncomingStream {
           `the stream of ${this.origin} has a reader: a stream is read once, so share what its reader emits`,
         );
       this.#isRead = true;
+      this.#silentSweeps = 0;
       return consume(this.#pieces.values$).pipe(finalize(() => this.#leave()));
     });
   }
@@ -238,6 +239,8 @@ export class InboundStream implements IncomingStream {
   }
 
   #onConsumed(bytes: number): void {
+    // Who reads what had waited may refuse the stream meanwhile, which let go of all.
+    if (this.#state === 'over') return;
     this.#letGo(memoryOf(bytes));
     this.#advance(bytes);
   }

@@ -5,8 +5,8 @@ import { countOf, DataType, StreamHeader } from './stream-headers.js';
 export type Taken =
   /** The bytes that are now in order; none where an earlier chunk is missing. */
   | { readonly kind: 'pieces'; readonly pieces: readonly Uint8Array[] }
-  /** It came before. */
-  | { readonly kind: 'duplicate' }
+  /** It came before, or the stream was whole without it. */
+  | { readonly kind: 'superfluous' }
   /** The sender breaks the rules; the text says how. */
   | { readonly kind: 'fault'; readonly text: string };
 
@@ -54,7 +54,7 @@ export class Reassembly {
     if (size === undefined) return fault('the size is not a count of bytes');
     this.#size ??= size;
     if (size !== this.#size) return fault(`the size changes from ${this.#size} to ${size}`);
-    if (sequence < this.#next || this.#ahead.has(sequence)) return { kind: 'duplicate' };
+    if (this.#isWhole || sequence < this.#next || this.#ahead.has(sequence)) return { kind: 'superfluous' };
     if (sequence > this.#next && this.#ahead.size >= maxAhead(headers)) {
       return fault(`chunk ${this.#next} is missing, and ${this.#ahead.size} after it have come`);
     }
