@@ -23,6 +23,9 @@ import { canStream } from './stream-requests.js';
 
 const log = logger('cellnet');
 
+/** Why a reply is refused. */
+const UNWANTED = 'nobody waits for the reply';
+
 /** Requests and replies that come as streams. */
 export class StreamedMessages {
   readonly #codec: CellCodec;
@@ -126,7 +129,7 @@ export class StreamedMessages {
     const id = textHeader(stream.headers, StreamHeader.REQUEST_ID);
     if (!this.#pending.isWaiting(id, origin)) {
       this.#pending.countLate();
-      stream.refuse('nobody waits for the reply');
+      stream.refuse(UNWANTED);
       return;
     }
     const settle = (payload: Uint8Array): void => {
@@ -136,7 +139,11 @@ export class StreamedMessages {
     const failed = (error: unknown): void => {
       if (error instanceof CellError) this.#pending.settle(id, { target: origin, error });
     };
-    run(stream.collect(settle, () => this.#pending.touch(id)).pipe(tap({ error: failed })), 'reply');
+    const moved = (): void => {
+      if (this.#pending.isWaiting(id, origin)) this.#pending.touch(id);
+      else stream.refuse(UNWANTED);
+    };
+    run(stream.collect(settle, moved).pipe(tap({ error: failed })), 'reply');
   }
 }
 
