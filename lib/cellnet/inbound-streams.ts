@@ -1,5 +1,6 @@
 import { type SchedulerLike, Subscription, timer } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { isBytes } from '../is-bytes.js';
 import { logger } from '../log.js';
 import type { MessageHeaders } from '../message.js';
@@ -23,8 +24,12 @@ import type { StreamOptions } from './stream-options.js';
 
 const log = logger('cellnet');
 
-/** For how long chunks of a stream that is over may come: NVFlare 2.9 sends again for 65 s. */
-const REMEMBERED_MS = 65_000;
+/** How long a chunk may be on its way. */
+const ON_ITS_WAY_MS = 5_000;
+/** For how long chunks of a stream that is over may come at least: NVFlare 2.9 sends again for 60 s. */
+const MIN_REMEMBERED_MS = 60_000 + ON_ITS_WAY_MS;
+/** And at most, however long its sender would try: a day. */
+const MAX_REMEMBERED_MS = 86_400_000;
 /** How many streams that are over are remembered. */
 const REMEMBERED: Shares = { maxOwned: 10_000, maxEntries: 30_000 };
 /** A longer text of a sender is not remembered. */
@@ -59,6 +64,7 @@ export class InboundStreams implements InboundHost {
   readonly #options: Required<StreamOptions>;
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
+  readonly #now: () => number;
   readonly #answer: StreamAnswer;
   readonly #otherwise: (channel: string, topic: string) => OtherTaker | undefined;
   readonly #streams = new Map<string, InboundStream>();
@@ -81,6 +87,7 @@ export class InboundStreams implements InboundHost {
     this.#options = options;
     this.#dialects = dialects;
     this.#scheduler = scheduler;
+    this.#now = clockOf(scheduler);
     this.#answer = answer;
     this.#otherwise = otherwise;
   }
@@ -177,9 +184,9 @@ export class InboundStreams implements InboundHost {
       log('a stream of %s is over: %s', quoted(stream.origin), quoted(refusal));
       answer();
     }
-    const untilMs = this.#scheduler.now() + REMEMBERED_MS;
+    const mayComeMs = Math.max(MIN_REMEMBERED_MS, stream.retryTimeoutMs + ON_ITS_WAY_MS);
+    const untilMs = this.#now() + Math.min(mayComeMs, MAX_REMEMBERED_MS);
     this.#finished.set(key, { untilMs, answer: stream.isReliable ? answer : undefined }, stream.neighbour);
-    this.#forget();
     this.#sweep();
   }
 
@@ -230,11 +237,8 @@ export class InboundStreams implements InboundHost {
   }
 
   #forget(): void {
-    const now = this.#scheduler.now();
-    for (const [key, { untilMs }] of this.#finished) {
-      if (untilMs > now) break;
-      this.#finished.delete(key);
-    }
+    const now = this.#now();
+    for (const [key, { untilMs }] of this.#finished) if (untilMs <= now) this.#finished.delete(key);
   }
 }
 

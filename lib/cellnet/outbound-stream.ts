@@ -16,6 +16,7 @@ import {
   timer,
 } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { isBytes } from '../is-bytes.js';
 import type { MessageHeaders } from '../message.js';
@@ -76,6 +77,7 @@ const MAX_AHEAD_BYTES = 64 * 1024 ** 2;
 /** One stream that we send: asks its source for what there is room for, in the window and in the connection. */
 export class OutboundStream {
   readonly #parts: OutboundParts;
+  readonly #now: () => number;
   readonly #chunker: Chunker;
   readonly #demand = new Subject<void>();
   readonly #full = new Subject<void>();
@@ -100,7 +102,8 @@ export class OutboundStream {
   constructor(parts: OutboundParts) {
     this.#parts = parts;
     this.#chunker = new Chunker(parts.options.chunkBytes);
-    this.#progressAtMs = parts.scheduler.now();
+    this.#now = clockOf(parts.scheduler);
+    this.#progressAtMs = this.#now();
     this.#isConfirmed = parts.isReliable || parts.confirmMs === 0;
   }
 
@@ -159,8 +162,7 @@ export class OutboundStream {
     const isFurther = consumed > this.#acknowledgedBytes;
     if (isFurther) this.#acknowledgedBytes = consumed;
     // Bytes are no progress while chunks are missing: one that acknowledges them one by one would hold those for ever.
-    if (isConfirming || (isFurther && this.#unconfirmed.size === 0))
-      this.#progressAtMs = this.#parts.scheduler.now();
+    if (isConfirming || (isFurther && this.#unconfirmed.size === 0)) this.#progressAtMs = this.#now();
     if (isConfirming || isFurther) this.#tell();
     if (this.#state === 'sent' && offset >= this.#sentBytes) this.#confirm();
     else this.#pump();
@@ -250,7 +252,7 @@ export class OutboundStream {
   }
 
   #send(bytes: Uint8Array, isFinal: boolean): void {
-    const { headers, isReliable, options, scheduler, size } = this.#parts;
+    const { headers, isReliable, options, size } = this.#parts;
     const end = this.#sentBytes + bytes.length;
     if (size !== undefined && (end > size || (isFinal && end < size))) {
       const error = new CommError(
@@ -267,10 +269,10 @@ export class OutboundStream {
       [StreamHeader.SEQUENCE]: this.#sequence,
       [StreamHeader.OFFSET]: this.#sentBytes,
     };
-    if (this.#hasAllAcknowledged()) this.#progressAtMs = scheduler.now();
+    if (this.#hasAllAcknowledged()) this.#progressAtMs = this.#now();
     const { retryMs } = options;
     if (isReliable)
-      this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: scheduler.now(), retryMs });
+      this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: this.#now(), retryMs });
     this.#sequence += 1;
     this.#sentBytes = end;
     if (isFinal) this.#become('sent');
@@ -312,8 +314,8 @@ export class OutboundStream {
 
   /** Gives up where the receiver is silent for too long, and sends again what a reliable stream may have lost. */
   #watch(): void {
-    const { options, scheduler } = this.#parts;
-    const now = scheduler.now();
+    const { options } = this.#parts;
+    const now = this.#now();
     const isWaiting = this.#unconfirmed.size > 0 || (this.#state === 'sending' && !this.#hasRoom());
     if (!isWaiting) this.#progressAtMs = now;
     else if (now - this.#progressAtMs >= options.ackTimeoutMs) {

@@ -1,6 +1,16 @@
-import { catchError, endWith, ignoreElements, NEVER, type Observable, of, Subject, throwError } from 'rxjs';
-import type { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import {
+  asyncScheduler,
+  catchError,
+  endWith,
+  ignoreElements,
+  NEVER,
+  type Observable,
+  of,
+  type SchedulerLike,
+  Subject,
+  throwError,
+} from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { OutboundStream, type OutboundParts } from '../../lib/cellnet/outbound-stream.js';
@@ -17,7 +27,7 @@ import { pattern } from '../support/pattern.js';
 const gone = () => new CommError(CommErrorCode.CLOSED, 'the neighbour has gone');
 
 /** A stream of three chunks of 10 bytes, sent again after 100 ms, given up after 1 s; and when which chunk was sent. */
-function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
+function setUp(scheduler: SchedulerLike, parts: Partial<OutboundParts> = {}) {
   const sent: unknown[] = [];
   const stream = new OutboundStream({
     target: 'site-2',
@@ -39,6 +49,8 @@ function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
   });
   return { stream, sent };
 }
+
+afterEach(() => void vi.useRealTimers());
 
 const codeOf = (error: unknown) =>
   error instanceof CellError ? error.returnCode : error instanceof CommError ? error.code : String(error);
@@ -84,6 +96,19 @@ describe('a reliable stream', () => {
       });
     },
   );
+
+  it('is given up in time, though the wall clock is set', () => {
+    vi.useFakeTimers();
+    const { stream } = setUp(asyncScheduler);
+    const ends: unknown[] = [];
+    ended(stream.run()).subscribe((end) => ends.push(end));
+    vi.setSystemTime(Date.now() + 86_400_000);
+    vi.advanceTimersByTime(900);
+    expect(ends).toEqual([]);
+    vi.setSystemTime(Date.now() - 86_400_000);
+    vi.advanceTimersByTime(100);
+    expect(ends).toEqual([ReturnCode.TIMEOUT]);
+  });
 
   it('is given up where no acknowledgement comes, counted from the last', () => {
     marbles((scheduler, { expectObservable }) => {
