@@ -71,7 +71,7 @@ interface Sent {
   retryMs: number;
 }
 
-/** No piece is taken while more waits to be sent. */
+/** No piece that was not asked for is taken while more waits to be sent. */
 const MAX_AHEAD_BYTES = 64 * 1024 ** 2;
 
 /** One stream that we send: asks its source for what there is room for, in the window and in the connection. */
@@ -107,7 +107,7 @@ export class OutboundStream {
     this.#isConfirmed = parts.isReliable || parts.confirmMs === 0;
   }
 
-  /** Sends the stream. Unsubscribing aborts it. */
+  /** Sends the stream. Unsubscribing aborts it, but for one that is not reliable and is sent. */
   run(): Observable<StreamProgress> {
     const { feed, options, scheduler, confirmMs } = this.#parts;
     const over$ = this.#progress.pipe(ignoreElements(), endWith(undefined));
@@ -204,7 +204,7 @@ export class OutboundStream {
   #feed(piece: Uint8Array): void {
     if (!isBytes(piece))
       throw new CommError(CommErrorCode.BAD_DATA, `${this.#name}: a piece of the source is no Uint8Array`);
-    if (this.#chunker.bytes > MAX_AHEAD_BYTES) {
+    if (!this.#isAsked && this.#chunker.bytes > MAX_AHEAD_BYTES) {
       const detail = `an Observable cannot be paused, and ${this.#chunker.bytes} bytes of it wait to be sent`;
       throw new CommError(CommErrorCode.NOT_READY, `${this.#name}: ${detail}`);
     }
@@ -343,12 +343,16 @@ export class OutboundStream {
     return `stream to ${this.#parts.target}`;
   }
 
-  /** Tells the receiver that nothing follows, unless all is sent or it does not want it. */
+  /**
+   * Tells the receiver that nothing follows, unless it does not want the stream, or all is sent and nothing is sent again:
+   * NVFlare may take an abort before the chunks that it follows.
+   */
   #abort(reason: string): void {
     if (this.#state === 'over') return;
+    const { headers, isReliable } = this.#parts;
+    const isSentForGood = this.#state === 'sent' && !isReliable;
     this.#become('over');
-    if (!this.#parts.acceptsAbort()) return;
-    const { headers } = this.#parts;
+    if (isSentForGood || !this.#parts.acceptsAbort()) return;
     try {
       this.#parts.send({
         ...headers,

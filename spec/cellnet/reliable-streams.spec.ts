@@ -2,6 +2,7 @@ import {
   asyncScheduler,
   catchError,
   endWith,
+  from,
   ignoreElements,
   NEVER,
   type Observable,
@@ -17,7 +18,7 @@ import { OutboundStream, type OutboundParts } from '../../lib/cellnet/outbound-s
 import { OutboundStreams } from '../../lib/cellnet/outbound-streams.js';
 import { PeerDialects } from '../../lib/cellnet/peer-dialects.js';
 import { STREAM_DEFAULTS } from '../../lib/cellnet/stream-options.js';
-import { feedOf } from '../../lib/cellnet/stream-source.js';
+import { feedOf, type StreamSource } from '../../lib/cellnet/stream-source.js';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import type { MessageHeaders } from '../../lib/message.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
@@ -218,8 +219,67 @@ describe('a stream that is given up', () => {
   });
 });
 
+describe('a source', () => {
+  const piece = pattern(16 * 1024 ** 2);
+  const sixPieces = Array.from({ length: 6 }, () => piece);
+  const options = { ...STREAM_DEFAULTS, chunkBytes: 5 * piece.length };
+  const parts = { size: undefined, isReliable: false, options };
+
+  it.each<[string, StreamSource]>([
+    ['can be paused', sixPieces],
+    ['cannot', from(sixPieces)],
+  ])('that %s may have as much as one chunk takes, of more than 64 MiB', (_name, source) => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { stream, sent } = setUp(scheduler, { ...parts, feed: feedOf(source) });
+      scheduler.schedule(() => stream.acknowledge(options.chunkBytes, undefined), 10);
+      expectObservable(ended(stream.run())).toBe('10ms (a|)', { a: 'end' });
+      flush();
+      expect(sent).toEqual([
+        [0, 0],
+        [10, 1],
+      ]);
+    });
+  });
+
+  it('that cannot be paused may have 64 MiB, and one piece more, wait for the receiver', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const source = new Subject<Uint8Array>();
+      const { stream } = setUp(scheduler, { ...parts, feed: feedOf(source) });
+      expectObservable(ended(stream.run())).toBe('20ms (a|)', { a: CommErrorCode.NOT_READY });
+      // The first chunk leaves, and 1 piece is left.
+      scheduler.schedule(() => sixPieces.forEach((each) => source.next(each)), 10);
+      scheduler.schedule(() => sixPieces.slice(1).forEach((each) => source.next(each)), 20);
+      flush();
+    });
+  });
+});
+
 describe('the end of a stream that is not reliable', () => {
   const parts = { isReliable: false, confirmMs: 50 };
+
+  it.each([
+    [true, [6]],
+    [false, []],
+  ])(
+    'aborts one that is given up in that time only where it is reliable (%s): %j',
+    (isReliable, expected) => {
+      marbles((scheduler, { flush }) => {
+        const aborts: unknown[] = [];
+        const { stream } = setUp(scheduler, {
+          ...parts,
+          isReliable,
+          send: ({ sm__dt: type }, bytes) => {
+            if (bytes === undefined) aborts.push(type);
+            return true;
+          },
+        });
+        const sending = stream.run().subscribe();
+        scheduler.schedule(() => sending.unsubscribe(), 10);
+        flush();
+        expect(aborts).toEqual(expected);
+      });
+    },
+  );
 
   it('waits to be acknowledged, where it is asked to', () => {
     marbles((scheduler, { expectObservable, flush }) => {
