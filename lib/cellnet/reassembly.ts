@@ -1,4 +1,5 @@
 import type { MessageHeaders } from '../message.js';
+import { Header } from './headers.js';
 import { countOf, DataType, StreamHeader } from './stream-headers.js';
 
 /** What was taken of a chunk. */
@@ -55,6 +56,7 @@ export class Reassembly {
     this.#size ??= size;
     if (size !== this.#size) return fault(`the size changes from ${this.#size} to ${size}`);
     if (this.#isWhole || sequence < this.#next || this.#ahead.has(sequence)) return { kind: 'superfluous' };
+    if (headers[Header.ENCRYPTED] === true) return fault('a chunk is encrypted');
     if (sequence > this.#next && this.#ahead.size >= maxAhead(headers)) {
       return fault(`chunk ${this.#next} is missing, and ${this.#ahead.size} after it have come`);
     }

@@ -35,6 +35,29 @@ function setUp(scheduler: SchedulerLike) {
   return { streams, handled, answers, receive };
 }
 
+describe('a stream that is encrypted', () => {
+  it.each([[0], [1]])('is refused with its chunk %i, and its sender hears why', (sequence) => {
+    marbles((scheduler) => {
+      const { streams, answers, receive } = setUp(scheduler);
+      const ends: unknown[] = [];
+      streams.handlers.add('c', 'errors', (stream) => {
+        stream.bytes$.subscribe({ error: (error: unknown) => ends.push(error) });
+      });
+      for (const sm__sq of [0, 1])
+        receive(1, {
+          sm__tp: 'errors',
+          sm__dt: 1,
+          sm__sq,
+          cn__encrypted: sm__sq === sequence,
+          sm__rs: false,
+        });
+      expect(ends).toMatchObject([{ returnCode: 'invalid_request' }]);
+      expect(answers).toEqual([['sm__ACK', 6, 'a chunk is encrypted']]);
+      streams.stop();
+    });
+  });
+});
+
 describe('a reliable stream that is over', () => {
   it.each<[unknown, number]>([
     [undefined, 65_000],
