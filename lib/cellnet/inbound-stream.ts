@@ -91,6 +91,7 @@ export class InboundStream implements IncomingStream {
     this.#host = host;
     this.chunks$ = this.#read((piece$) => piece$.pipe(tap((piece) => this.#onConsumed(piece.length))));
     this.bytes$ = this.#read((piece$) => this.#whole(piece$));
+    this.#learn(headers);
   }
 
   /** For how long its sender sends again what is not acknowledged, in milliseconds; 0 where it does not say. */

@@ -83,6 +83,25 @@ describe('a reliable stream that is over', () => {
     });
   });
 
+  it('is remembered as long where it was refused before its first chunk', () => {
+    marbles((scheduler, { flush }) => {
+      const { streams, answers, receive } = setUp(scheduler);
+      let taken = 0;
+      streams.handlers.add('c', 'refused', (stream) => {
+        taken += 1;
+        stream.refuse();
+      });
+      const again = () => receive(1, { sm__tp: 'refused', sm__rt: 600 });
+      again();
+      scheduler.schedule(() => {
+        again();
+        streams.stop();
+      }, 604_999);
+      flush();
+      expect([taken, answers.length]).toEqual([1, 2]);
+    });
+  });
+
   it('is forgotten in time, also behind one that is remembered for longer', () => {
     marbles((scheduler, { flush }) => {
       const { streams, handled, receive } = setUp(scheduler);
