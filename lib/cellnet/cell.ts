@@ -307,7 +307,8 @@ export class Cell {
   /**
    * Sends a stream of bytes. Cold: each subscription sends it. Emits how far it is, and completes when all has arrived,
    * or where it is not reliable, when all is sent: see `reliable` and `confirmMs`. Memory is the window and not the
-   * stream: the source is asked for more when the receiver has consumed. Unsubscribing aborts it.
+   * stream: the source is asked for more when the receiver has consumed. Unsubscribing aborts it, where it is not reliable
+   * until all is sent.
    *
    * Errors with CellError: `comm_error` where the receiver refuses it, our own cell is closed, or, unless it is reliable,
    * a cell on the way cannot pass it on, or the target is a neighbour that disconnects; unless it is reliable, the return
@@ -329,7 +330,8 @@ export class Cell {
   }
 
   /**
-   * The streams of a topic of a channel that others send, while it is subscribed; {@link ANY} as for `handle`. Each waits
+   * The streams of a topic of a channel that others send, while it is subscribed; {@link ANY} as for `handle`. The nearest of
+   * `streams` and `handle` takes a stream, and of two alike `streams`; replies to our own requests never come here. Each waits
    * to be read. Completes when the cell ends. Errors with CommError `BAD_CONFIG` where another subscription has them.
    */
   streams(channel: string, topic: string): Observable<IncomingStream> {

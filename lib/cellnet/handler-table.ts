@@ -36,4 +36,12 @@ export class HandlerTable<H> {
     const topics = this.#handlers.get(channel);
     return topics?.get(topic) ?? topics?.get(ANY) ?? this.#handlers.get(ANY)?.get(ANY);
   }
+
+  /** How far that handler is from the topic: 0 for the topic itself, 1 for its channel, 2 for any of all, 3 for none. */
+  distance(channel: string, topic: string): number {
+    const topics = this.#handlers.get(channel);
+    if (topics?.has(topic) === true) return 0;
+    if (topics?.has(ANY) === true) return 1;
+    return this.#handlers.get(ANY)?.has(ANY) === true ? 2 : 3;
+  }
 }

@@ -67,6 +67,7 @@ export class InboundStream implements IncomingStream {
   readonly #reassembly = new Reassembly();
   readonly #pieces = new UnicastSource<Uint8Array>();
   #acknowledgeEvery = ACK_BYTES;
+  #retryTimeoutMs = 0;
   #consumed = 0;
   #acknowledged = 0;
   /** What waits to be consumed, by what it takes of memory. */
@@ -90,6 +91,12 @@ export class InboundStream implements IncomingStream {
     this.#host = host;
     this.chunks$ = this.#read((piece$) => piece$.pipe(tap((piece) => this.#onConsumed(piece.length))));
     this.bytes$ = this.#read((piece$) => this.#whole(piece$));
+    this.#learn(headers);
+  }
+
+  /** For how long its sender sends again what is not acknowledged, in milliseconds; 0 where it does not say. */
+  get retryTimeoutMs(): number {
+    return this.#retryTimeoutMs;
   }
 
   /** Up to which sequence all has come, and how much is consumed; all of it once it is whole. */
@@ -164,13 +171,14 @@ export class InboundStream implements IncomingStream {
     this.#pieces.error(new CellError(returnCode, `stream of ${this.origin}: ${text}`, this.origin));
   }
 
-  /** Takes a chunk. One that breaks the rules ends the stream. @returns false where it came before */
+  /** Takes a chunk. One that breaks the rules ends the stream. @returns false where the stream needs it no more */
   take(headers: MessageHeaders, payload: Uint8Array | undefined): boolean {
     // Who was handed the stream may have refused it before its first chunk.
     if (this.#state === 'over') return true;
     const taken = this.#reassembly.take(headers, payload);
-    if (taken.kind === 'duplicate') return false;
-    this.#silentSweeps = 0;
+    if (taken.kind === 'superfluous') return false;
+    if (this.#isRead) this.#silentSweeps = 0;
+    this.#learn(headers);
     const memory = memoryOf(payload?.length ?? 0);
     this.#unread += memory;
     this.#held += memory;
@@ -183,22 +191,23 @@ export class InboundStream implements IncomingStream {
         ReturnCode.MSG_TOO_BIG,
         `more than ${this.#host.maxUnreadBytes} bytes wait to be consumed (maxUnreadBytes)`,
       );
-    else this.#emit(headers, taken.pieces);
+    else this.#emit(taken.pieces);
     return true;
   }
 
-  #emit(headers: MessageHeaders, pieces: readonly Uint8Array[]): void {
-    this.#learnInterval(headers);
+  #emit(pieces: readonly Uint8Array[]): void {
     if (this.#reassembly.isWhole) this.#become('whole');
     for (const piece of pieces) this.#pieces.next(piece);
     if (this.#reassembly.isWhole) this.#pieces.complete();
   }
 
-  /** A window smaller than the interval would never be acknowledged. */
-  #learnInterval(headers: MessageHeaders): void {
+  /** What the first chunk says, which may not come first. A window smaller than the interval would never be acknowledged. */
+  #learn(headers: MessageHeaders): void {
     const interval = countOf(headers[StreamHeader.ACK_BYTES]) ?? this.#acknowledgeEvery;
     const window = countOf(headers[StreamHeader.WINDOW_BYTES]) ?? interval;
     this.#acknowledgeEvery = Math.max(1, Math.min(interval, window));
+    const seconds = headers[StreamHeader.RETRY_TIMEOUT];
+    if (typeof seconds === 'number' && seconds > 0) this.#retryTimeoutMs = seconds * 1_000;
   }
 
   #whole(piece$: Observable<Uint8Array>): Observable<Uint8Array> {
@@ -218,6 +227,7 @@ export class InboundStream implements IncomingStream {
           `the stream of ${this.origin} has a reader: a stream is read once, so share what its reader emits`,
         );
       this.#isRead = true;
+      this.#silentSweeps = 0;
       return consume(this.#pieces.values$).pipe(finalize(() => this.#leave()));
     });
   }
@@ -238,6 +248,8 @@ export class InboundStream implements IncomingStream {
   }
 
   #onConsumed(bytes: number): void {
+    // Who reads what had waited may refuse the stream meanwhile, which let go of all.
+    if (this.#state === 'over') return;
     this.#letGo(memoryOf(bytes));
     this.#advance(bytes);
   }

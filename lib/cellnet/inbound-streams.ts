@@ -1,5 +1,6 @@
 import { type SchedulerLike, Subscription, timer } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { isBytes } from '../is-bytes.js';
 import { logger } from '../log.js';
 import type { MessageHeaders } from '../message.js';
@@ -23,8 +24,12 @@ import type { StreamOptions } from './stream-options.js';
 
 const log = logger('cellnet');
 
-/** For how long chunks of a stream that is over may come: NVFlare 2.9 sends again for 65 s. */
-const REMEMBERED_MS = 65_000;
+/** How long a chunk may be on its way. */
+const ON_ITS_WAY_MS = 5_000;
+/** For how long chunks of a stream that is over may come at least: NVFlare 2.9 sends again for 60 s. */
+const MIN_REMEMBERED_MS = 60_000 + ON_ITS_WAY_MS;
+/** And at most, however long its sender would try: a day. */
+const MAX_REMEMBERED_MS = 86_400_000;
 /** How many streams that are over are remembered. */
 const REMEMBERED: Shares = { maxOwned: 10_000, maxEntries: 30_000 };
 /** A longer text of a sender is not remembered. */
@@ -43,6 +48,13 @@ export type StreamAnswer = (target: string, topic: string, headers: MessageHeade
 /** Takes a new stream, before its first chunk. */
 export type StreamTaker = (stream: InboundStream) => void;
 
+/** Takes streams without a handler of streams that is as near: see `distance` of {@link HandlerTable}. */
+export interface OtherTaker {
+  readonly take: StreamTaker;
+  /** How far it is from the topic; -1 where no handler of streams is as near. */
+  readonly distance: number;
+}
+
 /** The streams that others send to us. */
 export class InboundStreams implements InboundHost {
   readonly maxUnreadBytes: number;
@@ -52,8 +64,9 @@ export class InboundStreams implements InboundHost {
   readonly #options: Required<StreamOptions>;
   readonly #dialects: PeerDialects;
   readonly #scheduler: SchedulerLike;
+  readonly #now: () => number;
   readonly #answer: StreamAnswer;
-  readonly #otherwise: (channel: string, topic: string) => StreamTaker | undefined;
+  readonly #otherwise: (channel: string, topic: string) => OtherTaker | undefined;
   readonly #streams = new Map<string, InboundStream>();
   /** How many each neighbour has. */
   readonly #counts = new Map<string, number>();
@@ -62,18 +75,19 @@ export class InboundStreams implements InboundHost {
   #sweeping = Subscription.EMPTY;
   #isStopped = false;
 
-  /** @param otherwise - who takes those that have no handler of streams */
+  /** @param otherwise - who takes those that no handler of streams is as near to */
   constructor(
     options: Required<StreamOptions>,
     dialects: PeerDialects,
     scheduler: SchedulerLike,
     answer: StreamAnswer,
-    otherwise: (channel: string, topic: string) => StreamTaker | undefined,
+    otherwise: (channel: string, topic: string) => OtherTaker | undefined,
   ) {
     this.maxUnreadBytes = options.maxUnreadBytes;
     this.#options = options;
     this.#dialects = dialects;
     this.#scheduler = scheduler;
+    this.#now = clockOf(scheduler);
     this.#answer = answer;
     this.#otherwise = otherwise;
   }
@@ -139,9 +153,9 @@ export class InboundStreams implements InboundHost {
     const stream = new InboundStream(request, this);
     const { channel, topic, neighbour, origin } = stream;
     if (stream.isModern) this.#dialects.learn(origin, { reliable: true }, neighbour);
-    const handler = this.handlers.find(channel, topic) ?? this.#otherwise(channel, topic);
+    const take = this.#takerOf(channel, topic);
     const isCrowded = (this.#counts.get(neighbour) ?? 0) >= this.#options.maxStreamsPerNeighbour;
-    if (handler === undefined || isCrowded) {
+    if (take === undefined || isCrowded) {
       this.#remember(
         key,
         stream,
@@ -152,8 +166,15 @@ export class InboundStreams implements InboundHost {
     this.#streams.set(key, stream);
     this.#count(neighbour, 1);
     this.#sweep();
-    handler(stream);
+    take(stream);
     return stream;
+  }
+
+  /** The nearest; of two alike, the handler of streams. */
+  #takerOf(channel: string, topic: string): StreamTaker | undefined {
+    const other = this.#otherwise(channel, topic);
+    const isNearer = other !== undefined && other.distance < this.handlers.distance(channel, topic);
+    return isNearer ? other.take : this.handlers.find(channel, topic);
   }
 
   /** Remembers that a stream is over, since more of it may come, and tells its sender where that does not know. */
@@ -163,9 +184,9 @@ export class InboundStreams implements InboundHost {
       log('a stream of %s is over: %s', quoted(stream.origin), quoted(refusal));
       answer();
     }
-    const untilMs = this.#scheduler.now() + REMEMBERED_MS;
+    const mayComeMs = Math.max(MIN_REMEMBERED_MS, stream.retryTimeoutMs + ON_ITS_WAY_MS);
+    const untilMs = this.#now() + Math.min(mayComeMs, MAX_REMEMBERED_MS);
     this.#finished.set(key, { untilMs, answer: stream.isReliable ? answer : undefined }, stream.neighbour);
-    this.#forget();
     this.#sweep();
   }
 
@@ -216,11 +237,8 @@ export class InboundStreams implements InboundHost {
   }
 
   #forget(): void {
-    const now = this.#scheduler.now();
-    for (const [key, { untilMs }] of this.#finished) {
-      if (untilMs > now) break;
-      this.#finished.delete(key);
-    }
+    const now = this.#now();
+    for (const [key, { untilMs }] of this.#finished) if (untilMs <= now) this.#finished.delete(key);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   timer,
 } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { CommError, CommErrorCode } from '../comm-error.js';
 import { isBytes } from '../is-bytes.js';
 import type { MessageHeaders } from '../message.js';
@@ -70,12 +71,13 @@ interface Sent {
   retryMs: number;
 }
 
-/** No piece is taken while more waits to be sent. */
+/** No piece that was not asked for is taken while more waits to be sent. */
 const MAX_AHEAD_BYTES = 64 * 1024 ** 2;
 
 /** One stream that we send: asks its source for what there is room for, in the window and in the connection. */
 export class OutboundStream {
   readonly #parts: OutboundParts;
+  readonly #now: () => number;
   readonly #chunker: Chunker;
   readonly #demand = new Subject<void>();
   readonly #full = new Subject<void>();
@@ -100,11 +102,12 @@ export class OutboundStream {
   constructor(parts: OutboundParts) {
     this.#parts = parts;
     this.#chunker = new Chunker(parts.options.chunkBytes);
-    this.#progressAtMs = parts.scheduler.now();
+    this.#now = clockOf(parts.scheduler);
+    this.#progressAtMs = this.#now();
     this.#isConfirmed = parts.isReliable || parts.confirmMs === 0;
   }
 
-  /** Sends the stream. Unsubscribing aborts it. */
+  /** Sends the stream. Unsubscribing aborts it, but for one that is not reliable and is sent. */
   run(): Observable<StreamProgress> {
     const { feed, options, scheduler, confirmMs } = this.#parts;
     const over$ = this.#progress.pipe(ignoreElements(), endWith(undefined));
@@ -159,8 +162,7 @@ export class OutboundStream {
     const isFurther = consumed > this.#acknowledgedBytes;
     if (isFurther) this.#acknowledgedBytes = consumed;
     // Bytes are no progress while chunks are missing: one that acknowledges them one by one would hold those for ever.
-    if (isConfirming || (isFurther && this.#unconfirmed.size === 0))
-      this.#progressAtMs = this.#parts.scheduler.now();
+    if (isConfirming || (isFurther && this.#unconfirmed.size === 0)) this.#progressAtMs = this.#now();
     if (isConfirming || isFurther) this.#tell();
     if (this.#state === 'sent' && offset >= this.#sentBytes) this.#confirm();
     else this.#pump();
@@ -202,7 +204,7 @@ export class OutboundStream {
   #feed(piece: Uint8Array): void {
     if (!isBytes(piece))
       throw new CommError(CommErrorCode.BAD_DATA, `${this.#name}: a piece of the source is no Uint8Array`);
-    if (this.#chunker.bytes > MAX_AHEAD_BYTES) {
+    if (!this.#isAsked && this.#chunker.bytes > MAX_AHEAD_BYTES) {
       const detail = `an Observable cannot be paused, and ${this.#chunker.bytes} bytes of it wait to be sent`;
       throw new CommError(CommErrorCode.NOT_READY, `${this.#name}: ${detail}`);
     }
@@ -250,7 +252,7 @@ export class OutboundStream {
   }
 
   #send(bytes: Uint8Array, isFinal: boolean): void {
-    const { headers, isReliable, options, scheduler, size } = this.#parts;
+    const { headers, isReliable, options, size } = this.#parts;
     const end = this.#sentBytes + bytes.length;
     if (size !== undefined && (end > size || (isFinal && end < size))) {
       const error = new CommError(
@@ -267,10 +269,10 @@ export class OutboundStream {
       [StreamHeader.SEQUENCE]: this.#sequence,
       [StreamHeader.OFFSET]: this.#sentBytes,
     };
-    if (this.#hasAllAcknowledged()) this.#progressAtMs = scheduler.now();
+    if (this.#hasAllAcknowledged()) this.#progressAtMs = this.#now();
     const { retryMs } = options;
     if (isReliable)
-      this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: scheduler.now(), retryMs });
+      this.#unconfirmed.set(this.#sequence, { headers: all, bytes, atMs: this.#now(), retryMs });
     this.#sequence += 1;
     this.#sentBytes = end;
     if (isFinal) this.#become('sent');
@@ -312,8 +314,8 @@ export class OutboundStream {
 
   /** Gives up where the receiver is silent for too long, and sends again what a reliable stream may have lost. */
   #watch(): void {
-    const { options, scheduler } = this.#parts;
-    const now = scheduler.now();
+    const { options } = this.#parts;
+    const now = this.#now();
     const isWaiting = this.#unconfirmed.size > 0 || (this.#state === 'sending' && !this.#hasRoom());
     if (!isWaiting) this.#progressAtMs = now;
     else if (now - this.#progressAtMs >= options.ackTimeoutMs) {
@@ -341,12 +343,16 @@ export class OutboundStream {
     return `stream to ${this.#parts.target}`;
   }
 
-  /** Tells the receiver that nothing follows, unless all is sent or it does not want it. */
+  /**
+   * Tells the receiver that nothing follows, unless it does not want the stream, or all is sent and nothing is sent again:
+   * NVFlare may take an abort before the chunks that it follows.
+   */
   #abort(reason: string): void {
     if (this.#state === 'over') return;
+    const { headers, isReliable } = this.#parts;
+    const isSentForGood = this.#state === 'sent' && !isReliable;
     this.#become('over');
-    if (!this.#parts.acceptsAbort()) return;
-    const { headers } = this.#parts;
+    if (isSentForGood || !this.#parts.acceptsAbort()) return;
     try {
       this.#parts.send({
         ...headers,

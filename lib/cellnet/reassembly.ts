@@ -1,12 +1,13 @@
 import type { MessageHeaders } from '../message.js';
+import { Header } from './headers.js';
 import { countOf, DataType, StreamHeader } from './stream-headers.js';
 
 /** What was taken of a chunk. */
 export type Taken =
   /** The bytes that are now in order; none where an earlier chunk is missing. */
   | { readonly kind: 'pieces'; readonly pieces: readonly Uint8Array[] }
-  /** It came before. */
-  | { readonly kind: 'duplicate' }
+  /** It came before, or the stream was whole without it. */
+  | { readonly kind: 'superfluous' }
   /** The sender breaks the rules; the text says how. */
   | { readonly kind: 'fault'; readonly text: string };
 
@@ -54,7 +55,8 @@ export class Reassembly {
     if (size === undefined) return fault('the size is not a count of bytes');
     this.#size ??= size;
     if (size !== this.#size) return fault(`the size changes from ${this.#size} to ${size}`);
-    if (sequence < this.#next || this.#ahead.has(sequence)) return { kind: 'duplicate' };
+    if (this.#isWhole || sequence < this.#next || this.#ahead.has(sequence)) return { kind: 'superfluous' };
+    if (headers[Header.ENCRYPTED] === true) return fault('a chunk is encrypted');
     if (sequence > this.#next && this.#ahead.size >= maxAhead(headers)) {
       return fault(`chunk ${this.#next} is missing, and ${this.#ahead.size} after it have come`);
     }

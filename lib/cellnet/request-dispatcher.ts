@@ -13,7 +13,7 @@ import { HandlerTable } from './handler-table.js';
 import { type CellHeaders, expectsReply, Header, textHeader } from './headers.js';
 import { ReturnCode } from './return-code.js';
 import { RunningHandlers } from './running-handlers.js';
-import { StreamHeader } from './stream-headers.js';
+import { STREAM_CHANNEL, StreamHeader } from './stream-headers.js';
 
 /** In characters: longer ones could make the headers of the reply too long to be sent. */
 const MAX_REASON_LENGTH = 1_000;
@@ -46,7 +46,8 @@ export class RequestDispatcher {
       answer(ReturnCode.PROCESS_EXCEPTION, undefined, NO_HANDLER);
       return undefined;
     }
-    if (headers[Header.ENCRYPTED] === true) {
+    // An encrypted chunk of a stream ends that, and so its sender hears of it: it expects no answer.
+    if (headers[Header.ENCRYPTED] === true && headers[Header.CHANNEL] !== STREAM_CHANNEL) {
       answer(ReturnCode.AUTHENTICATION_ERROR);
       return undefined;
     }

@@ -11,7 +11,7 @@ import { REPLY_CHANNEL } from './channels.js';
 import { type CellHeaders, hasShortEcho, textHeader } from './headers.js';
 import type { InboundStream } from './inbound-stream.js';
 import { messageHeaders, streamReplyHeaders } from './message-headers.js';
-import type { StreamTaker } from './inbound-streams.js';
+import type { OtherTaker } from './inbound-streams.js';
 import type { OutboundStreams } from './outbound-streams.js';
 import type { PendingRequests } from './pending-requests.js';
 import type { ReferenceKeeper } from './reference-keeper.js';
@@ -22,6 +22,9 @@ import { StreamHeader } from './stream-headers.js';
 import { canStream } from './stream-requests.js';
 
 const log = logger('cellnet');
+
+/** Why a reply is refused. */
+const UNWANTED = 'nobody waits for the reply';
 
 /** Requests and replies that come as streams. */
 export class StreamedMessages {
@@ -49,11 +52,12 @@ export class StreamedMessages {
     this.#outbound = outbound;
   }
 
-  /** Who takes a stream that nobody reads as such: it is a request, or a reply to one of ours. */
-  takerOf(channel: string, topic: string): StreamTaker | undefined {
-    if (channel === REPLY_CHANNEL) return (stream) => this.#takeReply(stream);
-    if (!canStream(channel) || this.#dispatcher.handlers.find(channel, topic) === undefined) return undefined;
-    return (stream) => this.#takeRequest(stream);
+  /** Who takes a stream that nobody reads as such: it is a reply to one of our requests, or a request that is handled. */
+  takerOf(channel: string, topic: string): OtherTaker | undefined {
+    if (channel === REPLY_CHANNEL) return { take: (stream) => this.#takeReply(stream), distance: -1 };
+    if (!canStream(channel)) return undefined;
+    const distance = this.#dispatcher.handlers.distance(channel, topic);
+    return { take: (stream) => this.#takeRequest(stream), distance };
   }
 
   #takeRequest(stream: InboundStream): void {
@@ -125,7 +129,7 @@ export class StreamedMessages {
     const id = textHeader(stream.headers, StreamHeader.REQUEST_ID);
     if (!this.#pending.isWaiting(id, origin)) {
       this.#pending.countLate();
-      stream.refuse('nobody waits for the reply');
+      stream.refuse(UNWANTED);
       return;
     }
     const settle = (payload: Uint8Array): void => {
@@ -135,7 +139,11 @@ export class StreamedMessages {
     const failed = (error: unknown): void => {
       if (error instanceof CellError) this.#pending.settle(id, { target: origin, error });
     };
-    run(stream.collect(settle, () => this.#pending.touch(id)).pipe(tap({ error: failed })), 'reply');
+    const moved = (): void => {
+      if (this.#pending.isWaiting(id, origin)) this.#pending.touch(id);
+      else stream.refuse(UNWANTED);
+    };
+    run(stream.collect(settle, moved).pipe(tap({ error: failed })), 'reply');
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   catchError,
+  delay,
   EMPTY,
   endWith,
   ignoreElements,
@@ -160,6 +161,21 @@ describe('a stream', () => {
       chunk(3, final),
     ];
     expect(seen(messages)).toEqual({ ends: ['whole'], answers: [['sm__ACK', 3, 40]], malformed: 0 });
+  });
+
+  it('is whole with its final chunk, however late it is read: what comes after is left out', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { cell, send } = setUp(scheduler);
+      const bytes$ = cell.streams('c', 't').pipe(
+        delay(10),
+        mergeMap((stream) => stream.bytes$),
+      );
+      timer(10).subscribe(() => {
+        for (const message of [chunk(0), chunk(1, final), chunk(2), chunk(3)]) send(...message);
+      });
+      const whole = Uint8Array.of(...pattern(10), ...pattern(10));
+      expectObservable(bytes$, '^ 100ms !').toBe('20ms a', { a: whole });
+    });
   });
 
   it('that is reliable is acknowledged again where a chunk comes again', () => {

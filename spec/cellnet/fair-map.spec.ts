@@ -62,14 +62,12 @@ describe('a neighbour that floods', () => {
       new PeerDialects(),
       new VirtualTimeScheduler(),
       () => undefined,
-      (channel) =>
-        channel === 'c'
-          ? (stream) => {
-              handled.push(stream.origin);
-              stream.bytes$.subscribe();
-            }
-          : undefined,
+      () => undefined,
     );
+    streams.handlers.add('c', 't', (stream) => {
+      handled.push(stream.origin);
+      stream.bytes$.subscribe();
+    });
     const receive = (neighbour: string, id: number, channel: string) =>
       streams.receive({
         origin: neighbour,

@@ -1,13 +1,24 @@
-import { catchError, endWith, ignoreElements, NEVER, type Observable, of, Subject, throwError } from 'rxjs';
-import type { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import {
+  asyncScheduler,
+  catchError,
+  endWith,
+  from,
+  ignoreElements,
+  NEVER,
+  type Observable,
+  of,
+  type SchedulerLike,
+  Subject,
+  throwError,
+} from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { Cell, CellError, ReturnCode } from '../../lib/cellnet/index.js';
 import { OutboundStream, type OutboundParts } from '../../lib/cellnet/outbound-stream.js';
 import { OutboundStreams } from '../../lib/cellnet/outbound-streams.js';
 import { PeerDialects } from '../../lib/cellnet/peer-dialects.js';
 import { STREAM_DEFAULTS } from '../../lib/cellnet/stream-options.js';
-import { feedOf } from '../../lib/cellnet/stream-source.js';
+import { feedOf, type StreamSource } from '../../lib/cellnet/stream-source.js';
 import { CommError, CommErrorCode } from '../../lib/comm-error.js';
 import type { MessageHeaders } from '../../lib/message.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
@@ -17,7 +28,7 @@ import { pattern } from '../support/pattern.js';
 const gone = () => new CommError(CommErrorCode.CLOSED, 'the neighbour has gone');
 
 /** A stream of three chunks of 10 bytes, sent again after 100 ms, given up after 1 s; and when which chunk was sent. */
-function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
+function setUp(scheduler: SchedulerLike, parts: Partial<OutboundParts> = {}) {
   const sent: unknown[] = [];
   const stream = new OutboundStream({
     target: 'site-2',
@@ -39,6 +50,8 @@ function setUp(scheduler: TestScheduler, parts: Partial<OutboundParts> = {}) {
   });
   return { stream, sent };
 }
+
+afterEach(() => void vi.useRealTimers());
 
 const codeOf = (error: unknown) =>
   error instanceof CellError ? error.returnCode : error instanceof CommError ? error.code : String(error);
@@ -84,6 +97,19 @@ describe('a reliable stream', () => {
       });
     },
   );
+
+  it('is given up in time, though the wall clock is set', () => {
+    vi.useFakeTimers();
+    const { stream } = setUp(asyncScheduler);
+    const ends: unknown[] = [];
+    ended(stream.run()).subscribe((end) => ends.push(end));
+    vi.setSystemTime(Date.now() + 86_400_000);
+    vi.advanceTimersByTime(900);
+    expect(ends).toEqual([]);
+    vi.setSystemTime(Date.now() - 86_400_000);
+    vi.advanceTimersByTime(100);
+    expect(ends).toEqual([ReturnCode.TIMEOUT]);
+  });
 
   it('is given up where no acknowledgement comes, counted from the last', () => {
     marbles((scheduler, { expectObservable }) => {
@@ -193,8 +219,67 @@ describe('a stream that is given up', () => {
   });
 });
 
+describe('a source', () => {
+  const piece = pattern(16 * 1024 ** 2);
+  const sixPieces = Array.from({ length: 6 }, () => piece);
+  const options = { ...STREAM_DEFAULTS, chunkBytes: 5 * piece.length };
+  const parts = { size: undefined, isReliable: false, options };
+
+  it.each<[string, StreamSource]>([
+    ['can be paused', sixPieces],
+    ['cannot', from(sixPieces)],
+  ])('that %s may have as much as one chunk takes, of more than 64 MiB', (_name, source) => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const { stream, sent } = setUp(scheduler, { ...parts, feed: feedOf(source) });
+      scheduler.schedule(() => stream.acknowledge(options.chunkBytes, undefined), 10);
+      expectObservable(ended(stream.run())).toBe('10ms (a|)', { a: 'end' });
+      flush();
+      expect(sent).toEqual([
+        [0, 0],
+        [10, 1],
+      ]);
+    });
+  });
+
+  it('that cannot be paused may have 64 MiB, and one piece more, wait for the receiver', () => {
+    marbles((scheduler, { expectObservable, flush }) => {
+      const source = new Subject<Uint8Array>();
+      const { stream } = setUp(scheduler, { ...parts, feed: feedOf(source) });
+      expectObservable(ended(stream.run())).toBe('20ms (a|)', { a: CommErrorCode.NOT_READY });
+      // The first chunk leaves, and 1 piece is left.
+      scheduler.schedule(() => sixPieces.forEach((each) => source.next(each)), 10);
+      scheduler.schedule(() => sixPieces.slice(1).forEach((each) => source.next(each)), 20);
+      flush();
+    });
+  });
+});
+
 describe('the end of a stream that is not reliable', () => {
   const parts = { isReliable: false, confirmMs: 50 };
+
+  it.each([
+    [true, [6]],
+    [false, []],
+  ])(
+    'aborts one that is given up in that time only where it is reliable (%s): %j',
+    (isReliable, expected) => {
+      marbles((scheduler, { flush }) => {
+        const aborts: unknown[] = [];
+        const { stream } = setUp(scheduler, {
+          ...parts,
+          isReliable,
+          send: ({ sm__dt: type }, bytes) => {
+            if (bytes === undefined) aborts.push(type);
+            return true;
+          },
+        });
+        const sending = stream.run().subscribe();
+        scheduler.schedule(() => sending.unsubscribe(), 10);
+        flush();
+        expect(aborts).toEqual(expected);
+      });
+    },
+  );
 
   it('waits to be acknowledged, where it is asked to', () => {
     marbles((scheduler, { expectObservable, flush }) => {

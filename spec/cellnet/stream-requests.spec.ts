@@ -215,6 +215,27 @@ describe('a request that is a stream', () => {
     },
   );
 
+  it('has the rest of its reply refused once it is given up', () => {
+    marbles((scheduler, { flush }) => {
+      const { one, two, hub } = setUp(scheduler);
+      two.handle('c', 't', () => pattern(1_000));
+      const asking = later(one.request('site-2', 'c', 't', 1, { stream: true })).subscribe();
+      let chunks = 0;
+      const refusals = new Set<unknown>();
+      hub.communicator.messages(1).subscribe(({ message: { headers = {} } }) => {
+        if (headers.cn__topic === 'sm__ERROR') refusals.add(headers.sm__em);
+        if (headers.sm__ch !== 'return_only' || headers.sm__dt !== 1) return;
+        chunks += 1;
+        if (chunks === 10) asking.unsubscribe();
+      });
+      flush();
+      expect([...refusals]).toEqual(['nobody waits for the reply']);
+      // The window, and one chunk more, may have been on their way.
+      expect(chunks).toBeLessThanOrEqual(15);
+      expect(one.stats.lateReplies).toBe(1);
+    });
+  });
+
   it('has a late reply refused, and one of another cell than the one that was asked', () => {
     marbles((scheduler, { expectObservable, flush }) => {
       const { one, two, hub } = setUp(scheduler);

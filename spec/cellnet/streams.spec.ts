@@ -115,3 +115,52 @@ describe('a stream', () => {
     });
   });
 });
+
+describe('who takes a stream', () => {
+  it.each<[string, string, string]>([
+    ['c', 't', 'streams c t'],
+    ['c', 'handled', 'handle c handled'],
+    ['c', 'else', 'streams c *'],
+    ['handled', 't', 'handle handled *'],
+    ['else', 't', 'streams * *'],
+    // Requests on this channel never are streams.
+    ['task', 't', 'streams * *'],
+  ])('of channel %s, topic %s is the nearest, and of two alike that of streams', (channel, topic, taker) => {
+    marbles((scheduler, { flush }) => {
+      const { one, two } = setUp(scheduler);
+      const takers: string[] = [];
+      for (const place of [
+        ['c', 't'],
+        ['c', ANY],
+        [ANY, ANY],
+      ] as const)
+        two.streams(place[0], place[1]).subscribe(() => takers.push(`streams ${place.join(' ')}`));
+      for (const place of [
+        ['c', 't'],
+        ['c', 'handled'],
+        ['c', ANY],
+        ['handled', ANY],
+        ['task', ANY],
+        [ANY, ANY],
+      ] as const)
+        two.handle(place[0], place[1], () => void takers.push(`handle ${place.join(' ')}`));
+      later(one.sendStream('site-2', channel, topic, pattern(5))).subscribe();
+      flush();
+      expect(takers).toEqual([taker]);
+    });
+  });
+
+  it('is the request where it is a reply, whoever takes all the rest', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, two } = setUp(scheduler);
+      for (const place of [
+        [ANY, ANY],
+        ['return_only', 'c:t'],
+      ] as const)
+        one.streams(place[0], place[1]).subscribe();
+      two.handle('c', 't', () => pattern(95));
+      const reply$ = later(one.request('site-2', 'c', 't', 1, { stream: true }));
+      expectObservable(reply$.pipe(map(({ payload }) => payload))).toBe('10ms (a|)', { a: pattern(95) });
+    });
+  });
+});
