@@ -1,4 +1,4 @@
-import { catchError, map, type Observable, of } from 'rxjs';
+import { catchError, map, type Observable, of, take } from 'rxjs';
 
 import { messageOf } from '../comm-error.js';
 import { badFobs } from '../fobs/bad-fobs.js';
@@ -23,7 +23,10 @@ import { referenceKey } from './source-failures.js';
 /** A message as it came. */
 export interface Read {
   readonly message: CellMessage;
-  /** The message with the arrays that are to be pulled, where there are any. Cold. */
+  /**
+   * The message with the arrays that are to be pulled, where there are any. Cold; they count as held until it is
+   * unsubscribed.
+   */
   readonly whole$?: Observable<CellMessage>;
 }
 
@@ -133,6 +136,7 @@ function encodeKept(payload: FobsValue, offer: Offer): Message {
 /** A reply that cannot be made whole is a failure like any other. */
 function outcomeOf(target: string, whole$: Observable<CellMessage>): Observable<Outcome> {
   return whole$.pipe(
+    take(1),
     map((message) => ({ target, reply: { ...message, target } })),
     catchError((cause: unknown) => {
       const returnCode = cause instanceof CellError ? cause.returnCode : ReturnCode.INVALID_REQUEST;

@@ -26,8 +26,11 @@ const hasReference = isMatching({ ref_id: P.string });
 /** What one answer has, as NVFlare's. */
 const STEP_BYTES = 5 * 1024 ** 2;
 
-/** The most steps of a file that wait for one site, with all cells below it. One that pulls asks for one at a time. */
-const MAX_WAITING = 16;
+/**
+ * The most steps of a file that wait for one site, with all cells below it, or behind a relay. One that pulls asks for one at
+ * a time, and one that waits holds nothing of the file.
+ */
+const MAX_WAITING = 1_000;
 
 /** One file that others may pull. */
 class KeptFile {

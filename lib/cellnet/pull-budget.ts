@@ -12,6 +12,10 @@ export type PullLimits = Pick<
 export interface Held {
   /** Counts more bytes. @throws CellError `service_unavailable` where all pulls hold too much */
   add(bytes: number): void;
+  /** Counts as many bytes no more. */
+  drop(bytes: number): void;
+  /** All has come: it is no pull any more, and holds what it has. */
+  end(): void;
   /** Holds nothing any more. */
   release(): void;
 }
@@ -22,7 +26,7 @@ interface Count {
   bytes: number;
 }
 
-/** Counts what all pulls hold, and what those hold that the messages of one neighbour ask for. */
+/** Counts what all pulls hold, and what those hold that the messages of one neighbour ask for, with their handlers. */
 export class PullBudget {
   readonly #limits: PullLimits;
   readonly #all: Count = { pulls: 0, bytes: 0 };
@@ -55,9 +59,18 @@ export class PullBudget {
     if (share !== undefined && share.pulls >= maxPullsPerNeighbour)
       throw refused(`${maxPullsPerNeighbour} pulls for one neighbour go on already (maxPullsPerNeighbour)`);
     const counts = share === undefined ? [this.#all] : [this.#all, share];
-    for (const count of counts) count.pulls += 1;
+    for (const each of counts) each.pulls += 1;
     if (neighbour !== undefined && share !== undefined) this.#neighbours.set(neighbour, share);
     let own = 0;
+    let isPulling = true;
+    const end = (): void => {
+      if (isPulling) for (const each of counts) each.pulls -= 1;
+      isPulling = false;
+    };
+    const count = (bytes: number): void => {
+      own += bytes;
+      for (const each of counts) each.bytes += bytes;
+    };
     return {
       add: (bytes) => {
         if (!(bytes >= 0 && this.#all.bytes + bytes <= maxPulledBytes))
@@ -66,15 +79,15 @@ export class PullBudget {
           throw refused(
             `pulls for one neighbour hold more than ${maxPulledBytesPerNeighbour} bytes (maxPulledBytesPerNeighbour)`,
           );
-        own += bytes;
-        for (const count of counts) count.bytes += bytes;
+        count(bytes);
       },
+      drop: (bytes) => count(-bytes),
+      end,
       release: () => {
-        for (const count of counts) {
-          count.pulls -= 1;
-          count.bytes -= own;
-        }
-        if (neighbour !== undefined && share?.pulls === 0) this.#neighbours.delete(neighbour);
+        end();
+        count(-own);
+        if (neighbour !== undefined && share?.pulls === 0 && share.bytes === 0)
+          this.#neighbours.delete(neighbour);
       },
     };
   }

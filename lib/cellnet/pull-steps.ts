@@ -77,7 +77,7 @@ export function pullSteps<T>(
   const { stepTimeoutMs, pullTimeoutMs } = options;
   return defer(() => {
     let canCancel = false;
-    // A message that cannot get there comes back, and a stream does not.
+    // A message that cannot get there comes back, and a reliable stream does not: it is sent again until it times out.
     let isFirst = true;
     const finish = (answer: PullAnswer): Observable<never> => {
       canCancel = false;

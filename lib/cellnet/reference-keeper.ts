@@ -1,5 +1,6 @@
 import { type MonoTypeOperatorFunction, type SchedulerLike, Subscription, tap, timer } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { Dot } from '../fobs/datum.js';
 import { type NdArray, Tensor } from '../fobs/nd-array.js';
 import { writeNpz } from '../fobs/npz.js';
@@ -100,10 +101,12 @@ export class ReferenceKeeper {
   readonly #mark: string;
   readonly #options: Required<ReferenceOptions>;
   readonly #scheduler: SchedulerLike;
+  readonly #now: () => number;
   /** The references, those that have been pulled too. */
   readonly #kept = new FairMap<Kept>(CELL_SHARES, (kept) => this.#empty(kept));
   #heldBytes = 0;
   #sweeping = Subscription.EMPTY;
+  #isStopped = false;
 
   /** @param mark - what the IDs of references begin with */
   constructor(fqcn: string, mark: string, options: Required<ReferenceOptions>, scheduler: SchedulerLike) {
@@ -111,6 +114,7 @@ export class ReferenceKeeper {
     this.#mark = mark;
     this.#options = options;
     this.#scheduler = scheduler;
+    this.#now = clockOf(scheduler);
   }
 
   /** How many bytes are kept. */
@@ -133,7 +137,7 @@ export class ReferenceKeeper {
     const kept = isPullRequest(payload) ? this.#kept.get(payload.ref_id) : undefined;
     if (kept === undefined || !isPullRequest(payload)) throw nothingKept();
     const { state, confirm, confirm_nonce: nonce, confirm_capable: canConfirm, cancel } = payload;
-    kept.usedMs = this.#scheduler.now();
+    kept.usedMs = this.#now();
     kept.offer.onPull();
     if (cancel === true || typeof confirm === 'string') {
       if (cancel === true || nonce === kept.nonce) this.finish(kept, origin);
@@ -150,15 +154,17 @@ export class ReferenceKeeper {
     return { status: Status.EOF };
   }
 
+  /** Whether an array is large, and there is room for it; none once it has stopped. */
   hasRoomFor({ data }: NdArray): boolean {
     const { sendFromBytes, maxKeptBytes } = this.#options;
-    return data.byteLength >= sendFromBytes && this.#heldBytes + data.byteLength + ITEM_BYTES <= maxKeptBytes;
+    if (this.#isStopped || data.byteLength < sendFromBytes) return false;
+    return this.#heldBytes + data.byteLength + ITEM_BYTES <= maxKeptBytes;
   }
 
   begin(offer: Offer): Kept {
     const refId = `${this.#mark}${crypto.randomUUID()}`;
     const nonce = crypto.randomUUID();
-    const usedMs = this.#scheduler.now();
+    const usedMs = this.#now();
     const kept: Kept = { refId, offer, files: [], count: 0, nonce, done: new Set(), usedMs };
     this.#kept.set(refId, kept, offer.owner);
     this.#sweep();
@@ -186,6 +192,7 @@ export class ReferenceKeeper {
 
   /** Keeps nothing any more. */
   stop(): void {
+    this.#isStopped = true;
     for (const [, kept] of this.#kept) this.drop(kept);
   }
 
@@ -198,7 +205,7 @@ export class ReferenceKeeper {
     if (!this.#sweeping.closed) return;
     const { keepMs } = this.#options;
     this.#sweeping = timer(keepMs / 2, keepMs / 2, this.#scheduler).subscribe(() => {
-      const now = this.#scheduler.now();
+      const now = this.#now();
       for (const [, kept] of this.#kept) if (now - kept.usedMs >= keepMs) this.drop(kept);
     });
   }

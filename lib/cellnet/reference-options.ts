@@ -19,7 +19,10 @@ export interface ReferenceOptions {
   readonly maxPulls?: number;
   /** How many of them the messages of one neighbour may ask for. Default: 100. Range: 0 to Infinity. */
   readonly maxPullsPerNeighbour?: number;
-  /** How many bytes all pulls that go on may hold, with the messages that wait. Default: 2 GiB. Range: 0 to Infinity. */
+  /**
+   * How many bytes all pulls that go on may hold, with the messages that wait, and those whose handlers have not settled.
+   * Default: 2 GiB. Range: 0 to Infinity.
+   */
   readonly maxPulledBytes?: number;
   /** How many of them those may hold that messages of one neighbour ask for. Default: 1 GiB. Range: 0 to Infinity. */
   readonly maxPulledBytesPerNeighbour?: number;

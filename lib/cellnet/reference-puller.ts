@@ -10,14 +10,17 @@ import {
   from,
   ignoreElements,
   isObservable,
+  NEVER,
   type Observable,
   of,
   tap,
   throwError,
 } from 'rxjs';
 
+import { clockOf } from '../clock-of.js';
 import { CommError, CommErrorCode, messageOf } from '../comm-error.js';
 import { badFobs } from '../fobs/bad-fobs.js';
+import { CollidingKeys } from '../fobs/colliding-keys.js';
 import { Dot, type Reference } from '../fobs/datum.js';
 import { type NdArray, Tensor } from '../fobs/nd-array.js';
 import { readNpz } from '../fobs/npz.js';
@@ -58,7 +61,8 @@ export class ReferencePuller {
   }
 
   /**
-   * Pulls what a message refers to, and emits it when it is whole.
+   * Pulls what a message refers to, and emits it when it is whole. Its bytes count as held until it is unsubscribed; it
+   * never completes.
    *
    * @param neighbour - whom it came from
    * @param messageBytes - what the message holds that waits for it
@@ -75,16 +79,22 @@ export class ReferencePuller {
         concatMap((reference) => {
           const arrays = new Map<string, NdArray>();
           pulled.set(referenceKey(reference.fqcn, reference.refId), arrays);
-          return this.#pull(reference, held).pipe(tap(({ itemId, array }) => arrays.set(itemId, array)));
+          return this.#pull(reference, held, true).pipe(
+            tap(({ itemId, array }) => arrays.set(itemId, array)),
+          );
         }),
       );
-      return concat(item$.pipe(ignoreElements()), of(pulled));
+      const end$ = defer(() => {
+        held.end();
+        return concat(of(pulled), NEVER);
+      });
+      return concat(item$.pipe(ignoreElements()), end$);
     });
   }
 
-  /** Pulls all that one reference stands for, item by item. */
+  /** Pulls all that one reference stands for, item by item. What has been emitted is held by the subscriber. */
   pull(reference: Reference): Observable<PulledItem> {
-    return this.#within(undefined, (held) => this.#pull(reference, held));
+    return this.#within(undefined, (held) => this.#pull(reference, held, false));
   }
 
   #within<T>(neighbour: string | undefined, work: (held: Held) => Observable<T>): Observable<T> {
@@ -131,16 +141,25 @@ export class ReferencePuller {
     );
   }
 
-  #pull(reference: Reference, held: Held): Observable<PulledItem> {
+  /** @param isKept - all items are held until the last one has come */
+  #pull(reference: Reference, held: Held, isKept: boolean): Observable<PulledItem> {
     const { stepTimeoutMs } = this.#parts.options;
-    const { scheduler } = this.#parts;
+    const clock = clockOf(this.#parts.scheduler);
     return defer(() => {
-      const seen = new Set<string>();
-      let movedMs = scheduler.now();
-      return pullSteps(this.#parts, reference, (data) => from(itemsOf(data, reference, seen, held))).pipe(
+      const names = new ItemNames(held);
+      const take = (data: PullData): Observable<PulledItem> => {
+        const files = filesOf(data);
+        const bytes = files.reduce((sum, { length }) => sum + length, 0);
+        held.add(bytes);
+        return from(itemsOf(files, reference, names)).pipe(
+          tap({ complete: () => held.drop(isKept ? 0 : bytes) }),
+        );
+      };
+      let movedMs = clock();
+      return pullSteps(this.#parts, reference, take).pipe(
         tap(({ array }) => {
           // A drip of empty arrays would hold a request for as long as a pull may take.
-          const now = scheduler.now();
+          const now = clock();
           if (array.data.length > 0) movedMs = now;
           else if (now - movedMs > stepTimeoutMs)
             throw new CellError(ReturnCode.TIMEOUT, `no elements came within ${stepTimeoutMs} ms`);
@@ -160,19 +179,42 @@ function completionOf(each: (chunk: Uint8Array) => unknown, chunk: Uint8Array): 
   }).pipe(ignoreElements());
 }
 
-/** The arrays of an answer. One that brings nothing new would never end. */
-function* itemsOf(data: PullData, { dot }: Reference, seen: Set<string>, held: Held): Generator<PulledItem> {
+/** The names of the items of a pull, which are kept as long as it goes on. */
+class ItemNames {
+  readonly #held: Held;
+  readonly #names = new Set<string>();
+  readonly #keys = new CollidingKeys();
+
+  constructor(held: Held) {
+    this.#held = held;
+  }
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  note(name: string): void {
+    this.#held.add(ITEM_BYTES + name.length);
+    this.#keys.note(name);
+    this.#names.add(name);
+  }
+}
+
+function filesOf(data: PullData): readonly Uint8Array[] {
   if (isBytes(data)) throw badFobs('an answer to a pull of arrays is of a file');
-  const before = seen.size;
-  for (const file of data ?? []) {
-    held.add(file.length);
+  return data ?? [];
+}
+
+/** The arrays of an answer. One that brings nothing new would never end. */
+function* itemsOf(files: readonly Uint8Array[], { dot }: Reference, names: ItemNames): Generator<PulledItem> {
+  const before = names.size;
+  for (const file of files) {
     for (const [itemId, array] of dot === Dot.TENSOR ? readSafetensors(file) : readNpz(file)) {
-      held.add(ITEM_BYTES + itemId.length);
-      seen.add(itemId);
+      names.note(itemId);
       yield { itemId, array: dot === Dot.TENSOR ? Tensor.from(array) : array };
     }
   }
-  if (seen.size === before) throw badFobs('an answer to a pull brings nothing new');
+  if (names.size === before) throw badFobs('an answer to a pull brings nothing new');
 }
 
 function pullError(what: string, { fqcn, refId }: PullSource, cause: unknown): CellError {

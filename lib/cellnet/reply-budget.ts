@@ -21,13 +21,16 @@ export class ReplyBudget {
     this.#limits = limits;
   }
 
+  /** Whether one more may begin, if it holds little: asked before it is encoded. */
+  hasRoomFor(neighbour: string): boolean {
+    return this.#fits(neighbour, 1);
+  }
+
   /** Begins a reply. @returns ends it, or nothing where those of the neighbour, or of all, are too many, or hold too much */
   begin(neighbour: string, bytes: number): (() => void) | undefined {
-    const { maxReplies, maxReplyBytes, maxRepliesPerNeighbour, maxReplyBytesPerNeighbour } = this.#limits;
+    if (!this.#fits(neighbour, bytes)) return undefined;
     const all = this.#all;
-    const own = this.#neighbours.get(neighbour) ?? { replies: 0, bytes: 0 };
-    if (!hasRoom(all, bytes, maxReplies, maxReplyBytes)) return undefined;
-    if (!hasRoom(own, bytes, maxRepliesPerNeighbour, maxReplyBytesPerNeighbour)) return undefined;
+    const own = this.#heldFor(neighbour);
     this.#neighbours.set(neighbour, own);
     for (const held of [all, own]) {
       held.replies += 1;
@@ -40,6 +43,18 @@ export class ReplyBudget {
       }
       if (own.replies === 0) this.#neighbours.delete(neighbour);
     };
+  }
+
+  #fits(neighbour: string, bytes: number): boolean {
+    const { maxReplies, maxReplyBytes, maxRepliesPerNeighbour, maxReplyBytesPerNeighbour } = this.#limits;
+    return (
+      hasRoom(this.#all, bytes, maxReplies, maxReplyBytes) &&
+      hasRoom(this.#heldFor(neighbour), bytes, maxRepliesPerNeighbour, maxReplyBytesPerNeighbour)
+    );
+  }
+
+  #heldFor(neighbour: string): Held {
+    return this.#neighbours.get(neighbour) ?? { replies: 0, bytes: 0 };
   }
 }
 

@@ -1,4 +1,4 @@
-import { defaultIfEmpty, isObservable, type Subscription, take } from 'rxjs';
+import { defaultIfEmpty, from, isObservable, mergeMap, type Observable, of, Subscription, take } from 'rxjs';
 
 import { messageOf } from '../comm-error.js';
 import type { FobsValue } from '../fobs/value.js';
@@ -56,11 +56,12 @@ export class RequestDispatcher {
       const { message: request, whole$ } = this.#codec.read(neighbour, headers, message);
       if (whole$ === undefined) return this.#handle(handler, request, headers, answer, failed);
       // Reading from the neighbour goes on, since what is pulled may come from there. Pulls have limits of their own.
-      const pulling = whole$.subscribe({
-        next: (whole) => void this.#handle(handler, whole, headers, answer, failed),
-        error: (thrown: unknown) => failed(unpulled(thrown)),
-      });
-      this.#note(neighbour, headers, pulling);
+      const handle = (whole: CellMessage): unknown => this.#handle(handler, whole, headers, answer, failed);
+      this.#note(
+        neighbour,
+        headers,
+        pullThen(whole$, handle, (thrown) => failed(unpulled(thrown))),
+      );
     } catch (thrown) {
       failed(thrown);
     }
@@ -122,6 +123,34 @@ export class RequestDispatcher {
       answer(thrown.returnCode, undefined, thrown.reason?.slice(0, MAX_REASON_LENGTH));
     else answer(ReturnCode.PROCESS_EXCEPTION);
   }
+}
+
+/**
+ * Pulls, and hands over what came. It counts as pulled until the handler has settled, also where nobody waits for that.
+ *
+ * @returns the pull: unsubscribed, it is given up, unless the handler has it
+ */
+function pullThen(
+  whole$: Observable<CellMessage>,
+  handle: (whole: CellMessage) => unknown,
+  failed: (thrown: unknown) => void,
+): Subscription {
+  let isHandled = false;
+  const work = whole$
+    .pipe(
+      mergeMap((whole) => {
+        isHandled = true;
+        const result = handle(whole);
+        return isPromise(result) ? from(result) : of(undefined);
+      }),
+      take(1),
+    )
+    .subscribe({ error: failed });
+  const pull = new Subscription(() => {
+    if (!isHandled) work.unsubscribe();
+  });
+  work.add(pull);
+  return pull;
 }
 
 function unpulled(thrown: unknown): CellError {

@@ -1,6 +1,8 @@
 import { defer, filter, map, type Observable, type SchedulerLike, Subject } from 'rxjs';
 import { isMatching, P } from 'ts-pattern';
 
+import { clockOf } from '../clock-of.js';
+import { endpointNameFault } from '../endpoint.js';
 import { quoted } from '../quoted.js';
 import { CellError } from './cell-error.js';
 import type { CellRequest } from './cell-message.js';
@@ -42,12 +44,17 @@ export function referenceKey(fqcn: string, refId: string): string {
  * `nvflare/fuel/f3/streaming/download_service.py` of NVFlare 2.9.
  */
 export class SourceFailures {
-  readonly #scheduler: SchedulerLike;
+  readonly #now: () => number;
   readonly #remembered = new FairMap<Failure>(REMEMBERED);
   readonly #noted = new Subject<Failure>();
 
   constructor(scheduler: SchedulerLike) {
-    this.#scheduler = scheduler;
+    this.#now = clockOf(scheduler);
+  }
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.#remembered.size;
   }
 
   /** @throws CellError `invalid_request` for what is none, or is not told by the parent of the source */
@@ -55,9 +62,13 @@ export class SourceFailures {
     if (!isFailure(payload)) throw refused('it is no failure of a source');
     const { source_fqcn: fqcn, ref_ids: references, reason } = payload;
     if (parentOf(fqcn) !== origin) throw refused('its origin is not the parent of the source');
+    const fault = endpointNameFault(fqcn);
+    if (fault !== undefined) throw refused(`its name is none: ${fault}`);
     if (references.length > MAX_REFERENCES || references.some(({ length }) => length > MAX_LENGTH))
       throw refused('it names too much');
-    const untilMs = this.#scheduler.now() + REMEMBERED_MS;
+    const now = this.#now();
+    this.#forget(now);
+    const untilMs = now + REMEMBERED_MS;
     for (const refId of references) {
       const failure = { key: referenceKey(fqcn, refId), reason: quoted(reason), untilMs };
       this.#remembered.set(failure.key, failure, neighbour);
@@ -70,7 +81,7 @@ export class SourceFailures {
     const key = referenceKey(fqcn, refId);
     return defer(() => {
       const known = this.#remembered.get(key);
-      if (known !== undefined && known.untilMs > this.#scheduler.now()) throw failed(known);
+      if (known !== undefined && known.untilMs > this.#now()) throw failed(known);
       return this.#noted.pipe(
         filter((failure) => failure.key === key),
         map((failure) => {
@@ -78,6 +89,14 @@ export class SourceFailures {
         }),
       );
     });
+  }
+
+  /** Deletes what is over. The oldest come first. */
+  #forget(now: number): void {
+    for (const [key, { untilMs }] of this.#remembered) {
+      if (untilMs > now) return;
+      this.#remembered.delete(key);
+    }
   }
 }
 

@@ -84,6 +84,10 @@ export class StreamedMessages {
     ...[returnCode, payload, error]: Parameters<ReturnType<typeof answerOnce>>
   ): void {
     const { origin, neighbour, isModern } = stream;
+    if (!this.#budget.hasRoomFor(neighbour)) {
+      this.#refuse(stream, request);
+      return;
+    }
     const offer = this.#keeper?.offer(neighbour);
     const message = this.#codec.encodedFor(payload, offer)(origin);
     const end = this.#budget.begin(neighbour, message.payload?.length ?? 0);

@@ -3,6 +3,7 @@ import { isMatching, P } from 'ts-pattern';
 import { oneLine } from '../quoted.js';
 import { badFobs } from './bad-fobs.js';
 import { ID_BYTES, Marker, type Section } from './sections.js';
+import { textOf } from './text.js';
 
 /** Where a sender keeps what can be pulled: all arrays, or all tensors, of one message. */
 export interface Reference {
@@ -18,9 +19,6 @@ export const Dot = { NUMPY: 3, TENSOR: 6 } as const;
 
 /** The texts of references are short; NVFlare writes about 100 bytes. */
 const MAX_REFERENCE_BYTES = 65_536;
-
-/** A byte order mark is a part of the text. */
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const isReference = isMatching({ fqcn: P.string, ref_id: P.string });
 
@@ -56,24 +54,27 @@ export class Datum {
     return this.#section.marker === Marker.FILE;
   }
 
-  /** Its text, or its bytes, which are a view on the input. */
+  /** Its text, or its bytes, which are a view on the input. @throws CommError `BAD_DATA` for a text that is not UTF-8 */
   get content(): string | Uint8Array {
     return (this.#content ??= contentOf(this.#section));
   }
 
   /** What it says of where to pull from. @throws CommError `BAD_DATA` where it says something else */
   get reference(): Reference {
-    return (this.#reference ??= { ...readReference(this.content), dot: this.dot });
+    return (this.#reference ??= { ...readReference(this.#section), dot: this.dot });
   }
 }
 
 function contentOf({ marker, body }: Section): string | Uint8Array {
   const content = body.subarray(ID_BYTES);
-  return marker === Marker.TEXT ? utf8.decode(content) : content;
+  return marker === Marker.TEXT ? textOf(content) : content;
 }
 
-function readReference(text: string | Uint8Array): Omit<Reference, 'dot'> {
-  if (typeof text !== 'string' || text.length > MAX_REFERENCE_BYTES) throw badFobs('a reference is no text');
+function readReference({ marker, body }: Section): Omit<Reference, 'dot'> {
+  if (marker !== Marker.TEXT) throw badFobs('a reference is no text');
+  if (body.length - ID_BYTES > MAX_REFERENCE_BYTES)
+    throw badFobs(`a reference has more than ${MAX_REFERENCE_BYTES} bytes`);
+  const text = textOf(body.subarray(ID_BYTES));
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

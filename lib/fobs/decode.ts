@@ -1,12 +1,13 @@
 import { isMatching, P } from 'ts-pattern';
 
+import { CommError, CommErrorCode } from '../comm-error.js';
 import { isBytes } from '../is-bytes.js';
 import { badFobs } from './bad-fobs.js';
+import { CollidingKeys, MAX_NUMBER_KEYS } from './colliding-keys.js';
 import { type Datum, Dot, type Reference } from './datum.js';
 import { Datums } from './datums.js';
 import { type NdArray, Tensor } from './nd-array.js';
 import { readNpy } from './npy.js';
-import { NumberKeys } from './number-keys.js';
 import { type DecodeLimits, readPack } from './pack-reader.js';
 import { readSafetensors } from './safetensors.js';
 import { type FobsDialect, readSections } from './sections.js';
@@ -29,7 +30,7 @@ export interface Decoded {
   readonly references: readonly Reference[];
 }
 
-const DEFAULT_LIMITS: DecodeLimits = { maxDepth: 100, maxValues: 1_000_000, maxNumberKeys: 4_096 };
+const DEFAULT_LIMITS: DecodeLimits = { maxDepth: 100, maxValues: 1_000_000, maxNumberKeys: MAX_NUMBER_KEYS };
 
 /**
  * Decodes FOBS, NVFlare's form of Python objects on the wire. Bytes and arrays are views on the input where they can
@@ -39,7 +40,7 @@ const DEFAULT_LIMITS: DecodeLimits = { maxDepth: 100, maxValues: 1_000_000, maxN
  * Arrays that the sender did not send along become {@link RemoteItem}s.
  *
  * @throws CommError `BAD_DATA` for bytes that are no FOBS of either dialect, break a limit, or hold an array whose
- * header does not fit its data
+ * header does not fit its data; `BAD_CONFIG` for a limit that is no number from 0 on
  */
 export function decodeFobs(bytes: Uint8Array, options: DecodeOptions = {}): Decoded {
   // A Buffer would make Buffers of all that is a view on it.
@@ -47,23 +48,32 @@ export function decodeFobs(bytes: Uint8Array, options: DecodeOptions = {}): Deco
   const { dialect, sections } = readSections(plain);
   const [main, ...rest] = sections;
   if (main === undefined) throw badFobs('it is empty');
-  const limits = { ...DEFAULT_LIMITS, ...options };
+  const limits = limitsOf(options);
   const context: Context = {
     types: options.types ?? {},
     resolve: options.resolve,
     open: new Set(),
     datums: new Datums(rest),
     arrays: new Map(),
-    numberKeys: new NumberKeys(limits.maxNumberKeys),
+    keys: new CollidingKeys(limits.maxNumberKeys),
   };
-  const value = readPack(
-    main.body,
-    (map) => recompose(map, context),
-    limits,
-    context.numberKeys,
-    rest.length,
-  );
+  const value = readPack(main.body, (map) => recompose(map, context), limits, context.keys, rest.length);
   return { value, dialect, references: [...context.open] };
+}
+
+function limitsOf({
+  maxDepth = DEFAULT_LIMITS.maxDepth,
+  maxValues = DEFAULT_LIMITS.maxValues,
+  maxNumberKeys = DEFAULT_LIMITS.maxNumberKeys,
+}: DecodeOptions): DecodeLimits {
+  const limits = { maxDepth, maxValues, maxNumberKeys };
+  for (const [name, limit] of Object.entries(limits))
+    if (typeof limit !== 'number' || !(limit >= 0))
+      throw new CommError(
+        CommErrorCode.BAD_CONFIG,
+        `${name}: expected a number from 0 on, got ${String(limit)}`,
+      );
+  return limits;
 }
 
 interface Context {
@@ -74,7 +84,7 @@ interface Context {
   readonly datums: Datums;
   /** The arrays by their bytes: what many refer to is one array. */
   readonly arrays: Map<Uint8Array, NdArray>;
-  readonly numberKeys: NumberKeys;
+  readonly keys: CollidingKeys;
 }
 
 type Recomposer = (data: FobsValue, object: PyObject, context: Context) => FobsValue | undefined;
@@ -90,14 +100,14 @@ const isPairs = (data: FobsValue): data is readonly (readonly [FobsValue, FobsVa
 /** What is not made here stays a PyObject. */
 const RECOMPOSERS: Readonly<Record<string, Recomposer>> = {
   [PyType.TUPLE]: (data) => (Array.isArray(data) ? Tuple.from<FobsValue>(data) : undefined),
-  [PyType.SET]: (data, _object, { numberKeys }) => {
+  [PyType.SET]: (data, _object, { keys }) => {
     if (!Array.isArray(data)) return undefined;
-    for (const member of data as readonly FobsValue[]) numberKeys.note(member);
+    for (const member of data as readonly FobsValue[]) keys.note(member);
     return new Set<FobsValue>(data);
   },
-  [PyType.ORDERED_DICT]: (data, _object, { numberKeys }) => {
+  [PyType.ORDERED_DICT]: (data, _object, { keys }) => {
     if (!isPairs(data)) return undefined;
-    for (const [key] of data) numberKeys.note(key);
+    for (const [key] of data) keys.note(key);
     return new OrderedDict(data);
   },
   [PyType.DATETIME]: (data) => {

@@ -14,7 +14,9 @@ export function elements(bytes: Uint8Array, dtype: Dtype, isSwapped: boolean): N
 
 /** A copy, with the bytes of each element in the other order. */
 export function swapped(bytes: Uint8Array, width: number): Uint8Array {
-  const copy = new Uint8Array(bytes);
-  if (width > 1) for (let at = 0; at < copy.length; at += width) copy.subarray(at, at + width).reverse();
+  const copy = new Uint8Array(bytes.length);
+  const last = width - 1;
+  for (let at = 0; at < copy.length; at += width)
+    for (let index = 0; index < width; index += 1) copy[at + index] = bytes[at + last - index] ?? 0;
   return copy;
 }

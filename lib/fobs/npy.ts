@@ -14,7 +14,10 @@ const ALIGNMENT = 64;
 const MAX_HEADER_BYTES = 10_000;
 
 const HEADER =
-  /^\{\s*'descr':\s*'([<>|=][a-z]\d+)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d,\s]*)\),?\s*\}\s*$/;
+  /^\{\s*'descr':\s*(\S.*?),\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d,\s]*)\),?\s*\}\s*$/;
+
+/** The byte order, and the code of a type of numbers. */
+const DESCR = /^'[<>|=]([a-z]\d+)'$/;
 
 const NAMES: ReadonlyMap<string, Dtype> = new Map(
   (Object.keys(DTYPES) as Dtype[]).flatMap((name) => {
@@ -40,7 +43,7 @@ export function readNpy(bytes: Uint8Array): NdArray {
     throw badFobs('npy: the header is cut off');
   const header = String.fromCharCode(...bytes.subarray(headerAt, headerAt + headerBytes));
   const [, descr = '', fortran, axes = ''] = HEADER.exec(header) ?? [];
-  const dtype = NAMES.get(descr.slice(1));
+  const dtype = NAMES.get(DESCR.exec(descr)?.[1] ?? '');
   if (dtype === undefined) throw badFobs(`npy: no array of a known type (${quoted(descr)})`);
   const shape = axes
     .split(',')
@@ -50,7 +53,7 @@ export function readNpy(bytes: Uint8Array): NdArray {
   const start = headerAt + headerBytes;
   if (shape.length > MAX_AXES || size !== bytes.length - start)
     throw badFobs(`npy: ${bytes.length - start} bytes do not fit the shape ${quoted(axes)}`);
-  const isSwapped = descr.startsWith(IS_LITTLE ? '>' : '<');
+  const isSwapped = descr.startsWith(IS_LITTLE ? "'>" : "'<");
   return new NdArray(dtype, shape, elements(bytes.subarray(start), dtype, isSwapped), fortran === 'True');
 }
 

@@ -1,5 +1,6 @@
 import { badFobs } from './bad-fobs.js';
-import type { NumberKeys } from './number-keys.js';
+import type { CollidingKeys } from './colliding-keys.js';
+import { textOf } from './text.js';
 import type { FobsValue } from './value.js';
 
 /** What bounds a decoded value. */
@@ -14,7 +15,8 @@ export interface DecodeLimits {
   readonly maxValues: number;
   /**
    * Maximum number of keys of maps and members of sets that are floats, or integers beyond a million, nested ones included.
-   * A sender can choose such keys so that each costs as much as all before it. Default: 4,096.
+   * A text of digits counts as an integer, but for the keys of a plain object. A sender can choose such keys so that each
+   * costs as much as all before it. Default: 4,096.
    */
   readonly maxNumberKeys: number;
 }
@@ -22,7 +24,7 @@ export interface DecodeLimits {
 /** Turns a map that has been read into what it stands for; bytes and text come as they are. */
 export type Recompose = (map: Readonly<Record<string, FobsValue>>) => FobsValue;
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+type Entry<K = FobsValue> = readonly [key: K, value: FobsValue];
 
 /**
  * Reads one MessagePack value that fills `bytes`, inner values first, in one pass: a length is compared with what is
@@ -37,7 +39,7 @@ export function readPack(
   bytes: Uint8Array,
   recompose: Recompose,
   limits: Pick<DecodeLimits, 'maxDepth' | 'maxValues'>,
-  numberKeys: NumberKeys,
+  keys: CollidingKeys,
   datums: number,
 ): FobsValue {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -58,14 +60,7 @@ export function readPack(
     const start = take(count);
     return bytes.subarray(start, start + count);
   };
-  const text = (count: number): string => {
-    const part = binary(count);
-    try {
-      return utf8.decode(part);
-    } catch (error) {
-      throw badFobs(`a text is not UTF-8 (${String(error)})`);
-    }
-  };
+  const text = (count: number): string => textOf(binary(count));
   /** Each item takes a byte at least. */
   const requireItems = (count: number, depth: number): void => {
     if (count > bytes.length - offset) throw badFobs('it ends too early');
@@ -79,13 +74,14 @@ export function readPack(
   };
   const map = (count: number, depth: number): FobsValue => {
     requireItems(2 * count, depth);
-    const entries = new Map<FobsValue, FobsValue>();
-    for (let index = 0; index < count; index += 1) {
-      const key = read(depth + 1);
-      numberKeys.note(key);
-      entries.set(key, read(depth + 1));
+    const entries: Entry[] = [];
+    for (let index = 0; index < count; index += 1) entries.push([read(depth + 1), read(depth + 1)]);
+    if (isRecord(entries)) {
+      for (const [name] of entries) keys.noteName(name);
+      return recompose(Object.fromEntries(entries));
     }
-    return isRecord(entries) ? recompose(Object.fromEntries(entries)) : entries;
+    for (const [key] of entries) keys.note(key);
+    return new Map(entries);
   };
   const read = (depth: number): FobsValue => {
     values += 1;
@@ -160,7 +156,6 @@ function narrow(value: bigint): number | bigint {
 }
 
 /** A plain object could not hold other keys, and `__proto__` would not be one of its own. */
-function isRecord(entries: ReadonlyMap<FobsValue, FobsValue>): entries is ReadonlyMap<string, FobsValue> {
-  for (const key of entries.keys()) if (typeof key !== 'string' || key === '__proto__') return false;
-  return true;
+function isRecord(entries: readonly Entry[]): entries is readonly Entry<string>[] {
+  return entries.every(([key]) => typeof key === 'string' && key !== '__proto__');
 }

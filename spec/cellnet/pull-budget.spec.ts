@@ -34,4 +34,20 @@ describe('the budget of pulls', () => {
     expect([budget.pulls, budget.bytes]).toEqual([0, 0]);
     budget.begin('one').add(10);
   });
+
+  it('counts the bytes of a pull that has ended until they are released, or dropped', () => {
+    const budget = new PullBudget(LIMITS);
+    const [one, again] = [budget.begin('one'), budget.begin('one')];
+    one.add(8);
+    one.end();
+    again.end();
+    again.release();
+    expect([budget.pulls, budget.bytes]).toEqual([0, 8]);
+    const next = budget.begin('one');
+    expect(() => next.add(3)).toThrow(REFUSED);
+    one.drop(1);
+    next.add(3);
+    for (const held of [one, next]) held.release();
+    expect([budget.pulls, budget.bytes]).toEqual([0, 0]);
+  });
 });

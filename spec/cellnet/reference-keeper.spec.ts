@@ -1,5 +1,5 @@
-import { VirtualTimeScheduler } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { asyncScheduler, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { CellRequest } from '../../lib/cellnet/cell-message.js';
 import { ReferenceKeeper } from '../../lib/cellnet/reference-keeper.js';
@@ -9,12 +9,35 @@ import { NdArray } from '../../lib/fobs/index.js';
 describe('arrays that are kept', () => {
   const setUp = () => {
     const options = { ...REFERENCE_DEFAULTS, sendFromBytes: 0 };
-    const keeper = new ReferenceKeeper('server', '', options, new VirtualTimeScheduler());
+    const scheduler = new VirtualTimeScheduler();
+    const keeper = new ReferenceKeeper('server', '', options, scheduler);
     const keep = (owner: string) => keeper.offer(owner).keep(NdArray.float32([1]));
     const ask = (refId: string | undefined) => () =>
       keeper.answer({ payload: { ref_id: refId }, origin: 'x' } as unknown as CellRequest);
-    return { keeper, keep, ask };
+    return { keeper, scheduler, keep, ask };
   };
+
+  it('are none, and no timer goes on, once it has stopped', () => {
+    const { keeper, scheduler, keep } = setUp();
+    keep('site-1');
+    keeper.stop();
+    expect(keep('site-1')).toBeUndefined();
+    expect(keeper.heldBytes).toBe(0);
+    expect(scheduler.actions).toEqual([]);
+  });
+
+  it('are kept by a clock that never goes back', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const options = { ...REFERENCE_DEFAULTS, sendFromBytes: 0 };
+    const keeper = new ReferenceKeeper('server', '', options, asyncScheduler);
+    keeper.offer('site-1').keep(NdArray.float32([1]));
+    vi.setSystemTime(Date.now() + 3_600_000);
+    vi.advanceTimersByTime(options.keepMs / 2);
+    expect(keeper.heldBytes).toBeGreaterThan(0);
+    vi.advanceTimersByTime(options.keepMs);
+    expect(keeper.heldBytes).toBe(0);
+  });
 
   it('for one neighbour stay, however many are kept for another, which so evicts its own', () => {
     const { keeper, keep, ask } = setUp();

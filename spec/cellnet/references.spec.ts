@@ -280,6 +280,47 @@ describe('arrays that come by reference', () => {
   });
 });
 
+describe('arrays that were pulled', () => {
+  it.each<[string, () => Promise<FobsValue> | Observable<FobsValue>]>([
+    ['a promise', () => new Promise(() => undefined)],
+    ['an Observable', () => NEVER],
+  ])('count while the handler goes on that returned %s, and are no pulls any more', (_what, handler) => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, two, keep } = setUp(scheduler, { maxPulledBytes: 10_000, maxPulls: 1 });
+      keep(twoSteps);
+      one.handle('c', 'train', handler);
+      const train = (frame: number) =>
+        timer(frame).pipe(
+          switchMap(() => two.request('site-1', 'c', 'train', ITEMS, { timeoutMs: 1_000 })),
+          codeOf,
+        );
+      for (const frame of [10, 20, 30])
+        expectObservable(train(frame)).toBe(`${frame + 1_000}ms (a|)`, { a: ReturnCode.TIMEOUT });
+      expectObservable(train(40)).toBe('40ms (a|)', { a: ReturnCode.COMM_ERROR });
+    });
+  });
+
+  it('one by one count until they are handed over', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const { one, keep } = setUp(scheduler, { maxPulledBytes: 20_000 });
+      const values = Array.from({ length: 500 }, (_, index) => index);
+      keep(({ state }) => {
+        const { start = 0, count = 0 } = (state ?? {}) as { start?: number; count?: number };
+        const at = start + count;
+        return at === 10
+          ? { status: 'eof' }
+          : { status: 'ok', state: { start: at, count: 1 }, data: [item(`T${at}`, ...values)] };
+      });
+      const count$ = one.pull(remote('T0')).pipe(
+        toArray(),
+        map(({ length }) => length),
+        codeOf,
+      );
+      expectObservable(later(count$)).toBe('10ms (a|)', { a: 10 });
+    });
+  });
+});
+
 describe('arrays that are sent by reference', () => {
   const BIG = NdArray.float64(Array.from({ length: 300_000 }, (_, index) => index));
   const MODEL = { w: [BIG, NdArray.float64([1])], t: Tensor.from(NdArray.float32([2])), same: BIG };

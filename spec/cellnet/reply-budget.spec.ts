@@ -23,6 +23,18 @@ describe('the budget of replies', () => {
     expect(budget.begin('b', 15)).toBeDefined();
   });
 
+  it('has room for one that is not encoded yet where any byte fits', () => {
+    const budget = new ReplyBudget(LIMITS);
+    const end = budget.begin('a', 100);
+    expect([budget.hasRoomFor('a'), budget.hasRoomFor('b')]).toEqual([false, false]);
+    end?.();
+    budget.begin('a', 20);
+    expect([budget.hasRoomFor('a'), budget.hasRoomFor('b')]).toEqual([false, true]);
+    budget.begin('b', 0);
+    budget.begin('b', 0);
+    expect(budget.hasRoomFor('b')).toBe(false);
+  });
+
   it('has room again for what has ended', () => {
     const budget = new ReplyBudget(LIMITS);
     for (let round = 0; round < 10; round += 1) {

@@ -194,6 +194,34 @@ describe('a request that is a stream', () => {
     },
   );
 
+  it.each<StreamOptions>([{ maxReplies: 1 }, { maxReplyBytesPerNeighbour: 10 }])(
+    'is refused before its reply is encoded where there is no room for any: %j',
+    (limits) => {
+      marbles((scheduler, { expectObservable, flush }) => {
+        const network = new VirtualNetwork(scheduler);
+        network.join('site-1', 'server', 'j');
+        const streams = { ackTimeoutMs: 1_000, retryMs: 1_000, chunkBytes: 10, windowBytes: 20, ...limits };
+        const site = new Cell(network.communicator('site-1'), { scheduler, streams });
+        const hub = new Cell(network.communicator('server'), { requestTimeoutMs: 100, scheduler });
+        const encoded: unknown[] = [];
+        site.handle('c', 't', ({ payload }) => ({
+          toFobs: () => {
+            encoded.push(payload);
+            return pattern(1_000);
+          },
+        }));
+        // Nobody reads its reply, which so waits to be acknowledged.
+        hub.streams('return_only', 'c:t').subscribe();
+        const ask$ = (frame: number) =>
+          timer(frame).pipe(switchMap(() => hub.request('site-1', 'c', 't', frame, { stream: true })));
+        expectObservable(ask$(10).pipe(codeOf)).toBe('110ms (a|)', { a: ReturnCode.TIMEOUT });
+        ask$(20).pipe(codeOf).subscribe();
+        flush();
+        expect(encoded).toEqual([10]);
+      });
+    },
+  );
+
   it.each(['x'.repeat(1_001), ['x'.repeat(1_001)]])(
     'is refused where its reply would repeat an ID of 1,001 characters',
     (id) => {

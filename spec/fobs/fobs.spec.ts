@@ -301,6 +301,25 @@ describe('FOBS', () => {
     expect(other).toBe(one);
   });
 
+  it('refuses a text datum that is not UTF-8, and a reference that is too long, without reading it', () => {
+    const id = '00000000-0000-0000-0000-000000000001';
+    const ref = new PyObject('nvflare.fuel.utils.fobs.datum.DatumRef', { data: { datum_id: id } });
+    const datum = (dot: number, content: Uint8Array) => {
+      const header = new Uint8Array(26);
+      header.set([0x65, dot]);
+      header[25] = 1;
+      new DataView(header.buffer).setBigUint64(2, BigInt(16 + content.length));
+      return Buffer.concat([header, content]);
+    };
+    expect(() => decodeFobs(Buffer.concat([encodeFobs(ref), datum(0, bytesOf('c328'))]))).toThrow(BAD_DATA);
+    const item = new PyObject('numpy.ndarray', { type: 'ref', data: 'T0' });
+    const decode = vi.spyOn(TextDecoder.prototype, 'decode');
+    onTestFinished(() => decode.mockRestore());
+    const encoded = Buffer.concat([encodeFobs(item), datum(3, Buffer.alloc(70_000, 'x'))]);
+    expect(() => decodeFobs(encoded)).toThrow(BAD_DATA);
+    expect(Math.max(...decode.mock.calls.map(([bytes]) => bytes?.byteLength ?? 0))).toBeLessThan(100);
+  });
+
   it('makes views on the input, and never Buffers', () => {
     const bytes = Buffer.from(encodeFobs({ blob: new Uint8Array(10_000) }));
     const { blob } = decodeFobs(bytes).value as { blob: Uint8Array };
@@ -360,6 +379,59 @@ describe('what is no FOBS', () => {
     const read = decodeFobs(encodeFobs(sets(2_000))).value as readonly ReadonlySet<number>[];
     expect(read.map(({ size }) => size)).toEqual(Array(50).fill(2_000));
     expect(() => decodeFobs(encodeFobs(sets(2_001)))).toThrow(BAD_DATA);
+  });
+
+  it('has at most 64 keys of more than 16,383 characters, since V8 hashes these by their length', () => {
+    const long = (count: number) =>
+      Array.from({ length: count }, (_, index) => [`${'x'.repeat(16_384)}${index}`, null] as const);
+    for (const valueOf of [
+      Object.fromEntries<null>,
+      (pairs: ReturnType<typeof long>) => new OrderedDict(pairs),
+    ]) {
+      expect(again(valueOf(long(64)))).toEqual(valueOf(long(64)));
+      expect(() => again(valueOf(long(65)))).toThrow(BAD_DATA);
+    }
+    expect(() => again(new Set(long(65).map(([key]) => key)))).toThrow(BAD_DATA);
+    const short = Object.fromEntries(
+      long(100).map(([key], index) => [key.slice(0, 16_000) + String(index), null]),
+    );
+    expect(again(short)).toEqual(short);
+  });
+
+  it('has as many large numbers as texts of digits, but for a plain object, where they cannot collide', () => {
+    const texts = Array.from({ length: 4_097 }, (_, index) => `${2_000_000 + index}`);
+    expect(() => again(new Set(texts))).toThrow(BAD_DATA);
+    expect(() => again(new OrderedDict(texts.map((text) => [text, null])))).toThrow(BAD_DATA);
+    expect(() => again(new Map<FobsValue, null>([null, ...texts].map((text) => [text, null])))).toThrow(
+      BAD_DATA,
+    );
+    const dict = Object.fromEntries(texts.map((text) => [text, null]));
+    expect(again(dict)).toEqual(dict);
+    const small = new Set(Array.from({ length: 10_000 }, (_, index) => `${index}`));
+    expect(again(small)).toEqual(small);
+  });
+
+  it.each([
+    { maxValues: undefined as unknown as number },
+    { maxDepth: undefined as unknown as number },
+    { maxNumberKeys: undefined as unknown as number },
+  ])('is refused by the defaults where a limit is undefined: %j', (limit) => {
+    const deep = main(Buffer.concat([Buffer.alloc(101, 0x91), Buffer.of(0xc0)]));
+    expect(() => decodeFobs(deep, limit)).toThrow(BAD_DATA);
+    const many = main(Buffer.concat([Buffer.of(0xdd, 0, 15, 66, 64), Buffer.alloc(1_000_000)]));
+    expect(() => decodeFobs(many, limit)).toThrow(BAD_DATA);
+    const keys = encodeFobs(new Set(Array.from({ length: 4_097 }, (_, index) => index + 0.5)));
+    expect(() => decodeFobs(keys, limit)).toThrow(BAD_DATA);
+  });
+
+  it.each([Number.NaN, -1, '5' as unknown as number])('cannot have the limit %s', (limit) => {
+    for (const name of ['maxValues', 'maxDepth', 'maxNumberKeys'])
+      expect(() => decodeFobs(encodeFobs(1), { [name]: limit })).toThrow(
+        expect.objectContaining({
+          code: CommErrorCode.BAD_CONFIG,
+          message: expect.stringContaining(name) as string,
+        }),
+      );
   });
 
   it('is refused whatever was changed in good bytes, or read', () => {

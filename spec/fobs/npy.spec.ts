@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { CommErrorCode } from '../../lib/comm-error.js';
 import { type Dtype, DTYPES, NdArray, readNpy, writeNpy } from '../../lib/fobs/index.js';
@@ -85,6 +85,26 @@ describe('an npy file', () => {
     ['a negative axis', npy(header('|u1', '(-1, -1)'), new Uint8Array(1))],
   ])('is refused: %s', (_name, bytes) => {
     expect(() => readNpy(bytes)).toThrow(BAD_DATA);
+  });
+
+  it.each(["'<U5'", "'<M8[ns]'", "[('x', '<i4'), ('y', '<f4')]", "'|O'", "'?f8'"])(
+    'of %s is refused by name',
+    (descr) => {
+      const text = `{'descr': ${descr}, 'fortran_order': False, 'shape': (1,), }\n`;
+      expect(() => readNpy(npy(text, new Uint8Array(8)))).toThrow(`known type (${JSON.stringify(descr)})`);
+    },
+  );
+
+  it('is turned into the byte order of the machine without an object for each element', () => {
+    const data = Uint8Array.from({ length: 8_000 }, (_, index) => index);
+    const view = new DataView(data.buffer);
+    const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+    const subarray = vi.spyOn(typedArray, 'subarray');
+    const { data: read } = readNpy(npy(header('>f8', '(1000,)'), data));
+    const calls = subarray.mock.calls.length;
+    subarray.mockRestore();
+    expect(read).toEqual(Float64Array.from({ length: 1_000 }, (_, index) => view.getFloat64(8 * index)));
+    expect(calls).toBeLessThan(10);
   });
 
   it('is refused in one short line of text', () => {

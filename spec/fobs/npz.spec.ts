@@ -81,9 +81,10 @@ describe('an npz file', () => {
 
   it('is refused with a name twice, or files that share their bytes', () => {
     const twice = writeNpz([
-      ['w', NdArray.float32([1])],
+      ['v', NdArray.float32([1])],
       ['w', NdArray.float32([2])],
     ]);
+    twice[2 * (30 + 5 + 20 + size) + 46] = 'w'.charCodeAt(0);
     expect(() => readNpz(twice)).toThrow(badData(/second/));
     const shared = writeNpz(
       Array.from(
@@ -100,6 +101,21 @@ describe('an npz file', () => {
     }
     expect(() => readNpz(shared)).toThrow(badData(/overlap|checksum/));
   });
+});
+
+it('an npz file is not written with a name twice, nor with names that could collide', () => {
+  const array = NdArray.float32([1]);
+  expect(() =>
+    writeNpz([
+      ['w', array],
+      ['w', array],
+    ]),
+  ).toThrow(badData(/second/));
+  const digits = Array.from({ length: 4_097 }, (_, index) => [`${2_000_000 + index}`, array] as const);
+  expect(readNpz(writeNpz(digits.slice(1))).size).toBe(4_096);
+  expect(() => writeNpz(digits)).toThrow(badData(/large numbers/));
+  const long = Array.from({ length: 65 }, (_, index) => [`${'x'.repeat(16_384)}${index}`, array] as const);
+  expect(() => writeNpz(long)).toThrow(badData(/16383/));
 });
 
 function entryOf(array: NdArray): Uint8Array {

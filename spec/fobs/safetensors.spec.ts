@@ -53,6 +53,45 @@ describe('a safetensors file', () => {
     expect(rowMajor(new NdArray('uint8', [0, 2], new Uint8Array(), true)).data).toHaveLength(0);
   });
 
+  it('brings arrays back that are empty, whatever their names', () => {
+    const some = new Map([
+      ['2', NdArray.float32([])],
+      ['1', NdArray.float32([1])],
+      ['0', NdArray.float32([])],
+    ]);
+    expect(readSafetensors(writeSafetensors(some))).toEqual(some);
+  });
+
+  it.each<[string, readonly (readonly [string, NdArray])[]]>([
+    [
+      'a name twice',
+      [
+        ['a', NdArray.float32([1])],
+        ['a', NdArray.float32([2])],
+      ],
+    ],
+    [
+      '__proto__ twice',
+      [
+        ['__proto__', NdArray.float32([1])],
+        ['__proto__', NdArray.float32([2])],
+      ],
+    ],
+    ['the name __metadata__', [['__metadata__', NdArray.float32([1])]]],
+    ['a name of 16,384 characters', [['x'.repeat(16_384), NdArray.float32([1])]]],
+  ])('cannot hold %s', (_name, named) => {
+    expect(() => writeSafetensors(named)).toThrow(BAD_DATA);
+  });
+
+  it('is refused before it is parsed where it has a name of more than 16,383 bytes', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    const named = (name: string) => file(`{"${name}":${tensor('U8', '[0]', '[0,0]')}}`);
+    expect(() => readSafetensors(named('\\\\'.repeat(8_192)))).toThrow(BAD_DATA);
+    expect(parse).not.toHaveBeenCalled();
+    expect([...readSafetensors(named('x'.repeat(16_383))).keys()]).toEqual(['x'.repeat(16_383)]);
+  });
+
   it('cannot hold complex128', () => {
     expect(() => writeSafetensors([['c', new NdArray('complex128', [0], new Float64Array())]])).toThrow(
       BAD_DATA,
