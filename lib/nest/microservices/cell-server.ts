@@ -50,6 +50,8 @@ export const CELL_TRANSPORT = Symbol('rxflare: cells');
  *   waits for the reply any more, as `Cell.handle` says.
  * - A handler chooses a return code by `throw new RpcException(new CellError(returnCode))`. The text of any RpcException
  *   travels to the cell that asked; of all other errors nothing does, and the return code is `process_exception`.
+ * - An event is at work until its handler has finished, the Observable that it returned too. Where it fails behind its
+ *   exception filters, Nest's logger and `handlerErrors$` of the cell have the error.
  * - `listen` starts the communicator where nobody has, and `close` then stops it.
  */
 export class CellServer extends Server<CellEvents> implements CustomTransportStrategy {
@@ -114,7 +116,9 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
       this.#handling.add(
         this.#link.cell.handle(channel, topic, (request) =>
           this.#counted((gone$) =>
-            request.replyExpected ? this.#reply(handler, request, gone$) : this.#note(route, request),
+            request.replyExpected
+              ? this.#reply(handler, request, gone$)
+              : this.#note(handler, request, gone$),
           ),
         ),
       );
@@ -141,7 +145,29 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
     });
   }
 
-  #reply(handler: MessageHandler, request: CellRequest, gone$: Observable<void>): Promise<FobsValue> {
+  async #reply(handler: MessageHandler, request: CellRequest, gone$: Observable<void>): Promise<FobsValue> {
+    try {
+      return await this.#handled(handler, request, gone$);
+    } catch (thrown) {
+      throw failureOf(thrown);
+    }
+  }
+
+  /** Nobody hears of an error but us. Nest has logged what its own filter has turned into a plain object. */
+  async #note(handler: MessageHandler, event: CellRequest, gone$: Observable<void>): Promise<undefined> {
+    try {
+      await this.#handled(handler, event, gone$);
+    } catch (thrown) {
+      if (thrown instanceof Error) this.logger.error(thrown);
+      throw thrown;
+    }
+  }
+
+  /**
+   * What a handler returns, promises, or emits last, between the hooks of instrumentation. These are typed `void`: a hook
+   * need not return what it calls.
+   */
+  #handled(handler: MessageHandler, request: CellRequest, gone$: Observable<void>): Promise<FobsValue> {
     const context = new CellContext([request]);
     const work = async (): Promise<FobsValue> => {
       try {
@@ -149,8 +175,6 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
         if (!isObservable(result)) return result as FobsValue;
         const value$ = result.pipe(takeUntil(this.#end), takeUntil(gone$));
         return (await lastValueFrom(value$, { defaultValue: undefined })) as FobsValue;
-      } catch (thrown) {
-        throw failureOf(thrown);
       } finally {
         this.onProcessingEndHook(CELL_TRANSPORT, context);
       }
@@ -158,10 +182,5 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
     return new Promise((resolve, reject) => {
       this.onProcessingStartHook(CELL_TRANSPORT, context, () => work().then(resolve, reject));
     });
-  }
-
-  async #note(route: string, request: CellRequest): Promise<undefined> {
-    const { channel, topic, payload } = request;
-    await this.handleEvent(route, { pattern: { channel, topic }, data: payload }, new CellContext([request]));
   }
 }
