@@ -287,6 +287,15 @@ describe('rxflare push and pull', () => {
     expect(await readdir(join(target, '..'))).toEqual(['a file']);
   });
 
+  it('takes one file, where a pattern of the shell gave several', async () => {
+    const file = await fileOf(bytes);
+    const several = await run('push', 'tcp://127.0.0.1:1', file, file, ...PLACE);
+    expect(several).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(several.stderr).toContain(
+      'expected [url] <file>, got 3 words: push each file by a command of its own',
+    );
+  });
+
   it('say before they connect what cannot be read or written', async () => {
     const file = await fileOf(bytes);
     const link = `${file}.link`;
