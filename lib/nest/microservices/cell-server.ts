@@ -27,6 +27,7 @@ import {
 import { type Cell, CellError, type CellRequest, ReturnCode } from '../../cellnet/index.js';
 import type { Endpoint } from '../../endpoint.js';
 import type { FobsValue } from '../../fobs/index.js';
+import { requireOptions } from '../../require-options.js';
 import { CellContext } from './cell-context.js';
 import { type CellEvents, CellLink, type CellStatus } from './cell-link.js';
 import { cellPatternOf } from './cell-pattern.js';
@@ -34,9 +35,14 @@ import { failureOf } from './failure-of.js';
 
 /** How a {@link CellServer} works. */
 export interface CellServerOptions {
-  /** How long `close` waits for handlers that are at work, in milliseconds. Default: 10,000, as Nest's NATS transport. */
+  /**
+   * How long `close` waits for handlers that are at work, in milliseconds. Default: 10,000, as Nest's NATS transport.
+   * Range: 0 to 2^31 - 1.
+   */
   readonly gracePeriodMs?: number;
 }
+
+const DEFAULTS: Required<CellServerOptions> = { gracePeriodMs: 10_000 };
 
 /** The transport of {@link CellServer}: `@MessagePattern(pattern, CELL_TRANSPORT)` is for it alone. */
 export const CELL_TRANSPORT = Symbol('rxflare: cells');
@@ -66,11 +72,13 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
    * As `strategy` of a microservice.
    *
    * @param cell - what answers; a `CellClient` may ask by the same one
+   * @throws CommError `BAD_CONFIG` for an option that is unknown, of the wrong type or out of range
    */
-  constructor(cell: Cell, { gracePeriodMs = 10_000 }: CellServerOptions = {}) {
+  constructor(cell: Cell, options: CellServerOptions = {}) {
     super();
+    requireOptions(options, DEFAULTS, 'a server of cells');
     this.#link = new CellLink(cell);
-    this.#gracePeriodMs = gracePeriodMs;
+    this.#gracePeriodMs = options.gracePeriodMs ?? DEFAULTS.gracePeriodMs;
     // Hooks that do nothing: Nest 11.0 has none yet, and none at the end is there until it is set.
     this.onProcessingStartHook = (_transport, _context, done) => void done();
     this.onProcessingEndHook = () => undefined;

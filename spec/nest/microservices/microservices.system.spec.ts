@@ -370,6 +370,35 @@ describe('their connections', () => {
     await expect(client.connect()).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
+  it('fail where the communicator stops while the client waits', async () => {
+    const cell = cellOf('server', `inproc://nest-${(links += 1)}`, Mode.PASSIVE);
+    const client = await clientOf({ cell });
+    const connecting = expect(client.connect()).rejects.toMatchObject({ code: 'CLOSED' });
+    await cell.communicator.stop();
+    await connecting;
+    await expect(client.connect()).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('wait for no %s ms', (time) => {
+    const cell = cellOf('server', `inproc://nest-${(links += 1)}`, Mode.PASSIVE);
+    const refused = {
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining('expected 0 to 2147483647') as string,
+    };
+    expect(() => new CellClient({ cell, connectTimeoutMs: time })).toThrow(expect.objectContaining(refused));
+    expect(() => new CellServer(cell, { gracePeriodMs: time })).toThrow(expect.objectContaining(refused));
+  });
+
+  it('know no other options', () => {
+    const cell = cellOf('server', `inproc://nest-${(links += 1)}`, Mode.PASSIVE);
+    const refused = expect.objectContaining({
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining('there is no such option') as string,
+    }) as Error;
+    expect(() => new CellClient({ cell, timeoutMs: 1 } as CellClientOptions)).toThrow(refused);
+    expect(() => new CellServer(cell, { graceMs: 1 } as CellServerOptions)).toThrow(refused);
+  });
+
   it('are closed with the application: a client gives up, and who started a communicator stops it', async () => {
     const { client, server, site, service } = await setUp();
     const asked = expect(lastValueFrom(client.send(training('slow'), ''))).rejects.toMatchObject({
