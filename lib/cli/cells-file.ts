@@ -29,7 +29,8 @@ const PERMISSIONS = 0o777;
  */
 export async function openToSend(path: string): Promise<{ handle: FileHandle; size: number }> {
   try {
-    const handle = await open(path);
+    // To open a pipe does not wait for who writes to it.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await handle.stat();
     if (stat.isFile()) return { handle, size: stat.size };
     await handle.close();

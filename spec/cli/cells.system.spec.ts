@@ -149,7 +149,7 @@ describe('rxflare serve', () => {
       expect(await each.stop()).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  it('ends where it cannot listen, or is given two parents', async () => {
+  it('ends where it cannot listen, or is given two parents or replies', async () => {
     const { url } = await serverCell();
     const taken = await run('serve', url, ...PLACE);
     expect(taken).toMatchObject({ exitCode: 2 });
@@ -157,6 +157,9 @@ describe('rxflare serve', () => {
     const two = await run('serve', url, url, '--parent', 'server', ...PLACE);
     expect(two).toMatchObject({ exitCode: 2, stdout: '' });
     expect(two.stderr).toContain('expected one URL with --parent, got several');
+    const both = await run('serve', 'tcp://127.0.0.1:0', ...PLACE, '--echo', '--value', '1');
+    expect(both).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(both.stderr).toContain('expected --echo, --payload or --value, got two');
   });
 });
 
@@ -303,9 +306,10 @@ describe('rxflare push and pull', () => {
     await symlink(file, link);
     execFileSync('mkfifo', [pipe]);
     const pullTo = (target: string) => run('pull', 'tcp://127.0.0.1:0', target, ...PLACE);
-    const [missing, folder, nowhere, ...refused] = await Promise.all([
+    const [missing, folder, endless, nowhere, ...refused] = await Promise.all([
       run('push', 'tcp://127.0.0.1:1', `${file}.missing`, ...PLACE),
       run('push', 'tcp://127.0.0.1:1', join(file, '..'), ...PLACE),
+      run('push', 'tcp://127.0.0.1:1', pipe, ...PLACE),
       pullTo(join(file, 'below')),
       pullTo(join(file, '..')),
       pullTo('/dev/null'),
@@ -318,6 +322,8 @@ describe('rxflare push and pull', () => {
     expect(missing.stderr).toContain('no such file');
     expect(folder).toMatchObject({ exitCode: 2, stdout: '' });
     expect(folder.stderr).toContain('expected a file');
+    expect(endless).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(endless.stderr).toContain('expected a file, which has a size');
     expect(nowhere).toMatchObject({ exitCode: 2, stdout: '' });
     expect(refused.map(({ exitCode, stdout }) => [exitCode, stdout])).toEqual(refused.map(() => [2, '']));
     expect(refused.map(({ stderr }) => stderr)).toEqual([
