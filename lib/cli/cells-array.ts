@@ -1,5 +1,6 @@
 import { type Dtype, DTYPES, type NdArray } from '../fobs/index.js';
 import { elementCount } from '../fobs/nd-array.js';
+import { Room } from './cells-room.js';
 
 /** As numpy: an array of more elements shows this many at each end of an axis. */
 const MAX_WHOLE = 1_000;
@@ -13,15 +14,21 @@ const REST = '...';
 /**
  * The elements as nested lists, one for each axis, as `print` of numpy shows them: all of a small array, of a larger one the
  * first and the last of each axis, and `...` for what is between. What JSON lacks is text: `nan`, `inf`, complex numbers.
+ *
+ * @param room - of those beyond it only `...` is shown. Default: all fit
  */
-export function elementsOf({ dtype, shape, data, isFortran }: NdArray): unknown {
+export function elementsOf({ dtype, shape, data, isFortran }: NdArray, room = new Room()): unknown {
   const { lanes } = DTYPES[dtype];
   const isCut = elementCount(shape) > MAX_WHOLE;
   const strides = stridesOf(shape, lanes, isFortran);
-  let left = MAX_NODES;
+  const nodes = new Room(MAX_NODES);
   const from = (axis: number, at: number): unknown => {
     const length = shape[axis];
-    if (length === undefined) return elementOf(dtype, data[at], data[at + 1]);
+    if (length === undefined) {
+      const element = elementOf(dtype, data[at], data[at + 1]);
+      room.take(String(element).length);
+      return element;
+    }
     const isShort = !isCut || length <= 2 * EDGE;
     const places = isShort
       ? range(0, Math.min(length, MAX_NODES))
@@ -29,8 +36,7 @@ export function elementsOf({ dtype, shape, data, isFortran }: NdArray): unknown 
     const items: unknown[] = [];
     for (const place of places) {
       if (!isShort && place === length - EDGE) items.push(REST);
-      left -= 1;
-      if (left < 0) return [...items, REST];
+      if (nodes.take(1) === 0 || room.take(1) === 0) return [...items, REST];
       items.push(from(axis + 1, at + place * (strides[axis] ?? 0)));
     }
     return items;

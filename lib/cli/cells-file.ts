@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 
 import {
   catchError,
   concat,
   defer,
   finalize,
+  from,
   ignoreElements,
   mergeMap,
   type Observable,
@@ -28,7 +29,8 @@ const PERMISSIONS = 0o777;
  */
 export async function openToSend(path: string): Promise<{ handle: FileHandle; size: number }> {
   try {
-    const handle = await open(path);
+    // To open a pipe does not wait for who writes to it.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await handle.stat();
     if (stat.isFile()) return { handle, size: stat.size };
     await handle.close();
@@ -69,48 +71,45 @@ export async function checkTarget(path: string): Promise<number | undefined> {
  * than `maxBytes`. The sender learns that it is refused.
  */
 export function saveStream(stream: IncomingStream, path: string, maxBytes: number): Observable<number> {
-  const part = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`);
+  // A name of its own, since that of the file may be as long as a name can be.
+  const part = join(dirname(path), `.rxflare-${randomBytes(4).toString('hex')}.part`);
   const problem = `it has more than ${sizeText(maxBytes)}`;
   const tooLarge = () => {
     stream.refuse(problem);
     return new CommError(CommErrorCode.BAD_DATA, `stream of ${stream.origin}: ${problem}, see --max-size`);
   };
+  const written = (handle: FileHandle): Observable<number> => {
+    let bytes = 0;
+    const finished$ = defer(async () => {
+      const mode = await checkTarget(path);
+      if (mode !== undefined) await handle.chmod(mode);
+      await handle.sync();
+      await handle.close();
+      await rename(part, path);
+    });
+    const write = (chunk: Uint8Array): Promise<void> => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLarge();
+      return handle.writeFile(chunk);
+    };
+    // What we refuse while it comes errors with that.
+    const written$ = stream
+      .consume(write, { borrow: true })
+      .pipe(
+        catchError((error: unknown) =>
+          throwError(() => (bytes > maxBytes ? tooLarge() : CommError.from(error))),
+        ),
+      );
+    return concat(written$, finished$.pipe(ignoreElements()));
+  };
   return defer(() => {
     if (stream.size !== undefined && stream.size > maxBytes) throw tooLarge();
-    return openPart(stream, part, path);
-  }).pipe(
-    mergeMap((handle) => {
-      let isWhole = false;
-      let bytes = 0;
-      const finished$ = defer(async () => {
-        const mode = await checkTarget(path);
-        if (mode !== undefined) await handle.chmod(mode);
-        await handle.sync();
-        await handle.close();
-        await rename(part, path);
-        isWhole = true;
-      });
-      const write = (chunk: Uint8Array): Promise<void> => {
-        bytes += chunk.length;
-        if (bytes > maxBytes) throw tooLarge();
-        return handle.writeFile(chunk);
-      };
-      const written$ = stream.consume(write, { borrow: true });
-      return concat(
-        // What we refuse while it comes errors with that.
-        written$.pipe(
-          catchError((error: unknown) =>
-            throwError(() => (bytes > maxBytes ? tooLarge() : CommError.from(error))),
-          ),
-        ),
-        finished$.pipe(ignoreElements()),
-      ).pipe(
-        finalize(() => {
-          if (!isWhole) void discard(handle, part);
-        }),
-      );
-    }),
-  );
+    const opening = openPart(stream, part, path);
+    return from(opening).pipe(
+      mergeMap(written),
+      finalize(() => void discard(opening, part)),
+    );
+  });
 }
 
 async function openPart(stream: IncomingStream, part: string, path: string): Promise<FileHandle> {
@@ -122,7 +121,10 @@ async function openPart(stream: IncomingStream, part: string, path: string): Pro
   }
 }
 
-async function discard(handle: FileHandle, part: string): Promise<void> {
+/** Closes and removes a part, be it open yet or not. Of a whole one nothing is left to do: the file has its name now. */
+async function discard(opening: Promise<FileHandle>, part: string): Promise<void> {
+  const handle = await opening.catch(() => undefined);
+  if (handle === undefined) return;
   await handle.close().catch(() => undefined); // It may be closed already.
   await rm(part, { force: true });
 }

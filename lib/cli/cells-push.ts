@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { catchError, EMPTY, map, takeLast } from 'rxjs';
 
 import { StreamHeader } from '../cellnet/stream-headers.js';
+import { CommError, CommErrorCode } from '../comm-error.js';
 import { askAsCell, type AskOptions } from './cells-ask.js';
 import { printStreamFailure } from './cells-failure.js';
 import { openToSend } from './cells-file.js';
@@ -23,12 +24,14 @@ const CONFIRM_MS = 2_000;
  * `rxflare push`: sends a file as a stream.
  *
  * @param words - the URL, which a kit may have, and the file
+ * @throws CommError `BAD_CONFIG` for more words, and for a file that cannot be read
  */
 export async function pushCommand(words: readonly string[], given: PushOptions): Promise<void> {
   const { channel, topic, json } = given;
   const printer = new Printer(json);
   const file = words.at(-1) ?? '';
-  const [url] = words.slice(0, -1);
+  const [url, ...others] = words.slice(0, -1);
+  if (others.length > 0) throw severalFiles(words.length);
   const { handle, size } = await openToSend(file);
   const source: Readable = handle.createReadStream({ autoClose: false });
   try {
@@ -53,4 +56,10 @@ export async function pushCommand(words: readonly string[], given: PushOptions):
     source.destroy();
     await handle.close();
   }
+}
+
+/** A pattern of the shell may stand for several files. */
+function severalFiles(count: number): CommError {
+  const text = `expected [url] <file>, got ${count} words: push each file by a command of its own`;
+  return new CommError(CommErrorCode.BAD_CONFIG, text);
 }

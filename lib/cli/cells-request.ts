@@ -23,7 +23,7 @@ export async function requestCommand(url: string | undefined, given: RequestComm
   );
 }
 
-/** What is shown of a request that others send, about: a line of a log. */
+/** What is shown of a request that others send, in characters, about: a line of a log. */
 const REQUEST_LENGTH = 1_000;
 
 /** A request, of which only the beginning is shown, or a reply in the words of the command. */

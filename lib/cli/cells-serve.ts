@@ -50,6 +50,8 @@ export async function serveCommand(urls: readonly string[], given: ServeOptions)
     return;
   }
   const reply = payloadOf(given);
+  if (echo && reply !== undefined)
+    throw new CommError(CommErrorCode.BAD_CONFIG, 'expected --echo, --payload or --value, got two');
   await standAsCell(urls, given, printer, 'serve', (cell) => {
     if (diagnostics) new CellDiagnostics(cell).answer();
     cell.handle(channel, topic, (request) => {

@@ -1,27 +1,12 @@
 import { type FobsValue, NdArray, PyFloat, PyObject, RemoteItem } from '../fobs/index.js';
 import { isBytes } from '../is-bytes.js';
 import { elementsOf } from './cells-array.js';
+import { Room } from './cells-room.js';
 import { printable } from './printable.js';
 import { sizeText, textOfPayload } from './text-of-payload.js';
 
 /** What stands for the rest of what is cut. */
 const REST = '...';
-
-/** How much of a value may still be shown: each value counts 1, and a text its length. */
-class Room {
-  #left: number;
-
-  constructor(size: number) {
-    this.#left = size;
-  }
-
-  /** How much of `size` fits. */
-  take(size: number): number {
-    const taken = Math.min(size, Math.max(0, this.#left));
-    this.#left -= size;
-    return taken;
-  }
-}
 
 /**
  * A payload as what JSON has; bytes stay as they are, for the printer. Of an array it has the elements that numpy would
@@ -46,18 +31,35 @@ export function valueText(value: unknown): string {
 function plain(value: FobsValue, room: Room): unknown {
   room.take(1);
   if (typeof value === 'string') return cutText(value, room);
-  if (typeof value !== 'object' || value === null) return value ?? null;
+  if (typeof value !== 'object' || value === null) return fixed(value ?? null, room);
   if (isBytes(value)) return room.take(value.length) < value.length ? `(${sizeText(value.length)})` : value;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (value instanceof PyFloat) return value.value;
-  if (value instanceof NdArray)
-    return { dtype: value.dtype, shape: value.shape, elements: elementsOf(value) };
-  if (value instanceof PyObject) return { type: cutText(value.type, room), data: plain(value.data, room) };
-  if (value instanceof RemoteItem) return { fqcn: value.fqcn, refId: value.refId, itemId: value.itemId };
+  if (value instanceof Date) return fixed(Number.isNaN(value.getTime()) ? null : value.toISOString(), room);
+  if (value instanceof PyFloat) return fixed(value.value, room);
+  if (value instanceof NdArray) return plainArray(value, room);
+  if (value instanceof PyObject) return plainFields({ type: value.type, data: value.data }, room);
+  if (value instanceof RemoteItem)
+    return plainFields({ fqcn: value.fqcn, refId: value.refId, itemId: value.itemId }, room);
   if (value instanceof Set) return cutList(value, room, plain);
   if (value instanceof Map) return plainMap(value, room);
   if (Array.isArray(value)) return cutList(value as readonly FobsValue[], room, plain);
-  return objectOf(cutList(Object.entries(value as Record<string, FobsValue>), room, plainEntry));
+  return plainFields(value as Record<string, FobsValue>, room);
+}
+
+/** What is not cut, and takes its room all the same. */
+function fixed<T>(value: T, room: Room): T {
+  room.take(String(value).length - 1);
+  return value;
+}
+
+function plainFields(fields: Readonly<Record<string, FobsValue>>, room: Room): object {
+  return objectOf(cutList(Object.entries(fields), room, plainEntry));
+}
+
+/** Its type and shape are short, and shown in any case. */
+function plainArray(array: NdArray, room: Room): object {
+  const { dtype, shape } = array;
+  room.take(JSON.stringify({ dtype, shape }).length);
+  return { dtype, shape, elements: elementsOf(array, room) };
 }
 
 function cutText(text: string, room: Room): string {

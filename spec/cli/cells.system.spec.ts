@@ -149,7 +149,7 @@ describe('rxflare serve', () => {
       expect(await each.stop()).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  it('ends where it cannot listen, or is given two parents', async () => {
+  it('ends where it cannot listen, or is given two parents or replies', async () => {
     const { url } = await serverCell();
     const taken = await run('serve', url, ...PLACE);
     expect(taken).toMatchObject({ exitCode: 2 });
@@ -157,6 +157,9 @@ describe('rxflare serve', () => {
     const two = await run('serve', url, url, '--parent', 'server', ...PLACE);
     expect(two).toMatchObject({ exitCode: 2, stdout: '' });
     expect(two.stderr).toContain('expected one URL with --parent, got several');
+    const both = await run('serve', 'tcp://127.0.0.1:0', ...PLACE, '--echo', '--value', '1');
+    expect(both).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(both.stderr).toContain('expected --echo, --payload or --value, got two');
   });
 });
 
@@ -287,6 +290,15 @@ describe('rxflare push and pull', () => {
     expect(await readdir(join(target, '..'))).toEqual(['a file']);
   });
 
+  it('takes one file, where a pattern of the shell gave several', async () => {
+    const file = await fileOf(bytes);
+    const several = await run('push', 'tcp://127.0.0.1:1', file, file, ...PLACE);
+    expect(several).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(several.stderr).toContain(
+      'expected [url] <file>, got 3 words: push each file by a command of its own',
+    );
+  });
+
   it('say before they connect what cannot be read or written', async () => {
     const file = await fileOf(bytes);
     const link = `${file}.link`;
@@ -294,9 +306,10 @@ describe('rxflare push and pull', () => {
     await symlink(file, link);
     execFileSync('mkfifo', [pipe]);
     const pullTo = (target: string) => run('pull', 'tcp://127.0.0.1:0', target, ...PLACE);
-    const [missing, folder, nowhere, ...refused] = await Promise.all([
+    const [missing, folder, endless, nowhere, ...refused] = await Promise.all([
       run('push', 'tcp://127.0.0.1:1', `${file}.missing`, ...PLACE),
       run('push', 'tcp://127.0.0.1:1', join(file, '..'), ...PLACE),
+      run('push', 'tcp://127.0.0.1:1', pipe, ...PLACE),
       pullTo(join(file, 'below')),
       pullTo(join(file, '..')),
       pullTo('/dev/null'),
@@ -309,6 +322,8 @@ describe('rxflare push and pull', () => {
     expect(missing.stderr).toContain('no such file');
     expect(folder).toMatchObject({ exitCode: 2, stdout: '' });
     expect(folder.stderr).toContain('expected a file');
+    expect(endless).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(endless.stderr).toContain('expected a file, which has a size');
     expect(nowhere).toMatchObject({ exitCode: 2, stdout: '' });
     expect(refused.map(({ exitCode, stdout }) => [exitCode, stdout])).toEqual(refused.map(() => [2, '']));
     expect(refused.map(({ stderr }) => stderr)).toEqual([

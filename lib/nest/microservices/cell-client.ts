@@ -7,6 +7,7 @@ import {
   Subject,
   takeUntil,
   throwError,
+  throwIfEmpty,
   timeout,
 } from 'rxjs';
 
@@ -14,6 +15,7 @@ import { type Cell, CellError, type CellReply, ReturnCode } from '../../cellnet/
 import { CommError, CommErrorCode } from '../../comm-error.js';
 import type { Endpoint } from '../../endpoint.js';
 import type { FobsValue } from '../../fobs/index.js';
+import { requireOptions } from '../../require-options.js';
 import { type CellEvents, CellLink, type CellStatus } from './cell-link.js';
 import { type CellAddress, cellAddressOf } from './cell-pattern.js';
 
@@ -23,9 +25,14 @@ export interface CellClientOptions {
   readonly cell: Cell;
   /** The cell that is asked where the pattern names none. Default: none, so that each pattern must. */
   readonly target?: string;
-  /** How long `connect`, and so each request, waits for a neighbour, in milliseconds. Default: 10,000. */
+  /**
+   * How long `connect`, and so each request, waits for a neighbour, in milliseconds. Default: 10,000. Range: 0 to 2^31 - 1.
+   */
   readonly connectTimeoutMs?: number;
 }
+
+/** What each option looks like; only the time is a default. */
+const SHAPES = { cell: {}, target: '', connectTimeoutMs: 10_000 };
 
 /**
  * Asks cells by `send`, and tells them by `emit`, with a {@link CellAddress} as pattern.
@@ -40,9 +47,15 @@ export class CellClient extends ClientProxy<CellEvents> {
   readonly #connectTimeoutMs: number;
   readonly #end = new Subject<never>();
 
-  /** `ClientsModule` makes it, as `customClass`. */
-  constructor({ cell, target, connectTimeoutMs = 10_000 }: CellClientOptions) {
+  /**
+   * `ClientsModule` makes it, as `customClass`.
+   *
+   * @throws CommError `BAD_CONFIG` for an option that is unknown, of the wrong type or out of range
+   */
+  constructor(options: CellClientOptions) {
     super();
+    requireOptions(options, SHAPES, 'a client of cells');
+    const { cell, target, connectTimeoutMs = SHAPES.connectTimeoutMs } = options;
     this.#link = new CellLink(cell);
     this.#target = target;
     this.#connectTimeoutMs = connectTimeoutMs;
@@ -56,7 +69,8 @@ export class CellClient extends ClientProxy<CellEvents> {
   /**
    * Starts the communicator where nobody has, and waits until a neighbour is READY. Each request and event does.
    *
-   * Rejects with CommError `TIMEOUT` where none is in time, and `CLOSED` after `close`.
+   * Rejects with CommError `TIMEOUT` where none is in time, `CLOSED` after `close` and where the communicator stops, and those
+   * of `start` of the communicator.
    */
   override async connect(): Promise<void> {
     await this.#link.start();
@@ -64,6 +78,7 @@ export class CellClient extends ClientProxy<CellEvents> {
       filter((status) => status === 'connected'),
       timeout({ first: this.#connectTimeoutMs, with: () => throwError(() => this.#late()) }),
       takeUntil(this.#end),
+      throwIfEmpty(() => new CommError(CommErrorCode.CLOSED, 'the communicator has stopped')),
     );
     await firstValueFrom(connected$);
   }

@@ -14,7 +14,7 @@ export class CellContext extends BaseRpcContext<[CellRequest]> {
     return this.getRequest().origin;
   }
 
-  /** The endpoint that handed the request over; its certificate binds this name. */
+  /** The endpoint that handed the request over. Under mutual TLS its certificate binds this name. */
   getNeighbour(): string {
     return this.getRequest().neighbour;
   }

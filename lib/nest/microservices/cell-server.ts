@@ -27,6 +27,7 @@ import {
 import { type Cell, CellError, type CellRequest, ReturnCode } from '../../cellnet/index.js';
 import type { Endpoint } from '../../endpoint.js';
 import type { FobsValue } from '../../fobs/index.js';
+import { requireOptions } from '../../require-options.js';
 import { CellContext } from './cell-context.js';
 import { type CellEvents, CellLink, type CellStatus } from './cell-link.js';
 import { cellPatternOf } from './cell-pattern.js';
@@ -34,9 +35,14 @@ import { failureOf } from './failure-of.js';
 
 /** How a {@link CellServer} works. */
 export interface CellServerOptions {
-  /** How long `close` waits for handlers that are at work, in milliseconds. Default: 10,000, as Nest's NATS transport. */
+  /**
+   * How long `close` waits for handlers that are at work, in milliseconds. Default: 10,000, as Nest's NATS transport.
+   * Range: 0 to 2^31 - 1.
+   */
   readonly gracePeriodMs?: number;
 }
+
+const DEFAULTS: Required<CellServerOptions> = { gracePeriodMs: 10_000 };
 
 /** The transport of {@link CellServer}: `@MessagePattern(pattern, CELL_TRANSPORT)` is for it alone. */
 export const CELL_TRANSPORT = Symbol('rxflare: cells');
@@ -50,6 +56,8 @@ export const CELL_TRANSPORT = Symbol('rxflare: cells');
  *   waits for the reply any more, as `Cell.handle` says.
  * - A handler chooses a return code by `throw new RpcException(new CellError(returnCode))`. The text of any RpcException
  *   travels to the cell that asked; of all other errors nothing does, and the return code is `process_exception`.
+ * - An event is at work until its handler has finished, the Observable that it returned too. Where it fails behind its
+ *   exception filters, Nest's logger and `handlerErrors$` of the cell have the error.
  * - `listen` starts the communicator where nobody has, and `close` then stops it.
  */
 export class CellServer extends Server<CellEvents> implements CustomTransportStrategy {
@@ -64,11 +72,13 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
    * As `strategy` of a microservice.
    *
    * @param cell - what answers; a `CellClient` may ask by the same one
+   * @throws CommError `BAD_CONFIG` for an option that is unknown, of the wrong type or out of range
    */
-  constructor(cell: Cell, { gracePeriodMs = 10_000 }: CellServerOptions = {}) {
+  constructor(cell: Cell, options: CellServerOptions = {}) {
     super();
+    requireOptions(options, DEFAULTS, 'a server of cells');
     this.#link = new CellLink(cell);
-    this.#gracePeriodMs = gracePeriodMs;
+    this.#gracePeriodMs = options.gracePeriodMs ?? DEFAULTS.gracePeriodMs;
     // Hooks that do nothing: Nest 11.0 has none yet, and none at the end is there until it is set.
     this.onProcessingStartHook = (_transport, _context, done) => void done();
     this.onProcessingEndHook = () => undefined;
@@ -114,7 +124,9 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
       this.#handling.add(
         this.#link.cell.handle(channel, topic, (request) =>
           this.#counted((gone$) =>
-            request.replyExpected ? this.#reply(handler, request, gone$) : this.#note(route, request),
+            request.replyExpected
+              ? this.#reply(handler, request, gone$)
+              : this.#note(handler, request, gone$),
           ),
         ),
       );
@@ -141,7 +153,29 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
     });
   }
 
-  #reply(handler: MessageHandler, request: CellRequest, gone$: Observable<void>): Promise<FobsValue> {
+  async #reply(handler: MessageHandler, request: CellRequest, gone$: Observable<void>): Promise<FobsValue> {
+    try {
+      return await this.#handled(handler, request, gone$);
+    } catch (thrown) {
+      throw failureOf(thrown);
+    }
+  }
+
+  /** Nobody hears of an error but us. Nest has logged what its own filter has turned into a plain object. */
+  async #note(handler: MessageHandler, event: CellRequest, gone$: Observable<void>): Promise<undefined> {
+    try {
+      await this.#handled(handler, event, gone$);
+    } catch (thrown) {
+      if (thrown instanceof Error) this.logger.error(thrown);
+      throw thrown;
+    }
+  }
+
+  /**
+   * What a handler returns, promises, or emits last, between the hooks of instrumentation. These are typed `void`: a hook
+   * need not return what it calls.
+   */
+  #handled(handler: MessageHandler, request: CellRequest, gone$: Observable<void>): Promise<FobsValue> {
     const context = new CellContext([request]);
     const work = async (): Promise<FobsValue> => {
       try {
@@ -149,8 +183,6 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
         if (!isObservable(result)) return result as FobsValue;
         const value$ = result.pipe(takeUntil(this.#end), takeUntil(gone$));
         return (await lastValueFrom(value$, { defaultValue: undefined })) as FobsValue;
-      } catch (thrown) {
-        throw failureOf(thrown);
       } finally {
         this.onProcessingEndHook(CELL_TRANSPORT, context);
       }
@@ -158,10 +190,5 @@ export class CellServer extends Server<CellEvents> implements CustomTransportStr
     return new Promise((resolve, reject) => {
       this.onProcessingStartHook(CELL_TRANSPORT, context, () => work().then(resolve, reject));
     });
-  }
-
-  async #note(route: string, request: CellRequest): Promise<undefined> {
-    const { channel, topic, payload } = request;
-    await this.handleEvent(route, { pattern: { channel, topic }, data: payload }, new CellContext([request]));
   }
 }

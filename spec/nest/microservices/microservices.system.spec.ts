@@ -1,4 +1,12 @@
-import { Controller, Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  type Type,
+  UseFilters,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   type ClientProxy,
@@ -16,6 +24,7 @@ import {
   type Observable,
   Subject,
   take,
+  tap,
   throwError,
   timeout,
   toArray,
@@ -42,6 +51,14 @@ const noted = new Subject<unknown>();
 /** A request for `slow` is at work, until `finishing` emits its reply. */
 const started = new Subject<void>();
 const finishing = new Subject<string>();
+
+/** One that was written for HTTP, where the second argument is a response. */
+@Catch()
+class HttpFilter {
+  catch(): never {
+    throw new TypeError('response.status is not a function');
+  }
+}
 
 @Controller()
 class TrainingController {
@@ -75,6 +92,12 @@ class TrainingController {
     return throwError(() => new Error('a secret of the handler'));
   }
 
+  @UseFilters(HttpFilter)
+  @MessagePattern({ channel: 'training', topic: 'fail badly' })
+  failBadly(): never {
+    throw new Error('a secret of the handler');
+  }
+
   @MessagePattern({ channel: 'training', topic: 'slow' })
   slow(): Observable<string> {
     started.next();
@@ -91,11 +114,33 @@ class TrainingController {
   note(@Payload() value: unknown): void {
     noted.next(value);
   }
+
+  @EventPattern({ channel: 'training', topic: 'slow note' })
+  async slowNote(): Promise<void> {
+    started.next();
+    noted.next(await firstValueFrom(finishing));
+  }
+
+  @EventPattern({ channel: 'training', topic: 'notes' })
+  notes(): Observable<string> {
+    started.next();
+    return finishing.pipe(
+      take(1),
+      tap((note) => noted.next(note)),
+    );
+  }
+
+  @UseFilters(HttpFilter)
+  @EventPattern({ channel: 'training', topic: 'bad note' })
+  badNote(): never {
+    throw new Error('a bad note');
+  }
 }
 
 const applications = new Set<{ close(): Promise<unknown> }>();
 
 afterEach(async () => {
+  Logger.overrideLogger(false);
   for (const application of applications) await application.close();
   applications.clear();
   await stopAll();
@@ -164,6 +209,19 @@ describe('cells as a transport of Nest microservices', () => {
     expect(await first).toEqual({ round: 1 });
   });
 
+  it('log an event whose handler fails behind its filters, and go on', async () => {
+    const { client, site } = await setUp();
+    const logged = new Subject<unknown>();
+    const ignore = () => undefined;
+    Logger.overrideLogger({ error: (message) => logged.next(message), log: ignore, warn: ignore });
+    const failure = { name: 'TypeError', message: 'response.status is not a function' };
+    const [first, known] = [firstValueFrom(logged), firstValueFrom(site.handlerErrors$)];
+    await lastValueFrom(client.emit(training('bad note'), 1));
+    expect(await first).toMatchObject(failure);
+    expect(await known).toMatchObject({ topic: 'bad note', error: failure });
+    expect(await firstValueFrom(client.send(training('double'), 2))).toBe(4);
+  });
+
   it('leave to `*` what no topic is for, and hand on the headers', async () => {
     const { client } = await setUp();
     const address = { ...training('tea'), headers: { user: 'Ada' } };
@@ -216,6 +274,16 @@ describe('cells as a transport of Nest microservices', () => {
     const { client } = await setUp();
     const sent = lastValueFrom(client.send(training(topic), data));
     await expect(sent).rejects.toMatchObject({ name: 'CellError', target: 'site-1', ...expected });
+  });
+
+  it('keep for us what a filter threw', async () => {
+    const { client, site } = await setUp();
+    const known = firstValueFrom(site.handlerErrors$);
+    await expect(lastValueFrom(client.send(training('fail badly'), ''))).rejects.toMatchObject({
+      returnCode: 'process_exception',
+      reason: undefined,
+    });
+    expect(await known).toMatchObject({ error: { cause: { name: 'TypeError' } } });
   });
 
   it('end with a time-out, of the request or of RxJS', async () => {
@@ -302,6 +370,35 @@ describe('their connections', () => {
     await expect(client.connect()).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
+  it('fail where the communicator stops while the client waits', async () => {
+    const cell = cellOf('server', `inproc://nest-${(links += 1)}`, Mode.PASSIVE);
+    const client = await clientOf({ cell });
+    const connecting = expect(client.connect()).rejects.toMatchObject({ code: 'CLOSED' });
+    await cell.communicator.stop();
+    await connecting;
+    await expect(client.connect()).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('wait for no %s ms', (time) => {
+    const cell = cellOf('server', `inproc://nest-${(links += 1)}`, Mode.PASSIVE);
+    const refused = {
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining('expected 0 to 2147483647') as string,
+    };
+    expect(() => new CellClient({ cell, connectTimeoutMs: time })).toThrow(expect.objectContaining(refused));
+    expect(() => new CellServer(cell, { gracePeriodMs: time })).toThrow(expect.objectContaining(refused));
+  });
+
+  it('know no other options', () => {
+    const cell = cellOf('server', `inproc://nest-${(links += 1)}`, Mode.PASSIVE);
+    const refused = expect.objectContaining({
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining('there is no such option') as string,
+    }) as Error;
+    expect(() => new CellClient({ cell, timeoutMs: 1 } as CellClientOptions)).toThrow(refused);
+    expect(() => new CellServer(cell, { graceMs: 1 } as CellServerOptions)).toThrow(refused);
+  });
+
   it('are closed with the application: a client gives up, and who started a communicator stops it', async () => {
     const { client, server, site, service } = await setUp();
     const asked = expect(lastValueFrom(client.send(training('slow'), ''))).rejects.toMatchObject({
@@ -353,6 +450,24 @@ describe('a service that is closed', () => {
     finishing.next('in time');
     expect(await slow).toBe('in time');
     await closed;
+  });
+
+  it.each(['slow note', 'notes'])('lets handlers of events finish: %s', async (topic) => {
+    const { client, service, server } = await setUp();
+    const seen: unknown[] = [];
+    const noting = noted.subscribe((note) => seen.push(note));
+    const isStarted = firstValueFrom(started);
+    await lastValueFrom(client.emit(training(topic), 1));
+    await isStarted;
+    const closed = service.close().then(() => seen.push('closed'));
+    // The service is there, and answers, as long as the event is at work.
+    await expect(firstValueFrom(server.request('site-1', 'training', 'double', 1))).rejects.toMatchObject({
+      returnCode: 'process_exception',
+    });
+    finishing.next('written');
+    await closed;
+    noting.unsubscribe();
+    expect(seen).toEqual(['written', 'closed']);
   });
 
   it('ends handlers that go on for too long', async () => {
