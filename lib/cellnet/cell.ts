@@ -132,7 +132,7 @@ export class Cell {
       tell: (target, end) =>
         this.#try(() => this.#asker.fire(target, DOWNLOAD_CHANNEL, DOWNLOAD_TOPIC, end, {})),
     };
-    this.#puller = new ReferencePuller({ options: references, scheduler, wire, failures });
+    this.#puller = new ReferencePuller({ options: references, scheduler, wire, failures, end$: this.#end$ });
     this.#codec = new CellCodec(this.fqcn, dialect, this.#puller);
     this.#dispatcher = new RequestDispatcher(this.#codec);
     this.handlerErrors$ = this.#dispatcher.errors.errors$;

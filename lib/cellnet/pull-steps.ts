@@ -19,7 +19,7 @@ import {
 
 import { badFobs } from '../fobs/bad-fobs.js';
 import type { FobsValue } from '../fobs/value.js';
-import { CellError } from './cell-error.js';
+import { CellError, closedError } from './cell-error.js';
 import { Confirm, isPullAnswer, Status } from './download-protocol.js';
 import type { ReferenceOptions } from './reference-options.js';
 import { ReturnCode } from './return-code.js';
@@ -42,6 +42,8 @@ export interface PullParts {
   readonly scheduler: SchedulerLike;
   readonly wire: PullWire;
   readonly failures: SourceFailures;
+  /** Emits when the cell ends. */
+  readonly end$: Observable<unknown>;
 }
 
 interface PullAnswer {
@@ -68,7 +70,7 @@ const FIRST_RETRY_MS = 2_000;
  * @param start - the state to begin with. Default: none, the beginning
  */
 export function pullSteps<T>(
-  { options, scheduler, wire, failures }: PullParts,
+  { options, scheduler, wire, failures, end$ }: PullParts,
   source: PullSource,
   take: (data: PullData, state: FobsValue) => Observable<T>,
   start?: FobsValue,
@@ -107,11 +109,17 @@ export function pullSteps<T>(
         throw new CellError(ReturnCode.TIMEOUT, `it is not whole after ${pullTimeoutMs} ms`);
       }),
     );
+    const closed$ = end$.pipe(
+      tap(() => {
+        throw closedError(fqcn);
+      }),
+    );
     return step(start).pipe(
       expand((each) => ('state' in each ? step(each.state) : EMPTY)),
       filter((each) => 'item' in each),
       map(({ item }) => item),
       takeUntil(late$),
+      takeUntil(closed$),
       takeUntil(failures.of(source)),
       finalize(() => {
         if (canCancel) wire.tell(fqcn, { ref_id: refId, cancel: true });

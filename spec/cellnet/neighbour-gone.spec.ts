@@ -110,6 +110,24 @@ describe('a request to a neighbour that disconnects', () => {
   });
 });
 
+describe('a pull that waits to ask again', () => {
+  it('fails as soon as our own communicator stops', () => {
+    marbles((scheduler, { expectObservable }) => {
+      const network = new VirtualNetwork(scheduler);
+      network.join('site-1', 'server', 'j');
+      const server = new Cell(network.communicator('server'), {
+        scheduler,
+        references: { stepTimeoutMs: 10 },
+      });
+      const pulled$ = later(server.pull({ fqcn: 'site-1', refId: 'reference', dot: 3 }));
+      expectObservable(pulled$.pipe(codeOf)).toBe('100ms (a|)', {
+        a: expect.stringContaining('cell site-1: our own cell is closed') as string,
+      });
+      timer(100, scheduler).subscribe(() => void server.communicator.stop());
+    });
+  });
+});
+
 describe('a stream of a neighbour that disconnects', () => {
   it.each([
     [false, '30ms #'],
