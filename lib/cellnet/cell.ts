@@ -386,7 +386,8 @@ export class Cell {
 
   /**
    * Says goodbye to the neighbours, as NVFlare does, and ends, as it does when its communicator stops: open requests and
-   * streams fail, new ones fail at once with `comm_error`, and nothing is handled any more.
+   * streams fail, new ones fail at once with `comm_error`, and nothing is handled any more. Rejects with CommError
+   * `BAD_DATA`, and ends all the same, where the headers of `present` are too long for a goodbye.
    */
   async close(): Promise<void> {
     const endpoints = await firstValueFrom(this.communicator.endpoints$, {
@@ -408,8 +409,9 @@ export class Cell {
   /** What goes to a neighbour that has gone, what it was to answer, and what it was sending, fails. */
   #lose(neighbour: string): void {
     this.#known.forget(neighbour);
-    this.#pending.lose(neighbour);
+    // Before the pulls of its requests fail, which is no failure of a handler.
     this.#dispatcher.running.cancel(neighbour);
+    this.#pending.lose(neighbour);
     this.#outbound.lose(neighbour);
     this.#inbound.lose(neighbour);
   }
@@ -420,11 +422,12 @@ export class Cell {
     this.#inbound.stop();
     this.#router.close();
     this.#receiver.stop();
+    // As above.
+    this.#dispatcher.stop();
     this.#hasEnded.next(true);
     this.#outbound.stop();
     this.#pending.close();
     this.#keeper?.stop();
-    this.#dispatcher.stop();
   }
 
   #pullStep(target: string, step: FobsValue, timeoutMs: number, stream: boolean): Observable<FobsValue> {

@@ -126,7 +126,7 @@ async function discard(opening: Promise<FileHandle>, part: string): Promise<void
   const handle = await opening.catch(() => undefined);
   if (handle === undefined) return;
   await handle.close().catch(() => undefined); // It may be closed already.
-  await rm(part, { force: true });
+  await rm(part, { force: true }).catch(() => undefined); // Nobody may write to the folder any more.
 }
 
 function ignoreMissing(error: unknown): undefined {

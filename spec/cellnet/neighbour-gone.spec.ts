@@ -11,9 +11,10 @@ import {
   timer,
 } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { Cell, CellError, type CellOptions, type Outcome } from '../../lib/cellnet/index.js';
+import { PyObject, RemoteItem } from '../../lib/fobs/index.js';
 import { VirtualNetwork } from '../../lib/testing/index.js';
 import { marbles } from '../support/marbles.js';
 
@@ -124,6 +125,30 @@ describe('a pull that waits to ask again', () => {
         a: expect.stringContaining('cell site-1: our own cell is closed') as string,
       });
       timer(100, scheduler).subscribe(() => void server.communicator.stop());
+    });
+  });
+});
+
+describe('the arrays of a request that are being pulled', () => {
+  it('are given up where our own communicator stops, which is no failure of a handler', () => {
+    marbles((scheduler, { flush }) => {
+      const network = new VirtualNetwork(scheduler, { latencyMs: 20 });
+      network.join('site-1', 'server', 'j');
+      const [server, site] = ['server', 'site-1'].map(
+        (name) => new Cell(network.communicator(name), { scheduler }),
+      );
+      const handled = vi.fn();
+      const failed = vi.fn();
+      server?.handle('c', 't', handled);
+      server?.handlerErrors$.subscribe(failed);
+      const placeholder = new PyObject('numpy.ndarray', { type: 'ref', data: 'T0' }, 'x.Y');
+      const array = new RemoteItem({ fqcn: 'site-1', refId: 'r', dot: 3 }, 'T0', placeholder);
+      timer(100, scheduler).subscribe(() =>
+        site?.request('server', 'c', 't', array).pipe(codeOf).subscribe(),
+      );
+      timer(130, scheduler).subscribe(() => void server?.communicator.stop());
+      flush();
+      expect([handled, failed].map(({ mock }) => mock.calls)).toEqual([[], []]);
     });
   });
 });

@@ -26,12 +26,14 @@ describe('a long text', () => {
 
   it('is never the key of a Map, which V8 would find by its length', () => {
     const keys: unknown[] = [];
+    const original = Reflect.get(Map.prototype, 'set') as typeof Map.prototype.set;
     const set = vi.spyOn(Map.prototype, 'set').mockImplementation(function (
       this: Map<unknown, unknown>,
       key,
+      value,
     ) {
       keys.push(key);
-      return this;
+      return original.call(this, key, value);
     });
     onTestFinished(() => set.mockRestore());
     const datums = new DatumWriter('2.7');

@@ -57,7 +57,7 @@ export const CELL_TRANSPORT = Symbol('rxflare: cells');
  * - A handler chooses a return code by `throw new RpcException(new CellError(returnCode))`. The text of any RpcException
  *   travels to the cell that asked; of all other errors nothing does, and the return code is `process_exception`.
  * - An event is at work until its handler has finished, the Observable that it returned too. Where it fails behind its
- *   exception filters, Nest's logger and `handlerErrors$` of the cell have the error.
+ *   exception filters, `handlerErrors$` of the cell has what they threw, and Nest's logger where that is an Error.
  * - `listen` starts the communicator where nobody has, and `close` then stops it.
  */
 export class CellServer extends Server<CellEvents> implements CustomTransportStrategy {
