@@ -1,6 +1,7 @@
 import {
   catchError,
   delay,
+  EMPTY,
   ignoreElements,
   map,
   NEVER,
@@ -143,9 +144,12 @@ describe('the arrays of a request that are being pulled', () => {
       server?.handlerErrors$.subscribe(failed);
       const placeholder = new PyObject('numpy.ndarray', { type: 'ref', data: 'T0' }, 'x.Y');
       const array = new RemoteItem({ fqcn: 'site-1', refId: 'r', dot: 3 }, 'T0', placeholder);
-      timer(100, scheduler).subscribe(() =>
-        site?.request('server', 'c', 't', array).pipe(codeOf).subscribe(),
-      );
+      timer(100, scheduler)
+        .pipe(
+          switchMap(() => site?.request('server', 'c', 't', array) ?? EMPTY),
+          codeOf,
+        )
+        .subscribe();
       timer(130, scheduler).subscribe(() => void server?.communicator.stop());
       flush();
       expect([handled, failed].map(({ mock }) => mock.calls)).toEqual([[], []]);

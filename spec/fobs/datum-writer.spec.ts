@@ -26,7 +26,7 @@ describe('a long text', () => {
 
   it('is never the key of a Map, which V8 would find by its length', () => {
     const keys: unknown[] = [];
-    const original = Reflect.get(Map.prototype, 'set') as typeof Map.prototype.set;
+    const original = Reflect.get<Map<unknown, unknown>, 'set'>(Map.prototype, 'set');
     const set = vi.spyOn(Map.prototype, 'set').mockImplementation(function (
       this: Map<unknown, unknown>,
       key,
