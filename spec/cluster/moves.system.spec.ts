@@ -51,12 +51,6 @@ class Sender {
   }
 }
 
-/** Sends to the endpoint, which does not read, until messages wait for its connection. */
-async function fill(by: Communicator, waiting: () => Promise<number> | number): Promise<void> {
-  while ((await waiting()) === 0)
-    if (!by.send(NAME, FILLING, { payload })) await firstValueFrom(race(by.drained(NAME), timer(50)));
-}
-
 /** The endpoint, which reads nothing more after a message, until `resume`. */
 class Mover {
   readonly got: number[] = [];
@@ -82,6 +76,10 @@ class Mover {
     return mover;
   }
 
+  get isReading(): boolean {
+    return this.#connection?.isPaused !== true;
+  }
+
   /** After the next message. */
   pause(): void {
     this.#isSlow = true;
@@ -90,6 +88,16 @@ class Mover {
   resume(): void {
     this.#isSlow = false;
     this.#connection?.resume();
+  }
+}
+
+/** Sends to the endpoint until it reads no more, and messages wait for its connection, and not for a moment only. */
+async function fill(mover: Mover, by: Communicator, waiting: () => Promise<number> | number): Promise<void> {
+  let before = 0;
+  for (let now = await waiting(); mover.isReading || now === 0 || now !== before; now = await waiting()) {
+    before = now;
+    if (now > 0) await firstValueFrom(timer(50));
+    else if (!by.send(NAME, FILLING, { payload })) await firstValueFrom(race(by.drained(NAME), timer(50)));
   }
 }
 
@@ -108,7 +116,7 @@ it('what waits for an endpoint that moves goes out on each new connection first,
     [two, one],
     [one, two],
   ] as const) {
-    await fill(from.hub, () => waitingAt(from.hub));
+    await fill(here, from.hub, () => waitingAt(from.hub));
     sender.send(10);
     const next = await Mover.at(to.url, to.view.replica, three.hub);
     here.resume();
@@ -136,7 +144,7 @@ it('also where the old replica is frozen as soon as it has let go', async () => 
   await using old = await ReplicaProcess.start(settings);
   const older = await Mover.at(old.first.url, old.first.id, three.hub);
   await untilState(two.hub, NAME);
-  await fill(two.hub, async () => (await old.look()).waiting);
+  await fill(older, two.hub, async () => (await old.look()).waiting);
   const sender = new Sender(three.hub);
   sender.send(10);
   const marker = await site('marker', two);
@@ -173,11 +181,11 @@ it('and if the new replica dies, the one that sent hears of every loss, and no o
   const settings = { server: server.address, name, replicaTimeoutMs: 5_000, options };
   await using victim = await ReplicaProcess.start(settings);
   const older = await Mover.at(one.url, one.view.replica, three.hub);
-  await fill(one.hub, () => waitingAt(one.hub));
+  await fill(older, one.hub, () => waitingAt(one.hub));
   const sender = new Sender(three.hub);
   sender.send(10);
   const newer = await Mover.at(victim.first.url, victim.first.id, three.hub);
-  await fill(one.hub, async () => (await victim.look()).waiting);
+  await fill(newer, one.hub, async () => (await victim.look()).waiting);
   const other = new Sender(one.hub);
   sender.send(10);
   await victim.kill();
