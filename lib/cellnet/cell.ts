@@ -422,7 +422,7 @@ export class Cell {
     this.#inbound.stop();
     this.#router.close();
     this.#receiver.stop();
-    // As above.
+    // Before the pulls of requests fail, as in `#lose`.
     this.#dispatcher.stop();
     this.#hasEnded.next(true);
     this.#outbound.stop();

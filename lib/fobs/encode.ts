@@ -41,8 +41,8 @@ const REFERENCE_DEPTH = 3;
  * @returns new memory; arrays and bytes are copied once
  * @throws CommError `BAD_DATA` for a value that FOBS has no form for, one nested deeper than 100 levels or in a circle, or one
  * that repeats texts or bytes for more than 64 MiB where dialect 2.4, or a key, cannot refer to them, has texts of more than
- * 16,383 characters again for more than 2^29 characters, or has more files than 65,236, with the texts and bytes that it refers to;
- * `NOT_SUPPORTED` for a {@link RemoteItem} in dialect 2.4, which has none
+ * 16,383 characters again for more than 2^29 characters, or has more files than 65,236, with the texts and bytes that it
+ * refers to; `NOT_SUPPORTED` for a {@link RemoteItem} in dialect 2.4, which has none
  */
 export function encodeFobs(value: FobsValue, { dialect = '2.7', keep }: EncodeOptions = {}): Uint8Array {
   const writer = new PackWriter();

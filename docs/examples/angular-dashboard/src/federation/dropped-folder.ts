@@ -17,7 +17,7 @@ export interface JobFolder {
   readonly bytes: number;
 }
 
-/** Reads what was dropped: one folder of at most so many bytes. Throws an error for people where it is something else. */
+/** Reads what was dropped: one folder, of a size that is limited. Throws an error for people where it is something else. */
 export async function droppedFolder(items: DataTransferItemList, maxBytes: number): Promise<JobFolder> {
   // The items are there only until the event has been handled.
   const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
